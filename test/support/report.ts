@@ -3,6 +3,7 @@ import { counts } from './vectors.ts';
 
 export const mochaHooks: { afterAll(): void } = {
   afterAll(): void {
-    for (const [path, cases] of [...counts].sort()) console.log(`suite ${path}: ${cases} cases`);
+    for (const [path, cases] of [...counts].sort((a, b) => a[0].localeCompare(b[0])))
+      console.log(`suite ${path}: ${cases} cases`);
   },
 };

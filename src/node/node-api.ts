@@ -1,0 +1,242 @@
+/**
+ * What the HTTP layer asks of a running node, and the shapes that both sides agree on. `core/`
+ * implements it; `http/` only translates. Every method that changes something takes the actor, so
+ * that the journal can say who and why.
+ */
+import type { Fault } from '../errors.ts';
+import type { Result } from '../result.ts';
+import type {
+  Did,
+  EventBytes,
+  LogId,
+  LogIndex,
+  ParsedEvent,
+  PeerId,
+  StreamName,
+  TimeMs,
+} from '../types.ts';
+
+/** Who does something, and why: `api`, `cli`, `config`; the reason is the operator's own words. */
+export interface Actor {
+  readonly who: string;
+  readonly why?: string;
+}
+
+/** operations.md "Shapes": what a publisher gets for one event. */
+export interface ReceiptView {
+  readonly log: LogId;
+  readonly index: LogIndex;
+  readonly leafHash: string;
+  readonly block: number;
+  readonly size: number;
+  readonly root: string;
+  readonly ack: 'local';
+}
+
+export interface LogView {
+  readonly log: LogId;
+  readonly partition: number;
+  readonly size: number;
+  /** Hex of the root at that size. */
+  readonly root: string;
+  readonly blocks: number;
+  readonly role: 'writer' | 'replica';
+  readonly state: 'open' | 'waiting' | 'paused' | 'frozen' | 'damaged' | 'closed';
+  /** Entries and milliseconds behind the best head that peers report; 0 where we lead. */
+  readonly lagEntries: number;
+  readonly lastTime?: TimeMs;
+  readonly writerKey: string;
+  readonly problem?: Fault;
+}
+
+export interface StreamView {
+  /** How a user may name it here: own name, `alias/name`, else `did:key:…/name`. */
+  readonly display: string;
+  readonly owner: Did;
+  /** Alias or registry name of the owner, where known. */
+  readonly organisation?: string;
+  readonly name: StreamName;
+  /** The log of partition 0: the stream's identity. */
+  readonly id: LogId;
+  readonly visibility: 'public' | 'sealed' | 'direct';
+  readonly partitions: number;
+  readonly own: boolean;
+  readonly followed: boolean;
+  readonly paused: boolean;
+  readonly contentType?: string;
+  /** Local logs; empty for a stream that is only known from a registry. */
+  readonly logs: readonly LogView[];
+}
+
+/** One delivered event; `hwref` is added when it is rendered. */
+export interface Delivery {
+  readonly log: LogId;
+  readonly index: LogIndex;
+  readonly recordedTime: TimeMs;
+  readonly event: EventBytes;
+  /** Position token after this event (ledger.md "Positions"): SSE id, cursor value. */
+  readonly position: string;
+}
+
+export interface ReadRequest {
+  /** `start`, `now`, an index, an RFC 3339 time or a position token. */
+  readonly from?: string;
+  readonly to?: string;
+  /** Name of a durable cursor: read from it; `from` counts only where it does not exist yet. */
+  readonly cursor?: string;
+  /** Move the cursor as deliveries are taken (automatic acknowledgement). */
+  readonly autoAcknowledge?: boolean;
+  readonly limit?: number;
+  readonly subject?: string;
+  /** Only the newest event of the subject. */
+  readonly last?: boolean;
+  /** Go on with live events after the history. */
+  readonly follow?: boolean;
+  /** 0 or absent: full speed; 1: original pace by event `time`; N: N times as fast. */
+  readonly speed?: number;
+  /** Scan by the events' own `time`, RFC 3339. */
+  readonly eventFrom?: string;
+  readonly eventTo?: string;
+}
+
+export interface NewStream {
+  readonly name: string;
+  readonly partitions?: number;
+  readonly visibility?: 'public' | 'direct';
+  readonly contentType?: string;
+  readonly description?: string;
+}
+
+export interface PeerView {
+  readonly peer: PeerId;
+  readonly organisation?: Did;
+  readonly name?: string;
+  readonly address?: string;
+  readonly connected: boolean;
+  readonly state: 'ok' | 'paused' | 'banned' | 'refused';
+  readonly roles: readonly string[];
+  readonly version?: string;
+  readonly reason?: string;
+  readonly since?: TimeMs;
+}
+
+/** Everything that is not OK has a reason, a since, and what to do. */
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly level: 'ok' | 'warning' | 'error';
+  readonly reason?: string;
+  readonly since?: TimeMs;
+  readonly hint?: string;
+}
+
+export interface StatusView {
+  readonly version: string;
+  readonly ready: boolean;
+  readonly organisation: Did;
+  readonly name?: string;
+  readonly peer: PeerId;
+  readonly network?: { readonly id: string; readonly name: string; readonly version: number };
+  readonly api: string;
+  readonly addresses: readonly string[];
+  readonly startedAt: TimeMs;
+  readonly streams: readonly StreamView[];
+  readonly peers: readonly PeerView[];
+  readonly checks: readonly Check[];
+  readonly store: { readonly bytes: number; readonly accepting: boolean };
+  readonly rates: { readonly publishedPerSecond: number; readonly appliedPerSecond: number };
+}
+
+/** operations.md `hw verify --json`. */
+export interface VerifyView {
+  readonly verdict: 'intact' | 'broken' | 'incomplete' | 'untrusted';
+  readonly stream: string;
+  readonly logs: readonly {
+    readonly log: LogId;
+    readonly size: number;
+    readonly root: string;
+    readonly blocks: number;
+    readonly signer: string;
+    readonly witnesses: readonly string[];
+    readonly entries: number;
+    readonly redacted: number;
+    readonly dropped: number;
+  }[];
+  readonly checkedEvents: number;
+  readonly firstProblem?: {
+    readonly log: LogId;
+    readonly index: number;
+    readonly code: string;
+    readonly expected?: string;
+    readonly found?: string;
+  };
+  readonly seconds: number;
+}
+
+export interface NetworkView {
+  readonly id: string;
+  readonly name: string;
+  readonly version: number;
+  readonly founder: Did;
+  readonly membership: 'open' | 'listed';
+  readonly members: readonly Did[];
+  readonly bootstrap: readonly string[];
+}
+
+export interface NodeApi {
+  status(): Promise<StatusView>;
+  checks(): Promise<readonly Check[]>;
+  /** False while starting, draining or unable to serve. */
+  ready(): boolean;
+
+  /** `organisation` is a DID, an alias, a registry name, or undefined for our own. */
+  stream(organisation: string | undefined, name: string): Result<StreamView>;
+  /** STREAM as on the command line: `name`, `alias/name`, `did:key:…/name`, `hw:<logId>`. */
+  streamByText(text: string): Result<StreamView>;
+  /** Own and followed streams; with `all` also those that are only known from registries. */
+  streams(all: boolean): Promise<readonly StreamView[]>;
+  createStream(input: NewStream, actor: Actor): Promise<Result<StreamView>>;
+  setStreamPaused(stream: StreamView, paused: boolean, actor: Actor): Promise<Result<StreamView>>;
+  /** A stream (as text), or a DID for all public streams of an organisation. Durable. */
+  follow(target: string, actor: Actor): Promise<Result<readonly StreamView[]>>;
+  unfollow(target: string, purge: boolean, actor: Actor): Promise<Result<readonly StreamView[]>>;
+
+  /** One result per event, in order, after the fsync; the whole call fails only as a whole. */
+  publish(
+    stream: StreamView,
+    events: readonly ParsedEvent[],
+    signal?: AbortSignal,
+  ): Promise<Result<readonly Result<ReceiptView>[]>>;
+  /** Batches of deliveries, bounded in bytes; ends at the head unless `follow`. Faults throw. */
+  read(
+    stream: StreamView,
+    request: ReadRequest,
+    signal: AbortSignal,
+  ): Promise<Result<AsyncIterable<readonly Delivery[]>>>;
+  event(log: LogId, index: number): Promise<Result<Delivery>>;
+  /** The signed checkpoint note of a log. */
+  checkpoint(log: LogId): Result<string>;
+  setCursor(name: string, position: string): Promise<Result<void>>;
+  verify(
+    stream: StreamView,
+    onProgress: (checked: number, of: number) => void,
+    signal: AbortSignal,
+  ): Promise<Result<VerifyView>>;
+
+  peers(): readonly PeerView[];
+  setPeerState(
+    peer: string,
+    state: 'ok' | 'paused' | 'banned',
+    actor: Actor,
+  ): Promise<Result<PeerView>>;
+
+  network(): NetworkView | undefined;
+  /** The invite line; `member` also lists that DID. */
+  invite(member: string | undefined, actor: Actor): Promise<Result<string>>;
+  acceptMember(member: string, actor: Actor): Promise<Result<NetworkView>>;
+
+  /** Prometheus text format. */
+  metrics(): Promise<string>;
+  /** Starts the drain; the caller's answer is sent before the process ends. */
+  shutdown(actor: Actor): void;
+}
