@@ -21,6 +21,7 @@ export const classes = {
   config: { exit: 78, status: 500 },
   full: { exit: 1, status: 507 },
   failed: { exit: 1, status: 500 },
+  interrupted: { exit: 130, status: 499 },
 } as const;
 
 export const codes = {
@@ -48,6 +49,39 @@ export const codes = {
   'parents-over-limit': ['invalid', 'Cite a range instead of its entries; at most 256 references.'],
   'bad-name': ['usage', 'A stream name matches [a-z0-9][a-z0-9._-]{0,62}.'],
   'bad-time': ['usage', 'Write times as RFC 3339, for example 2026-01-31T12:00:00Z.'],
+  // peers (gossip)
+  'wrong-network': ['denied', 'The other peer belongs to another network; check `hw network show`.'],
+  'not-a-member': ['denied', 'The network is listed: a member adds you with `hw network accept`.'],
+  'peer-barred': ['denied', 'This peer or its organisation is banned; see `hw peer list`.'],
+  'peer-paused': ['busy', 'The operator paused this peer; see `hw peer list`.'],
+  'peer-timeout': ['unreachable', 'The peer did not answer in time; it is tried again.'],
+  'peer-left': ['unreachable', 'The peer closed the stream early; it is tried again.'],
+  'peer-fault': ['invalid', 'The peer refused for a reason that this version does not know.'],
+  'hello-missing': ['denied', 'A peer says hello before it asks for anything.'],
+  'message-shape': ['invalid', 'The message does not follow the protocol; update the older peer.'],
+  'message-version': ['invalid', 'The peers speak different versions; update the older one.'],
+  'page-over-limit': ['invalid', 'A page holds more than the protocol allows.'],
+  'rate-limited': ['busy', 'Ask less often; the limits are in src/limits.ts.'],
+  'queue-full': ['busy', 'Too much is waiting; what was left out is fetched later.'],
+  'log-unknown': ['missing', 'This peer does not serve that log.'],
+  'not-ahead': ['missing', 'No known peer has more of this log.'],
+  'block-order': ['invalid', 'The peer sent blocks that do not follow each other.'],
+  'announcement-stale': ['conflict', 'A newer announcement of this registry is known.'],
+  'not-writer': ['denied', 'Only peers of the owner may pass events on to the writer.'],
+  // command line, configuration and home
+  usage: ['usage', 'See the command with --help.'],
+  interrupted: ['interrupted', 'Run the same command again; what is done is not done twice.'],
+  'node-not-running': ['down', 'Start the node with hw up.'],
+  'node-running': ['failed', 'Stop the node with hw down first.'],
+  'node-failed': ['failed', 'The log under run/ in the home says why.'],
+  'node-unreachable': ['unreachable', 'Look at hw status and at the log under run/ in the home.'],
+  'home-missing': ['config', 'Make a home with hw init.'],
+  'home-damaged': ['config', 'Bring the file back from a backup of the home.'],
+  'config-syntax': ['config', 'Correct config.yaml; hw config check reads it again.'],
+  'config-unknown-key': ['config', 'hw config show lists the keys that there are.'],
+  'config-value': ['config', 'Correct the value; hw config check reads it again.'],
+  'file-unreadable': ['failed', 'Check the path and its permissions.'],
+  'file-unwritable': ['failed', 'Check the path, its permissions and the free space.'],
   // process
   internal: [
     'failed',

@@ -1,0 +1,257 @@
+/**
+ * The process, and the only file that touches it: clock, timers, randomness, environment, signals,
+ * standard streams, other processes. Everything else is handed a `Runtime`, so tests and the
+ * simulator can hand in another one.
+ */
+import { spawn } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import type { Host } from '../host.ts';
+import { asTimeMs } from '../types.ts';
+
+/** A standard stream. Once its reader has gone (`| head`), writing does nothing and `gone` is aborted. */
+export interface Output {
+  readonly terminal: boolean;
+  /** Width of the terminal; 80 where there is none. */
+  readonly columns: number;
+  /** Aborted when the reader closed the pipe. */
+  readonly gone: AbortSignal;
+  /** Resolves when more may be written. Never rejects. */
+  write(data: string | Uint8Array): Promise<void>;
+}
+
+export interface Input {
+  readonly terminal: boolean;
+  /** Chunks until the end of the stream; may be iterated once. */
+  chunks(): AsyncIterable<Uint8Array>;
+  /** Asks on the terminal without echo; undefined where there is no terminal or on Ctrl-C. */
+  secret(prompt: string): Promise<string | undefined>;
+}
+
+export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGUSR2';
+
+/** A child that goes on when we end. */
+export interface Detached {
+  readonly pid: number;
+  /** Exit code once it has ended; undefined while it runs. */
+  exited(): number | undefined;
+}
+
+export interface Runtime extends Host {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Working directory, against which relative paths count. */
+  readonly directory: string;
+  readonly homeDirectory: string;
+  readonly pid: number;
+  readonly stdin: Input;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Calls `run` for each such signal until disposed; the default action is off meanwhile. */
+  onSignal(names: readonly SignalName[], run: (name: SignalName) => void): Disposable;
+  /** Keeps the process alive while held, because our timers do not. */
+  hold(): Disposable;
+  setExitCode(code: number): void;
+  /** Ends the process at once. Only for a drain that has run out of time. */
+  exit(code: number): never;
+  /** Resident memory in bytes. */
+  residentBytes(): number;
+  /** True while a process of that id exists. */
+  processAlive(pid: number): boolean;
+  /** When that process started, in the kernel's own words; tells a process from a later one with its id. */
+  processStart(pid: number): string | undefined;
+  /** False where there is no such process or it is not ours. */
+  signalProcess(pid: number, name: SignalName): boolean;
+  /** Starts this program again with other arguments, detached; output goes to the end of `logFile`. */
+  spawnDetached(args: readonly string[], logFile: string, input: string | undefined): Detached;
+  /** Faults of our own that nothing caught; the listener must end the process. */
+  onCrash(run: (cause: unknown) => void): Disposable;
+}
+
+/** The real one. There is one process, so there should be one of these. */
+export function processRuntime(): Runtime {
+  return {
+    clock: {
+      now: () => asTimeMs(Math.max(0, Date.now())),
+      monotonic: () => performance.now(),
+    },
+    timers: { after, every, sleep },
+    random: { bytes: (length) => randomFillSync(new Uint8Array(length)) },
+    environment: process.env,
+    directory: process.cwd(),
+    homeDirectory: process.env['HOME'] ?? process.cwd(),
+    pid: process.pid,
+    stdin: standardInput(),
+    stdout: output(process.stdout),
+    stderr: output(process.stderr),
+    onSignal,
+    hold: () => {
+      const timer = setInterval(() => undefined, 1 << 30);
+      return { [Symbol.dispose]: () => clearInterval(timer) };
+    },
+    setExitCode: (code) => {
+      process.exitCode = code;
+    },
+    exit: (code) => process.exit(code),
+    residentBytes: () => process.memoryUsage.rss(),
+    processAlive,
+    processStart,
+    signalProcess: (pid, name) => attempt(() => process.kill(pid, name)) ?? false,
+    spawnDetached,
+    onCrash,
+  };
+}
+
+function after(ms: number, run: () => void): Disposable {
+  const timer = setTimeout(run, ms);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+function every(ms: number, run: () => void): Disposable {
+  const timer = setInterval(run, ms);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal?.aborted === true) {
+    resolve();
+    return promise;
+  }
+  const wake = (): void => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', wake);
+    resolve();
+  };
+  const timer = setTimeout(wake, ms);
+  timer.unref();
+  signal?.addEventListener('abort', wake, { once: true });
+  return promise;
+}
+
+function output(stream: NodeJS.WriteStream): Output {
+  const gone = new AbortController();
+  // EPIPE and friends: the reader has left, which is its good right and no error of ours.
+  stream.on('error', () => gone.abort());
+  return {
+    terminal: stream.isTTY,
+    get columns() {
+      return stream.columns > 0 ? stream.columns : 80;
+    },
+    gone: gone.signal,
+    async write(data) {
+      if (gone.signal.aborted || stream.write(data)) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wake = (): void => resolve();
+      stream.once('drain', wake);
+      gone.signal.addEventListener('abort', wake);
+      await promise;
+      stream.off('drain', wake);
+      gone.signal.removeEventListener('abort', wake);
+    },
+  };
+}
+
+function standardInput(): Input {
+  return {
+    terminal: process.stdin.isTTY,
+    chunks: () => process.stdin,
+    async secret(prompt) {
+      if (!process.stdin.isTTY) return undefined;
+      process.stderr.write(prompt);
+      process.stdin.setRawMode(true);
+      try {
+        return await readHidden();
+      } finally {
+        process.stdin.setRawMode(false);
+        process.stdin.pause();
+        process.stderr.write('\n');
+      }
+    },
+  };
+}
+
+/** One line in raw mode: Enter ends it, Backspace takes back, Ctrl-C and Ctrl-D give up. */
+function readHidden(): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  const typed: string[] = [];
+  const onData = (chunk: Buffer): void => {
+    for (const key of chunk.toString('utf8')) {
+      if (key === '\r' || key === '\n') resolve(typed.join(''));
+      else if (key === '\u0003' || key === '\u0004') resolve(undefined);
+      else if (key === '\u007f' || key === '\b') typed.pop();
+      else typed.push(key);
+    }
+  };
+  process.stdin.on('data', onData);
+  return promise.finally(() => process.stdin.off('data', onData));
+}
+
+function onSignal(names: readonly SignalName[], run: (name: SignalName) => void): Disposable {
+  const listeners = names.map((name) => [name, () => run(name)] as const);
+  for (const [name, listener] of listeners) process.on(name, listener);
+  return {
+    [Symbol.dispose]: () => {
+      for (const [name, listener] of listeners) process.off(name, listener);
+    },
+  };
+}
+
+function onCrash(run: (cause: unknown) => void): Disposable {
+  process.on('uncaughtException', run);
+  process.on('unhandledRejection', run);
+  return {
+    [Symbol.dispose]: () => {
+      process.off('uncaughtException', run);
+      process.off('unhandledRejection', run);
+    },
+  };
+}
+
+function processAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    // EPERM: it exists but is another user's.
+    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
+  }
+}
+
+/** Field 22 of /proc/<pid>/stat: clock ticks after boot. The name in field 2 may hold spaces and brackets. */
+function processStart(pid: number): string | undefined {
+  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  if (stat === undefined) return undefined;
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' ? undefined : fields[19];
+}
+
+function spawnDetached(
+  args: readonly string[],
+  logFile: string,
+  input: string | undefined,
+): Detached {
+  const log = openSync(logFile, 'a', 0o600);
+  const script = process.argv[1] ?? '';
+  const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
+    detached: true,
+    stdio: [input === undefined ? 'ignore' : 'pipe', log, log],
+  });
+  closeSync(log);
+  let ended: number | undefined;
+  child.once('error', () => (ended = 1));
+  child.once('exit', (code) => (ended = code ?? 1));
+  child.stdin?.on('error', () => undefined); // It ended before it read: its exit code says so.
+  child.stdin?.end(input);
+  child.unref();
+  return { pid: child.pid ?? 0, exited: () => ended };
+}
+
+function attempt<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch {
+    return undefined;
+  }
+}
