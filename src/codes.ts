@@ -50,7 +50,10 @@ export const codes = {
   'bad-name': ['usage', 'A stream name matches [a-z0-9][a-z0-9._-]{0,62}.'],
   'bad-time': ['usage', 'Write times as RFC 3339, for example 2026-01-31T12:00:00Z.'],
   // peers (gossip)
-  'wrong-network': ['denied', 'The other peer belongs to another network; check `hw network show`.'],
+  'wrong-network': [
+    'denied',
+    'The other peer belongs to another network; check `hw network show`.',
+  ],
   'not-a-member': ['denied', 'The network is listed: a member adds you with `hw network accept`.'],
   'peer-barred': ['denied', 'This peer or its organisation is banned; see `hw peer list`.'],
   'peer-paused': ['busy', 'The operator paused this peer; see `hw peer list`.'],
@@ -82,6 +85,27 @@ export const codes = {
   'config-value': ['config', 'Correct the value; hw config check reads it again.'],
   'file-unreadable': ['failed', 'Check the path and its permissions.'],
   'file-unwritable': ['failed', 'Check the path, its permissions and the free space.'],
+  // node: names, registries, control
+  'registry-entry': ['invalid', 'The organisation published a malformed registry event: tell it.'],
+  'stream-unknown': [
+    'missing',
+    'See hw stream list --all; a stream is name, alias/name or did:key:…/name.',
+  ],
+  'name-ambiguous': ['conflict', 'Use the DID, or set an alias in config.yaml.'],
+  'stream-exists': ['conflict', 'Choose another name; hw stream list shows those in use.'],
+  'stream-not-own': ['denied', 'Only the owner of a stream publishes to it.'],
+  'stream-paused': ['unavailable', 'hw stream resume NAME lets it go on.'],
+  'stream-not-followed': ['missing', 'hw follow STREAM fetches it; --follow does it in one step.'],
+  'position-ambiguous': [
+    'conflict',
+    'The stream has more than one log: give a time or a position token.',
+  ],
+  'peer-unknown': ['missing', 'hw peer list shows the peers that are known.'],
+  'network-none': [
+    'missing',
+    'This home has no network: hw join LINE, or hw init without --no-network.',
+  ],
+  draining: ['unavailable', 'The node is stopping; try again after it has started.'],
   // process
   internal: [
     'failed',

@@ -1,0 +1,165 @@
+/**
+ * The events of a registry stream (events.md "Discovery"): what an organisation says in public about
+ * itself and its streams. They come from strangers, so each is checked against its schema before
+ * anything is believed; `hw` never acts on an event of a type or shape that it does not know.
+ */
+import { Type, type Static, type TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { fromUtf8, utf8 } from '../../bytes.ts';
+import { fault } from '../../errors.ts';
+import { parseDid, parseLogId } from '../../ids.ts';
+import { limits, protocol } from '../../limits.ts';
+import { err, ok, type Result } from '../../result.ts';
+import {
+  asPeerId,
+  asStreamName,
+  isStreamName,
+  type Attributes,
+  type Did,
+  type EventBytes,
+  type LogId,
+  type PeerId,
+  type StreamName,
+} from '../../types.ts';
+
+const Peer = Type.Object({
+  id: Type.String({ pattern: '^[1-9A-HJ-NP-Za-km-z]{1,128}$' }),
+  addresses: Type.Array(Type.String({ maxLength: 256 }), { maxItems: limits.maxCardAddresses }),
+});
+const ProfileData = Type.Object({
+  name: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{0,62}$' }),
+  peers: Type.Array(Peer, { maxItems: limits.maxCardPeers }),
+});
+const StreamData = Type.Object({
+  name: Type.String({ maxLength: 64 }),
+  visibility: Type.Union([Type.Literal('public'), Type.Literal('sealed')]),
+  partitions: Type.Array(
+    Type.Object({ log: Type.String({ maxLength: 64 }), writer: Peer.properties.id }),
+    { minItems: 1, maxItems: protocol.maxPartitions },
+  ),
+  contentType: Type.Optional(Type.String({ maxLength: 256 })),
+  description: Type.Optional(Type.String({ maxLength: 4096 })),
+});
+
+export interface PeerCard {
+  readonly id: PeerId;
+  /** Multiaddrs, without any promise that they answer. */
+  readonly addresses: readonly string[];
+}
+export interface Profile {
+  readonly owner: Did;
+  /** What the organisation calls itself; not unique, not verified. */
+  readonly name: string;
+  readonly peers: readonly PeerCard[];
+}
+export interface StreamCard {
+  readonly owner: Did;
+  readonly name: StreamName;
+  /** The log of partition 0, which is the stream's identity. */
+  readonly id: LogId;
+  readonly visibility: 'public' | 'sealed';
+  readonly partitions: readonly { readonly log: LogId; readonly writer: PeerId }[];
+  readonly contentType?: string;
+  readonly description?: string;
+}
+export type RegistryEntry =
+  | { readonly kind: 'profile'; readonly profile: Profile }
+  | { readonly kind: 'stream'; readonly card: StreamCard }
+  | { readonly kind: 'closed'; readonly name: StreamName }
+  | { readonly kind: 'unknown' };
+
+export const registryTypes = {
+  profile: 'org.headwater.profile.updated',
+  created: 'org.headwater.stream.created',
+  updated: 'org.headwater.stream.updated',
+  closed: 'org.headwater.stream.closed',
+} as const;
+
+/** Reads one event of the registry of `owner`; `registry-entry` where its data is malformed. */
+export function readRegistryEntry(
+  owner: Did,
+  context: Attributes,
+  event: EventBytes,
+): Result<RegistryEntry> {
+  switch (context['type']) {
+    case registryTypes.profile: {
+      const data = parseData(ProfileData, event);
+      if (!data.ok) return data;
+      return ok({
+        kind: 'profile',
+        profile: { owner, name: data.value.name, peers: peers(data.value.peers) },
+      });
+    }
+    case registryTypes.created:
+    case registryTypes.updated: {
+      const data = parseData(StreamData, event);
+      return data.ok ? readCard(owner, data.value) : data;
+    }
+    case registryTypes.closed: {
+      const name = String(context['subject']);
+      return isStreamName(name)
+        ? ok({ kind: 'closed', name: asStreamName(name) })
+        : malformed('subject');
+    }
+    default:
+      return ok({ kind: 'unknown' });
+  }
+}
+
+function readCard(owner: Did, data: Static<typeof StreamData>): Result<RegistryEntry> {
+  if (!isStreamName(data.name) || data.name.startsWith('_')) return malformed('name');
+  const partitions: { log: LogId; writer: PeerId }[] = [];
+  for (const item of data.partitions) {
+    const log = parseLogId(item.log);
+    if (!log.ok) return log;
+    partitions.push({ log: log.value, writer: asPeerId(item.writer) });
+  }
+  const id = partitions[0]?.log;
+  if (id === undefined) return malformed('partitions');
+  const { name, partitions: _, ...rest } = data;
+  return ok({ kind: 'stream', card: { ...rest, owner, name: asStreamName(name), id, partitions } });
+}
+
+/** The data of a registry event that announces a stream. */
+export function streamData(card: StreamCard): Uint8Array {
+  const { owner: _owner, id: _id, ...data } = card;
+  return utf8(JSON.stringify(data));
+}
+
+export function profileData(profile: Profile): Uint8Array {
+  return utf8(JSON.stringify({ name: profile.name, peers: profile.peers }));
+}
+
+/** An organisation's own name follows the rule of the profile schema. */
+export function isOrganisationName(text: string): boolean {
+  return Value.Check(ProfileData.properties.name, text);
+}
+
+/** The organisation part of `org/name` when it is a DID. */
+export function ownerDid(text: string): Result<Did> {
+  return parseDid(text);
+}
+
+function peers(list: Static<typeof ProfileData>['peers']): readonly PeerCard[] {
+  return list.map(({ id, addresses }) => ({ id: asPeerId(id), addresses }));
+}
+
+function parseData<S extends TSchema>(schema: S, event: EventBytes): Result<Static<S>> {
+  const text = fromUtf8(event.data);
+  if (!text.ok) return text;
+  let data: unknown;
+  try {
+    data = JSON.parse(text.value);
+  } catch {
+    return malformed('');
+  }
+  if (Value.Check(schema, data)) return ok(data);
+  return malformed(Value.Errors(schema, data)[0]?.instancePath ?? '');
+}
+
+function malformed(pointer: string): {
+  readonly ok: false;
+  readonly error: ReturnType<typeof fault>;
+} {
+  return err(fault('registry-entry', 'a registry event that does not fit its type', { pointer }));
+}

@@ -1,0 +1,146 @@
+/**
+ * The materialised view of all registries that this peer holds: who is who, and which streams there
+ * are. Rebuilt from the registry logs at start and fed block by block afterwards, so it is never a
+ * second source of truth. Names are resolved here (ledger.md "Identity").
+ */
+import { fault } from '../../errors.ts';
+import { parseLogId, parseDid } from '../../ids.ts';
+import { limits } from '../../limits.ts';
+import { err, ok, type Result } from '../../result.ts';
+import {
+  asStreamName,
+  isStreamName,
+  type Attributes,
+  type Did,
+  type EventBytes,
+  type LogId,
+  type StreamName,
+} from '../../types.ts';
+import { readRegistryEntry, type Profile, type StreamCard } from './cards.ts';
+
+interface Registry {
+  readonly logId: LogId;
+  profile?: Profile;
+  readonly streams: Map<StreamName, StreamCard>;
+}
+
+/** A stream as named by someone; the card is absent for one that no registry lists. */
+export interface StreamKey {
+  readonly owner: Did;
+  readonly name: StreamName;
+}
+
+export class Registries {
+  readonly #byOwner = new Map<Did, Registry>();
+  readonly #byLog = new Map<LogId, { owner: Did; name: StreamName }>();
+  readonly #aliases: ReadonlyMap<string, Did>;
+  readonly #self: Did;
+
+  constructor(self: Did, aliases: ReadonlyMap<string, Did>) {
+    this.#self = self;
+    this.#aliases = aliases;
+  }
+
+  /** Starts the view of an owner's registry; false if another registry log already counts. */
+  open(owner: Did, logId: LogId): boolean {
+    const known = this.#byOwner.get(owner);
+    if (known !== undefined) return known.logId === logId;
+    if (this.#byOwner.size >= limits.maxRegistries) return false;
+    this.#byOwner.set(owner, { logId, streams: new Map() });
+    return true;
+  }
+
+  /** Takes the next event of a registry in order; a malformed one is returned and changes nothing. */
+  take(owner: Did, context: Attributes, event: EventBytes): Result<StreamCard | undefined> {
+    const registry = this.#byOwner.get(owner);
+    if (registry === undefined) return ok(undefined);
+    const entry = readRegistryEntry(owner, context, event);
+    if (!entry.ok) return entry;
+    switch (entry.value.kind) {
+      case 'profile':
+        registry.profile = entry.value.profile;
+        return ok(undefined);
+      case 'stream':
+        return ok(this.#put(registry, entry.value.card));
+      case 'closed':
+        registry.streams.delete(entry.value.name);
+        return ok(undefined);
+      case 'unknown':
+        return ok(undefined);
+    }
+  }
+
+  #put(registry: Registry, card: StreamCard): StreamCard | undefined {
+    if (registry.streams.size >= limits.maxStreamsPerRegistry) return undefined;
+    registry.streams.set(card.name, card);
+    for (const { log } of card.partitions) {
+      this.#byLog.set(log, { owner: card.owner, name: card.name });
+    }
+    return card;
+  }
+
+  registryOf(owner: Did): LogId | undefined {
+    return this.#byOwner.get(owner)?.logId;
+  }
+  profile(owner: Did): Profile | undefined {
+    return this.#byOwner.get(owner)?.profile;
+  }
+  card({ owner, name }: StreamKey): StreamCard | undefined {
+    return this.#byOwner.get(owner)?.streams.get(name);
+  }
+  /** The stream that a registry says this log belongs to. */
+  ofLog(logId: LogId): StreamKey | undefined {
+    return this.#byLog.get(logId);
+  }
+  *cards(): IterableIterator<StreamCard> {
+    for (const registry of this.#byOwner.values()) yield* registry.streams.values();
+  }
+  *owners(): IterableIterator<Did> {
+    yield* this.#byOwner.keys();
+  }
+
+  /** How people here call an organisation: alias, else its own name, else undefined. */
+  nameOf(owner: Did): string | undefined {
+    for (const [alias, did] of this.#aliases) if (did === owner) return alias;
+    return this.profile(owner)?.name;
+  }
+
+  /**
+   * The DID behind what a user wrote: a DID, a local alias, or a registry name that exactly one known
+   * organisation has (`name-ambiguous` lists the DIDs otherwise).
+   */
+  organisation(text: string): Result<Did> {
+    if (text.startsWith('did:')) return parseDid(text);
+    const alias = this.#aliases.get(text);
+    if (alias !== undefined) return ok(alias);
+    const named = [...this.#byOwner].filter(([, { profile }]) => profile?.name === text);
+    const [first, ...others] = named.map(([did]) => did);
+    if (first === undefined) {
+      return err(
+        fault('stream-unknown', `no known organisation is called ${JSON.stringify(text)}`),
+      );
+    }
+    if (others.length === 0) return ok(first);
+    const dids = [first, ...others].join(', ');
+    return err(fault('name-ambiguous', `${JSON.stringify(text)} may be any of ${dids}`));
+  }
+
+  /** STREAM as a user writes it: `name`, `alias/name`, `did:key:…/name` or `hw:<logId>`. */
+  parse(text: string): Result<StreamKey> {
+    if (text.startsWith('hw:')) {
+      const logId = parseLogId(text.slice(3));
+      if (!logId.ok) return logId;
+      const key = this.ofLog(logId.value);
+      return key === undefined ? err(unknown(text)) : ok(key);
+    }
+    const slash = text.lastIndexOf('/');
+    const name = text.slice(slash + 1);
+    if (!isStreamName(name)) return err(fault('bad-name', `${JSON.stringify(name)} is not a name`));
+    const owner = slash < 0 ? ok(this.#self) : this.organisation(text.slice(0, slash));
+    return owner.ok ? ok({ owner: owner.value, name: asStreamName(name) }) : owner;
+  }
+}
+
+export function unknown(text: string): ReturnType<typeof fault> {
+  return fault('stream-unknown', `no stream ${JSON.stringify(text)} is known here`);
+}
