@@ -1,0 +1,230 @@
+/**
+ * Every key of config.yaml in one table: what it means, what it may be, what it is by default.
+ * The reader (`config.ts`), the JSON Schema for editors and docs/reference are made from it.
+ */
+import { parseDid } from '../ids.ts';
+import { limits as defaultLimits } from '../limits.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { Did } from '../types.ts';
+
+/** What a peer does beyond following and publishing. */
+export type Role = 'relay';
+export const roles: readonly Role[] = ['relay'];
+
+/** Every number of `limits` in limits.ts, as configured. */
+export type Limits = { readonly [Name in keyof typeof defaultLimits]: number };
+
+export interface Config {
+  /** The organisation's own name for itself, shown to others in its registry; no identity. */
+  readonly organisation: string;
+  readonly http: {
+    /** `host:port` of the API. */
+    readonly listen: string;
+  };
+  readonly p2p: {
+    /** Multiaddrs to listen on, without `/p2p/…`. */
+    readonly listen: readonly string[];
+    /** Multiaddrs told to others in place of those listened on; empty: those. */
+    readonly announce: readonly string[];
+    /** Multiaddrs with `/p2p/<peer id>` to dial at start. */
+    readonly bootstrap: readonly string[];
+  };
+  /** Streams and organisations to follow, as on the command line of `hw follow`. */
+  readonly follow: readonly string[];
+  readonly roles: readonly Role[];
+  /** Local names of organisations. */
+  readonly aliases: Readonly<Record<string, Did>>;
+  readonly limits: Limits;
+}
+
+export type JsonSchema = { readonly [key: string]: unknown };
+
+/** One key. `read` says in a few words what a wrong value should have been. */
+export interface KeySpec {
+  readonly description: string;
+  readonly schema: JsonSchema;
+  /** What `hw config show` and the documentation give as an example. */
+  readonly example: unknown;
+  readonly read: (value: unknown) => Result<unknown, string>;
+  /** Designed, but refused with `not-supported` until it is built. */
+  readonly planned?: true;
+}
+
+const addressPattern = /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/;
+const multiaddrPattern = /^(?:\/[A-Za-z0-9._:%-]+)+$/;
+const namePattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+
+function matching(pattern: RegExp, wanted: string): (value: unknown) => Result<string, string> {
+  return (value) => (typeof value === 'string' && pattern.test(value) ? ok(value) : err(wanted));
+}
+
+function listOf(
+  item: (value: unknown) => Result<unknown, string>,
+): (value: unknown) => Result<unknown, string> {
+  return (value) => {
+    if (!Array.isArray(value)) return err('a list');
+    for (const one of value) {
+      const read = item(one);
+      if (!read.ok) return err(`a list of which each item is ${read.error}`);
+    }
+    return ok(value);
+  };
+}
+
+function readAddress(value: unknown): Result<string, string> {
+  const match = typeof value === 'string' ? addressPattern.exec(value) : null;
+  if (match === null || Number(match[1]) > 65_535)
+    return err('host:port, for example 127.0.0.1:8080');
+  return ok(match[0]);
+}
+
+const readName = matching(namePattern, 'a name of a-z, 0-9, dot, dash and underscore');
+const readMultiaddr = matching(multiaddrPattern, 'a multiaddr such as /ip4/127.0.0.1/tcp/4001');
+
+function readText(value: unknown): Result<string, string> {
+  return typeof value === 'string' && value.trim() !== '' ? ok(value) : err('text');
+}
+
+function readRole(value: unknown): Result<Role, string> {
+  const role = roles.find((known) => known === value);
+  return role === undefined ? err(`one of ${roles.join(', ')}`) : ok(role);
+}
+
+function readAliases(value: unknown): Result<unknown, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return err('a map of names to did:key:…');
+  }
+  for (const [name, did] of Object.entries(value)) {
+    if (!namePattern.test(name))
+      return err(`a map whose names are a-z, 0-9, dot, dash (not ${name})`);
+    if (typeof did !== 'string' || !parseDid(did).ok) return err(`a did:key:z6Mk… for ${name}`);
+  }
+  return ok(value);
+}
+
+export function readCount(value: unknown): Result<number, string> {
+  const isCount = typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
+  return isCount ? ok(value) : err('a whole number of at least 1');
+}
+
+const text = { type: 'string' };
+const texts = { type: 'array', items: text };
+
+function planned(description: string, example: unknown): KeySpec {
+  return { description, schema: {}, example, read: ok, planned: true };
+}
+
+/** Keys by dotted path, in the order in which they are shown; `limits.…` follow from limits.ts. */
+export const keys: Readonly<Record<string, KeySpec>> = {
+  organisation: {
+    description: 'The name by which others may call this organisation.',
+    schema: { type: 'string', pattern: namePattern.source },
+    example: 'acme',
+    read: readName,
+  },
+  'http.listen': {
+    description: 'host:port of the HTTP API; loopback unless you know better.',
+    schema: { type: 'string', pattern: addressPattern.source },
+    example: '127.0.0.1:8080',
+    read: readAddress,
+  },
+  'http.public': planned('host:port of a second listener without a token.', '0.0.0.0:8443'),
+  'http.metrics': planned('host:port of a listener for metrics alone.', '127.0.0.1:9090'),
+  'http.tls.cert': planned('File of the TLS certificate.', 'tls.crt'),
+  'http.tls.key': planned('File of the TLS key.', 'tls.key'),
+  'p2p.listen': {
+    description: 'Multiaddrs on which other peers reach this one.',
+    schema: texts,
+    example: ['/ip4/0.0.0.0/tcp/4001'],
+    read: listOf(readMultiaddr),
+  },
+  'p2p.announce': {
+    description: 'Multiaddrs told to others in place of those listened on (behind NAT).',
+    schema: texts,
+    example: ['/dns4/peer.example.org/tcp/4001'],
+    read: listOf(readMultiaddr),
+  },
+  'p2p.bootstrap': {
+    description: 'Peers dialled at start, each a multiaddr that ends in /p2p/<peer id>.',
+    schema: texts,
+    example: ['/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWGYFQ…'],
+    read: listOf(
+      matching(
+        /^(?:\/[A-Za-z0-9._:%-]+)+\/p2p\/[1-9A-HJ-NP-Za-km-z]+$/,
+        'a multiaddr that ends in /p2p/<peer id>',
+      ),
+    ),
+  },
+  follow: {
+    description: 'Streams (alias/name, did:key:…/name, hw:<logId>) and organisations to follow.',
+    schema: texts,
+    example: ['acme/orders'],
+    read: listOf(readText),
+  },
+  roles: {
+    description: 'What this peer does for others.',
+    schema: { type: 'array', items: { enum: roles } },
+    example: ['relay'],
+    read: listOf(readRole),
+  },
+  aliases: {
+    description: 'Local names of organisations.',
+    schema: { type: 'object', additionalProperties: text },
+    example: { acme: 'did:key:z6Mk…' },
+    read: readAliases,
+  },
+  restoreGuard: planned('How long a restored home waits for a word of its peers.', 'normal'),
+  'webhooks.allowPrivate': planned('Lets webhooks call private addresses.', false),
+};
+
+/** The specification of a dotted path, limits included. */
+export function keySpec(path: string): KeySpec | undefined {
+  if (Object.hasOwn(keys, path)) return keys[path];
+  const limit = Object.entries(defaultLimits).find(([name]) => `limits.${name}` === path);
+  if (limit === undefined) return undefined;
+  return {
+    description: `Default ${limit[1]}.`,
+    schema: { type: 'integer', minimum: 1, default: limit[1] },
+    example: limit[1],
+    read: readCount,
+  };
+}
+
+/** Every dotted path that there is. */
+export function keyPaths(): readonly string[] {
+  return [...Object.keys(keys), ...Object.keys(defaultLimits).map((name) => `limits.${name}`)];
+}
+
+/** JSON Schema (2020-12) of config.yaml, for editors. */
+export function configJsonSchema(): JsonSchema {
+  const root: Record<string, unknown> = {};
+  for (const path of keyPaths()) {
+    const spec = keySpec(path);
+    if (spec === undefined || spec.planned === true) continue;
+    const parts = path.split('.');
+    const last = parts.pop() ?? '';
+    const parent = parts.reduce(childProperties, root);
+    parent[last] = { ...spec.schema, description: spec.description };
+  }
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Headwater config.yaml',
+    type: 'object',
+    properties: root,
+    required: ['organisation', 'http', 'p2p'],
+    additionalProperties: false,
+  };
+}
+
+/** The properties of the object named `name`, made where it is missing. */
+function childProperties(parent: Record<string, unknown>, name: string): Record<string, unknown> {
+  const existing = parent[name];
+  if (isObjectSchema(existing)) return existing.properties;
+  const properties: Record<string, unknown> = {};
+  parent[name] = { type: 'object', properties, additionalProperties: false };
+  return properties;
+}
+
+function isObjectSchema(value: unknown): value is { properties: Record<string, unknown> } {
+  return typeof value === 'object' && value !== null && 'properties' in value;
+}
