@@ -52,7 +52,7 @@ export interface KeySpec {
 
 const addressPattern = /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/;
 const multiaddrPattern = /^(?:\/[A-Za-z0-9._:%-]+)+$/;
-const namePattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+const namePattern = /^[a-z0-9][a-z0-9.-]{0,62}$/;
 
 function matching(pattern: RegExp, wanted: string): (value: unknown) => Result<string, string> {
   return (value) => (typeof value === 'string' && pattern.test(value) ? ok(value) : err(wanted));
@@ -78,7 +78,7 @@ function readAddress(value: unknown): Result<string, string> {
   return ok(match[0]);
 }
 
-const readName = matching(namePattern, 'a name of a-z, 0-9, dot, dash and underscore');
+const readName = matching(namePattern, 'a name of a-z, 0-9, dot and dash');
 const readMultiaddr = matching(multiaddrPattern, 'a multiaddr such as /ip4/127.0.0.1/tcp/4001');
 
 function readText(value: unknown): Result<string, string> {

@@ -1,6 +1,6 @@
 /** Small files of the home: read whole, written so that a crash leaves the old or the new one. */
 import { constants } from 'node:fs';
-import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, link, mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -77,19 +77,28 @@ export async function replaceFile(
   }
 }
 
-/** Creates a file that must not exist yet; the value is false where it does. */
+/**
+ * Creates a file that must not exist yet; the value is false where it does. It appears whole or
+ * not at all: written and synced in a folder of its own beside it, then linked to its name.
+ */
 export async function createFile(
   file: string,
   data: string | Uint8Array,
   mode = 0o600,
 ): Promise<Result<boolean>> {
+  let beside: string | undefined;
   try {
-    await writeSynced(file, data, mode, 'wx');
+    beside = await mkdtemp(`${file}.`);
+    const whole = join(beside, 'new');
+    await writeSynced(whole, data, mode, 'wx');
+    await link(whole, file);
     await syncFolder(dirname(file));
     return ok(true);
   } catch (cause) {
     if (systemCode(cause) === 'EEXIST') return ok(false);
     return err(fileFault('file-unwritable', file, cause));
+  } finally {
+    if (beside !== undefined) await rm(beside, { recursive: true, force: true });
   }
 }
 

@@ -1,0 +1,252 @@
+/**
+ * The home directory, everything that a node owns:
+ *
+ *   config.yaml      what its operator sets (config.ts)
+ *   keys/            key files, 0600: organisation, peer, writer, recovery, node (a secret)
+ *     identity.json  the public halves, so that a key may be kept elsewhere
+ *     peer.ucan      the organisation's delegation of /flow/peer to the peer key, dag-cbor
+ *     network.json   id of the network that this home belongs to
+ *     network.cbor   its newest known document
+ *   store/           LevelDB
+ *   guard/           what must never go back, outside of LevelDB
+ *   api.token        bearer of the HTTP API, 0600
+ *   run/             lock, node.json of the running node, logs: may be deleted while stopped
+ */
+import { join, resolve } from 'node:path';
+import { fromHex, toHex } from '../bytes.ts';
+import type { Signer } from '../crypto.ts';
+import { fault } from '../errors.ts';
+import { didKey, parseDid } from '../ids.ts';
+import { err, ok, type Result } from '../result.ts';
+import { asHash, asPublicKey, type Did, type Hash, type PublicKey } from '../types.ts';
+import type { Config } from './config-schema.ts';
+import { parseConfig, type Environment } from './config.ts';
+import { exists, readBytes, readText, replaceFile } from './files.ts';
+import { openHomeKeys } from './home-keys.ts';
+
+export interface HomePaths {
+  readonly root: string;
+  readonly config: string;
+  readonly keys: string;
+  readonly identity: string;
+  readonly peerDelegation: string;
+  readonly network: string;
+  readonly networkDocument: string;
+  readonly store: string;
+  readonly guard: string;
+  readonly token: string;
+  readonly run: string;
+  readonly lock: string;
+  /** {"pid","api","addresses","startedAt"} of the running node. */
+  readonly nodeInfo: string;
+  readonly log: string;
+}
+
+/** The public halves of the keys. */
+export interface Identity {
+  readonly organisation: Did;
+  readonly peerKey: PublicKey;
+  readonly writerKey: PublicKey;
+  /** SHA-256 of the recovery public key; goes into every genesis. */
+  readonly recoveryHash: Hash;
+}
+
+/** Keys in use. Signers cannot be read back; the peer's seed is handed to libp2p. */
+export interface HomeKeys {
+  /** Absent where the organisation's key is kept elsewhere: then no stream can be created here. */
+  readonly organisation?: Signer;
+  readonly peer: Signer;
+  /** 32-byte Ed25519 seed of the peer key. */
+  readonly peerSeed: Uint8Array;
+  /** Signs the checkpoints of this home's own logs. */
+  readonly writer: Signer;
+  /** Signs `_journal`, whose owner is the peer itself: the peer key (ledger.md "Identity"). */
+  readonly journal: Signer;
+  /** 32 bytes that key the dedupe and subject rows of the store. */
+  readonly nodeSecret: Uint8Array;
+}
+
+export interface HomeNetwork {
+  /** Hex of the hash of version 1 of its document. */
+  readonly id: string;
+  /** Newest known document; absent until a peer has sent it (after `hw join`). */
+  readonly document?: Uint8Array;
+}
+
+/** What commands need of a home without touching a secret key. */
+export interface HomeView {
+  readonly paths: HomePaths;
+  readonly config: Config;
+  readonly identity: Identity;
+  readonly apiToken: string;
+}
+
+export interface Home extends HomeView {
+  readonly keys: HomeKeys;
+  /** dag-cbor of the organisation's `/flow/peer` delegation to the peer key, root first. */
+  readonly peerDelegation: readonly Uint8Array[];
+  /** Absent with `hw init --no-network`. */
+  readonly network?: HomeNetwork;
+}
+
+export interface OpenOptions {
+  readonly environment?: Environment;
+  /** Asked for at most once, and only where a key file needs it. */
+  readonly passphrase?: () => Promise<Result<string>>;
+}
+
+export function homePaths(directory: string): HomePaths {
+  const root = resolve(directory);
+  return {
+    root,
+    config: join(root, 'config.yaml'),
+    keys: join(root, 'keys'),
+    identity: join(root, 'keys', 'identity.json'),
+    peerDelegation: join(root, 'keys', 'peer.ucan'),
+    network: join(root, 'keys', 'network.json'),
+    networkDocument: join(root, 'keys', 'network.cbor'),
+    store: join(root, 'store'),
+    guard: join(root, 'guard'),
+    token: join(root, 'api.token'),
+    run: join(root, 'run'),
+    lock: join(root, 'run', 'lock'),
+    nodeInfo: join(root, 'run', 'node.json'),
+    log: join(root, 'run', 'node.log'),
+  };
+}
+
+/** Faults: `home-missing`, `home-damaged`, and those of the configuration. */
+export async function readHome(
+  directory: string,
+  environment: Environment = {},
+): Promise<Result<HomeView>> {
+  const paths = homePaths(directory);
+  if (!(await exists(paths.config))) {
+    return err(fault('home-missing', `there is no home at ${paths.root}`, { file: paths.config }));
+  }
+  const text = await readText(paths.config);
+  if (!text.ok) return text;
+  const config = parseConfig(text.value, paths.config, environment);
+  if (!config.ok) return config;
+  const identity = await readIdentity(paths);
+  if (!identity.ok) return identity;
+  const token = await readText(paths.token);
+  if (!token.ok) return err(fault('home-damaged', token.error.message, { file: paths.token }));
+  return ok({
+    paths,
+    config: config.value,
+    identity: identity.value,
+    apiToken: token.value.trim(),
+  });
+}
+
+/** As `readHome`, with the keys unlocked. Adds the faults of key files (`wrong-passphrase`, …). */
+export async function openHome(
+  directory: string,
+  options: OpenOptions = {},
+): Promise<Result<Home>> {
+  const view = await readHome(directory, options.environment);
+  if (!view.ok) return view;
+  const { paths, identity } = view.value;
+  const keys = await openHomeKeys(paths, identity, options.passphrase);
+  if (!keys.ok) return keys;
+  const delegation = await readBytes(paths.peerDelegation);
+  if (!delegation.ok) {
+    return err(fault('home-damaged', delegation.error.message, { file: paths.peerDelegation }));
+  }
+  const network = await readNetwork(paths);
+  if (!network.ok) return network;
+  return ok({
+    ...view.value,
+    keys: keys.value,
+    peerDelegation: [delegation.value],
+    ...(network.value === undefined ? {} : { network: network.value }),
+  });
+}
+
+/** The network this home belongs to, if any. */
+export async function readNetwork(paths: HomePaths): Promise<Result<HomeNetwork | undefined>> {
+  if (!(await exists(paths.network))) return ok(undefined);
+  const text = await readText(paths.network);
+  if (!text.ok) return text;
+  const id = field(parseJson(text.value), 'id');
+  if (id === undefined || !/^[0-9a-f]{64}$/.test(id)) {
+    return err(
+      fault('home-damaged', 'the network id is not 64 hex digits', { file: paths.network }),
+    );
+  }
+  if (!(await exists(paths.networkDocument))) return ok({ id });
+  const document = await readBytes(paths.networkDocument);
+  return document.ok ? ok({ id, document: document.value }) : document;
+}
+
+/** Makes this home a member of that network; a document is stored where it is known. */
+export async function saveNetwork(paths: HomePaths, network: HomeNetwork): Promise<Result<void>> {
+  const text = `${JSON.stringify({ id: network.id })}\n`;
+  const saved = await replaceFile(paths.network, text, 0o600);
+  if (!saved.ok || network.document === undefined) return saved;
+  return replaceFile(paths.networkDocument, network.document, 0o600);
+}
+
+/** Stores a newer `/flow/peer` delegation, for example one that names the registry. */
+export function savePeerDelegation(paths: HomePaths, bytes: Uint8Array): Promise<Result<void>> {
+  return replaceFile(paths.peerDelegation, bytes, 0o600);
+}
+
+export function identityJson(identity: Identity): string {
+  const { organisation, peerKey, writerKey, recoveryHash } = identity;
+  const fields = {
+    organisation,
+    peerKey: toHex(peerKey),
+    writerKey: toHex(writerKey),
+    recoveryHash: toHex(recoveryHash),
+  };
+  return `${JSON.stringify(fields, null, 2)}\n`;
+}
+
+async function readIdentity(paths: HomePaths): Promise<Result<Identity>> {
+  const damaged = (message: string): Result<never> =>
+    err(fault('home-damaged', message, { file: paths.identity }));
+  const text = await readText(paths.identity);
+  if (!text.ok) return damaged(text.error.message);
+  const json = parseJson(text.value);
+  const organisation = parseDid(field(json, 'organisation') ?? '');
+  const peerKey = bytes32(field(json, 'peerKey'));
+  const writerKey = bytes32(field(json, 'writerKey'));
+  const recoveryHash = bytes32(field(json, 'recoveryHash'));
+  if (!organisation.ok) return damaged('organisation is not a did:key');
+  if (peerKey === undefined || writerKey === undefined || recoveryHash === undefined) {
+    return damaged('a key is not 64 hex digits');
+  }
+  return ok({
+    organisation: organisation.value,
+    peerKey: asPublicKey(peerKey),
+    writerKey: asPublicKey(writerKey),
+    recoveryHash: asHash(recoveryHash),
+  });
+}
+
+/** The organisation's public key. */
+export function organisationKey(identity: Identity): PublicKey {
+  return didKey(identity.organisation);
+}
+
+function bytes32(text: string | undefined): Uint8Array | undefined {
+  const bytes = fromHex(text ?? '');
+  return bytes.ok && bytes.value.length === 32 ? bytes.value : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A text member of a JSON object; undefined for anything else. */
+function field(json: unknown, name: string): string | undefined {
+  if (typeof json !== 'object' || json === null) return undefined;
+  const value: unknown = Object.entries(json).find(([key]) => key === name)?.[1];
+  return typeof value === 'string' ? value : undefined;
+}
