@@ -19,6 +19,12 @@ export const protocol = {
   maxPartitions: 256,
   /** A public message this far in the future is ignored, a writer this far off refuses to sign. */
   maxClockSkewMs: 300_000,
+  /** A UCAN delegation above this is refused before it is decoded. */
+  maxTokenBytes: 8_192,
+  /** Links of a proof, root to leaf; a longer chain is refused. */
+  maxProofLinks: 8,
+  /** Allowance at both ends of a delegation's time bounds. */
+  tokenSkewSeconds: 60,
 } as const;
 
 export const limits = {
@@ -104,6 +110,9 @@ export const limits = {
   maxCardAddresses: 16,
   /** Registries kept while this node has not the role `catalog`; further ones are not followed. */
   maxRegistries: 10_000,
+  /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
+  maxJournalQueue: 1024,
+  maxJournalBatch: 128,
   /** Streams read from one registry; further ones are not listed. */
   maxStreamsPerRegistry: 10_000,
 } as const;
