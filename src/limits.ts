@@ -17,12 +17,17 @@ export const protocol = {
   maxLeafBytes: 65_535,
   maxParents: 256,
   maxPartitions: 256,
+  /** Signature lines in a signed note, and its bytes; a note above either is refused. */
+  maxNoteSignatures: 100,
+  maxNoteBytes: 262_144,
   /** A public message this far in the future is ignored, a writer this far off refuses to sign. */
   maxClockSkewMs: 300_000,
   /** A UCAN delegation above this is refused before it is decoded. */
   maxTokenBytes: 8_192,
   /** Links of a proof, root to leaf; a longer chain is refused. */
   maxProofLinks: 8,
+  /** Tokens in a UCAN container; a larger one is refused. */
+  maxContainerTokens: 16,
   /** Allowance at both ends of a delegation's time bounds. */
   tokenSkewSeconds: 60,
 } as const;
@@ -39,6 +44,32 @@ export const limits = {
   maxPendingBytes: 33_554_432,
   /** A step of the clock ahead of the last entry that a writer alone refuses to sign. */
   maxClockStepMs: 7_776_000_000,
+  /** Events and bytes of one publish call; then `batch-too-large`. */
+  maxBatchEvents: 8192,
+  maxBatchBytes: 16_777_216,
+  /** Rows of a dedupe slice at first and at most; a full slice is followed by one of four times the rows. */
+  minDedupeSliceRows: 4096,
+  maxDedupeSliceRows: 4_194_304,
+  /** Size of the guard file; when its journal is full it is written anew. */
+  guardFileBytes: 262_144,
+  /** Table blocks, write buffer and cache of LevelDB, and what one read of an iterator may hold. */
+  storeBlockBytes: 16_384,
+  storeWriteBufferBytes: 16_777_216,
+  storeCacheBytes: 33_554_432,
+  storeMaxOpenFiles: 512,
+  storeReadAheadBytes: 1_048_576,
+  /** A stored value above this is not read: it cannot be ours. */
+  maxStoredValueBytes: 16_777_216,
+  /** Blocks verified and being written by a replica, per log; further ones wait for the store. */
+  maxUnwrittenBlocks: 16,
+  /** Tiles kept unpacked for proofs; least recently used goes. */
+  maxCachedTiles: 256,
+  /** Foreign blocks of a forked log kept as evidence; further ones are not needed. */
+  maxForkEvidence: 16,
+  /** Cursors of one home; then `busy`. */
+  maxCursors: 10_000,
+  /** Wait before a writer whose store failed tries it again. */
+  storeRetryMs: 1000,
   /** Within this time a repeated source + id is recognised. */
   dedupeWindowMs: 2_592_000_000,
   /** Memory of the dedupe filters; beyond it look-ups go to the store. */
@@ -110,6 +141,52 @@ export const limits = {
   maxCardAddresses: 16,
   /** Registries kept while this node has not the role `catalog`; further ones are not followed. */
   maxRegistries: 10_000,
+  /** Connections in all, from one address (an IPv6 /64) and of one organisation; more are refused. */
+  maxConnections: 256,
+  maxConnectionsPerAddress: 64,
+  maxConnectionsPerOrganisation: 32,
+  /** New inbound connections a second from one address, and those being set up; more are refused. */
+  maxInboundPerSecond: 5,
+  maxPendingInbound: 64,
+  /** Bans and bars remembered; the oldest bar goes, bans stay. */
+  maxBarredPeers: 4096,
+  /** Streams of one protocol that one connection may have open; more are reset. */
+  maxStreamsPerProtocol: 64,
+  /** Bytes of a stream that wait to be read or sent; above it the other side or the sender waits. */
+  maxStreamReadBytes: 655_360,
+  maxStreamWriteBytes: 262_144,
+  /** The other side of a stream may send this much ahead of us. */
+  maxStreamWindowBytes: 1_048_576,
+  /** A stream on which nothing moves for so long is reset; the same after both sides should end. */
+  streamStallMs: 120_000,
+  streamLingerMs: 5000,
+  /** Gossip bytes that wait for one peer: above it the peer's stream is dropped and made anew. */
+  maxGossipBufferBytes: 16_777_216,
+  /** Own gossip waits while a neighbour has more than this waiting, at most so long. */
+  gossipPaceBytes: 262_144,
+  maxGossipWaitMs: 1000,
+  /** Own gossip waiting for its turn; then `gossip-busy`. */
+  maxGossipQueueBytes: 16_777_216,
+  /** Gossip being judged: messages of one peer, messages and bytes in all; then ignored. */
+  maxUnjudgedPerPeer: 256,
+  maxUnjudged: 1024,
+  maxUnjudgedBytes: 67_108_864,
+  /** Messages kept for neighbours that missed them, and what one of them may ask for a heartbeat. */
+  maxGossipCacheBytes: 33_554_432,
+  maxGossipAnswerBytes: 2_097_152,
+  /** Heartbeat of the gossip mesh, and how many without gossip streams before a pair is made anew. */
+  gossipHeartbeatMs: 1000,
+  watchdogHeartbeats: 3,
+  /** How long a peer and its addresses are remembered. */
+  peerMemoryMs: 1_209_600_000,
+  /** What a relayed connection may carry, and for how long, where this peer is a relay. */
+  maxRelayedBytes: 67_108_864,
+  maxRelayedMs: 3_600_000,
+  maxRelayReservations: 128,
+  /** Time limits for dialling, setting up an inbound connection, and hanging up politely. */
+  dialTimeoutMs: 10_000,
+  inboundSetupMs: 10_000,
+  hangUpMs: 500,
   /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
   maxJournalQueue: 1024,
   maxJournalBatch: 128,
