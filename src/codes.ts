@@ -216,6 +216,7 @@ export const codes = {
   // control records (FACTS.md section 5)
   'genesis-missing': ['invalid', 'The first entry of a log is its genesis.'],
   'genesis-place': ['invalid', 'A genesis stands at index 0 and nowhere else.'],
+  'genesis-proof': ['invalid', 'The owner did not allow this writer key: do not follow.'],
   'genesis-fields': ['invalid', 'See docs/reference/formats.md for the fields of a genesis.'],
   'writer-key': ['denied', 'Sign with the key that the log names as its writer.'],
   'redact-fields': ['invalid', 'A redaction names an earlier entry and a reason.'],
