@@ -9,7 +9,7 @@
  * head by head, no copies, strict by construction.
  */
 import { decode, encode } from '@ipld/dag-cbor';
-import { compare, equal, fromUtf8, utf8 } from './bytes.ts';
+import { compare, equal, fromUtf8, utf8, writeUint32, writeUint64 } from './bytes.ts';
 import { fault, type Fault } from './errors.ts';
 import { err, ok, type Result } from './result.ts';
 
@@ -74,14 +74,17 @@ function isCborValue(value: unknown): value is CborValue {
 
 /**
  * Walks the heads without recursion or allocation, so that neither depth nor a huge length can
- * hurt the decoder behind it. Also refuses floats: 1.0 would decode to the integer 1.
+ * hurt the decoder behind it. Also refuses floats: 1.0 would decode to the integer 1. With `links`
+ * (UCAN tokens only) a byte string may carry tag 42; what is in it is the decoder's to judge.
  */
-function depthFits(bytes: Uint8Array): boolean {
+export function depthFits(bytes: Uint8Array, links = false): boolean {
   const reader = new CborReader(bytes);
   const open: number[] = [];
   for (;;) {
     const [major, argument] = reader.head();
     if (reader.failed !== undefined) return false;
+    if (major === 6 && links && argument === 42 && (bytes[reader.offset] ?? 0) >>> 5 === 2)
+      continue;
     if (major === 2 || major === 3) reader.skip(argument);
     const children = major === 4 ? argument : major === 5 ? argument * 2 : 0;
     if (reader.failed !== undefined || major === 6) return false;
@@ -132,12 +135,24 @@ export class CborWriter {
   list(length: number): this {
     return this.#head(4, length);
   }
+  /** The head of a byte string whose bytes the caller writes next, by `raw` or as items. */
+  bytesHead(length: number): this {
+    return this.#head(2, length);
+  }
+  /** Bytes as they are, without a head. */
+  raw(value: Uint8Array): this {
+    return this.#raw(value);
+  }
   null(): this {
     return this.#head(7, 22);
   }
   /** A copy of what was written. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
+  }
+  /** What was written, without a copy where the capacity was exact; the writer is used up. */
+  take(): Uint8Array {
+    return this.#length === this.#bytes.length ? this.#bytes : this.finish();
   }
 
   #head(major: number, value: number): this {
@@ -159,9 +174,8 @@ export class CborWriter {
     } else {
       const wide = value >= 0x100000000;
       out[at] = first | (wide ? 27 : 26);
-      const view = new DataView(out.buffer, at + 1);
-      if (wide) view.setUint32(0, Math.floor(value / 0x100000000));
-      view.setUint32(wide ? 4 : 0, value % 0x100000000);
+      if (wide) writeUint64(out, at + 1, value);
+      else writeUint32(out, at + 1, value);
       this.#length += wide ? 9 : 5;
     }
     return this;
@@ -193,10 +207,13 @@ export class CborReader {
   offset: number;
   failed: Fault | undefined;
   readonly #bytes: Uint8Array;
+  readonly #end: number;
 
-  constructor(bytes: Uint8Array, offset = 0) {
+  /** Reads `bytes[offset, end)`. */
+  constructor(bytes: Uint8Array, offset = 0, end: number = bytes.length) {
     this.#bytes = bytes;
     this.offset = offset;
+    this.#end = end;
   }
 
   uint(): number {
@@ -221,18 +238,18 @@ export class CborReader {
   /** Reads a list head and returns its length. */
   list(): number {
     const length = this.#expect(4, 'a list');
-    if (length > this.#bytes.length - this.offset) this.fail('a list longer than the input');
+    if (length > this.#end - this.offset) this.fail('a list longer than the input');
     return this.failed === undefined ? length : 0;
   }
   /** True, and moves on, if the next item is null. */
   null(): boolean {
-    if (this.#bytes[this.offset] !== 0xf6) return false;
+    if (this.offset >= this.#end || this.#bytes[this.offset] !== 0xf6) return false;
     this.offset += 1;
     return true;
   }
   /** Nothing may follow. */
   end(): void {
-    if (this.failed === undefined && this.offset !== this.#bytes.length) {
+    if (this.failed === undefined && this.offset !== this.#end) {
       this.failed = fault('trailing-bytes', 'bytes after the item', { offset: this.offset });
     }
   }
@@ -240,7 +257,7 @@ export class CborReader {
   /** Major type and argument of the next head; the shortest form is required. */
   head(): readonly [number, number] {
     const first = this.#bytes[this.offset];
-    if (first === undefined) return this.#cut();
+    if (first === undefined || this.offset >= this.#end) return this.#cut();
     const info = first & 31;
     const major = first >>> 5;
     if (info < 24) {
@@ -249,7 +266,7 @@ export class CborReader {
     }
     const width = info === 24 ? 1 : info === 25 ? 2 : info === 26 ? 4 : info === 27 ? 8 : 0;
     if (width === 0) this.fail('an indefinite or reserved length');
-    else if (this.offset + width >= this.#bytes.length) return this.#cut();
+    else if (this.offset + width >= this.#end) return this.#cut();
     if (this.failed !== undefined) return [major, 0];
     let value = 0;
     for (let i = 1; i <= width; i++) value = value * 256 + (this.#bytes[this.offset + i] ?? 0);
@@ -263,7 +280,7 @@ export class CborReader {
   }
 
   skip(length: number): void {
-    if (this.offset + length > this.#bytes.length) this.#cut();
+    if (this.offset + length > this.#end) this.#cut();
     else this.offset += length;
   }
 
