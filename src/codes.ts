@@ -78,6 +78,11 @@ export const codes = {
   'node-running': ['failed', 'Stop the node with hw down first.'],
   'node-failed': ['failed', 'The log under run/ in the home says why.'],
   'node-unreachable': ['unreachable', 'Look at hw status and at the log under run/ in the home.'],
+  'node-busy': ['busy', 'Try again in a moment.'],
+  'token-refused': [
+    'unauthorised',
+    'Use the token in api.token of the home that the node runs on.',
+  ],
   'home-missing': ['config', 'Make a home with hw init.'],
   'home-damaged': ['config', 'Bring the file back from a backup of the home.'],
   'config-syntax': ['config', 'Correct config.yaml; hw config check reads it again.'],
@@ -101,6 +106,15 @@ export const codes = {
     'The stream has more than one log: give a time or a position token.',
   ],
   'peer-unknown': ['missing', 'hw peer list shows the peers that are known.'],
+  'control-full': [
+    'conflict',
+    'Follow an organisation instead of its streams, or take entries back.',
+  ],
+  'organisation-key-missing': [
+    'denied',
+    'Bring the organisation key to this home, or ask its holder to do it.',
+  ],
+  'genesis-unlisted': ['denied', 'The registry of the owner names another log for this stream.'],
   'network-none': [
     'missing',
     'This home has no network: hw join LINE, or hw init without --no-network.',

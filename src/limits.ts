@@ -76,6 +76,11 @@ export const limits = {
   maxDedupeFilterBytes: 67_108_864,
   /** A replica flushes at least this often. */
   flushIntervalMs: 1000,
+  /** Text of one event: a body of 192 KiB in which JSON escapes every byte; then refused. */
+  maxEventTextBytes: 1_310_720,
+  /** One JSON batch; a larger one is refused whole. */
+  maxJsonBatchEvents: 1000,
+  maxJsonBatchBytes: 8_388_608,
   /** Blocks ahead of our head kept while the gap is fetched, per log and in all; then dropped. */
   maxOrphanBlocksPerLog: 64,
   maxOrphanBytes: 67_108_864,
@@ -187,6 +192,8 @@ export const limits = {
   dialTimeoutMs: 10_000,
   inboundSetupMs: 10_000,
   hangUpMs: 500,
+  /** Entries of one list of the operator's decisions (followed, paused, banned); more are refused. */
+  maxControlEntries: 10_000,
   /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
   maxJournalQueue: 1024,
   maxJournalBatch: 128,

@@ -74,8 +74,8 @@ export interface Delivery {
   readonly index: LogIndex;
   readonly recordedTime: TimeMs;
   readonly event: EventBytes;
-  /** Position token after this event (ledger.md "Positions"): SSE id, cursor value. */
-  readonly position: string;
+  /** Makes the position token after this event (ledger.md "Positions"): SSE id, cursor value. */
+  position(): string;
 }
 
 export interface ReadRequest {

@@ -6,12 +6,12 @@
 import { v7 } from 'uuid';
 import { utf8 } from '../../bytes.ts';
 import type { Fault } from '../../errors.ts';
-import { parseJsonEvent } from '../../event/parse.ts';
+import { makeEvent } from '../../event/make.ts';
 import type { Host } from '../../host.ts';
 import { limits } from '../../limits.ts';
 import type { Result } from '../../result.ts';
 import { formatTime } from '../../time.ts';
-import type { ParsedEvent, PeerId } from '../../types.ts';
+import { dataKind, type ParsedEvent, type PeerId } from '../../types.ts';
 
 export const journalTypes = {
   started: 'org.headwater.node.started',
@@ -88,15 +88,14 @@ export class Journal implements AsyncDisposable {
   #event({ type, subject, data }: JournalEntry): Result<ParsedEvent> {
     const now = this.#host.clock.now();
     const lost = this.#dropped === 0 ? {} : { entriesLost: this.#dropped };
-    const event = {
+    const attributes = {
       specversion: '1.0',
       id: v7({ msecs: now, random: this.#host.random.bytes(16) }),
       source: `urn:headwater:peer:${this.#peer}`,
       type,
       ...(subject === undefined ? {} : { subject }),
       time: formatTime(now),
-      data: { ...data, ...lost },
     };
-    return parseJsonEvent(utf8(JSON.stringify(event)));
+    return makeEvent(attributes, dataKind.json, utf8(JSON.stringify({ ...data, ...lost })));
   }
 }
