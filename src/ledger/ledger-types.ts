@@ -1,0 +1,264 @@
+/** What goes into the ledger and what comes out: the types of the `Ledger` class. */
+import type { CborMap } from '../cbor.ts';
+import type { Crypto } from '../crypto.ts';
+import type { Fault } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Result, Verdict } from '../result.ts';
+import type {
+  BlockNumber,
+  Did,
+  EventBytes,
+  Hash,
+  LogId,
+  LogIndex,
+  PublicKey,
+  StreamName,
+  TimeMs,
+  TreeSize,
+} from '../types.ts';
+import type { Genesis } from './genesis.ts';
+import type { Guard } from './guard.ts';
+import type { Judges } from './judges.ts';
+import type { KeyEntry } from './key-chain.ts';
+import type { Store } from './store.ts';
+
+/** The limits that the ledger heeds; `{ ...protocol, ...limits }` of limits.ts has them all. */
+export interface LedgerLimits {
+  readonly maxBlockEvents: number;
+  readonly maxBlockBytes: number;
+  readonly minLingerMs: number;
+  readonly maxLingerMs: number;
+  readonly maxPendingEvents: number;
+  readonly maxPendingBytes: number;
+  readonly maxBatchEvents: number;
+  readonly maxBatchBytes: number;
+  readonly maxClockStepMs: number;
+  readonly maxClockSkewMs: number;
+  readonly dedupeWindowMs: number;
+  readonly maxDedupeFilterBytes: number;
+  readonly minDedupeSliceRows: number;
+  readonly maxDedupeSliceRows: number;
+  readonly flushIntervalMs: number;
+  readonly maxUnwrittenBlocks: number;
+  readonly maxCachedTiles: number;
+  readonly maxForkEvidence: number;
+  readonly maxCursors: number;
+  readonly storeRetryMs: number;
+}
+
+export interface LedgerOptions {
+  /** Owned by the ledger from here on: disposing the ledger closes it. */
+  readonly store: Store;
+  /** Owned too. */
+  readonly guard: Guard;
+  readonly host: Host;
+  readonly crypto: Crypto;
+  readonly judges: Judges;
+  readonly limits: LedgerLimits;
+  /** 32 bytes that never leave this home: keys the dedupe and subject indexes. */
+  readonly nodeSecret: Uint8Array;
+  /** `hw up --accept-clock`: a step of the clock above `maxClockStepMs` is meant. */
+  readonly acceptClockStep?: boolean;
+  /** The peers' word on our clock, asked before each block: a fault (`clock-untrusted`) stops signing. */
+  readonly clockCheck?: () => Result<void>;
+}
+
+/** What a new log is; the genesis is made of it. */
+export interface NewLog {
+  readonly owner: Did;
+  readonly name: StreamName;
+  readonly partition: number;
+  readonly partitions: number;
+  /** The first log of partition 0; absent exactly in that one. */
+  readonly stream?: LogId;
+  /** SHA-256 of the recovery public key. */
+  readonly recoveryHash: Hash;
+  readonly visibility: 'public' | 'sealed' | 'direct';
+  readonly retention: CborMap;
+  readonly contentType?: string;
+  readonly schema?: string;
+  /** Delegations from the owner to the writer key, root first; empty where they are the same. */
+  readonly proof: readonly Uint8Array[];
+}
+
+/** Given after the block is synced and the guard file holds its size. */
+export interface Receipt {
+  readonly log: LogId;
+  readonly index: LogIndex;
+  readonly leafHash: Hash;
+  readonly block: BlockNumber;
+  /** Size and root of the checkpoint that first covers the event. */
+  readonly size: TreeSize;
+  readonly root: Hash;
+  readonly ack: 'local';
+  /** The event was in the log before: this is the first receipt again. */
+  readonly duplicate?: boolean;
+}
+
+export interface Head {
+  readonly logId: LogId;
+  /** 0 for a followed log of which nothing has arrived; then the rest is empty. */
+  readonly size: TreeSize;
+  readonly root: Hash;
+  readonly blocks: number;
+  /** The signed note that covers `size`; '' at size 0. */
+  readonly checkpoint: string;
+  /** Recorded time of the last entry. */
+  readonly time: TimeMs;
+  /** Undefined at size 0. */
+  readonly writerKey: PublicKey | undefined;
+}
+
+/**
+ * `open`: takes what it should. `waiting`: an own log that may not sign yet (`reason` says why).
+ * `frozen`: two histories are known. `damaged`: the stored tail does not verify; reading goes on as
+ * far as it is sound. `closed`: a successor goes on.
+ */
+export type LogStanding = 'open' | 'waiting' | 'frozen' | 'damaged' | 'closed';
+
+export interface LogSummary extends Head {
+  readonly genesis: Genesis | undefined;
+  readonly role: 'writer' | 'replica';
+  readonly state: LogStanding;
+  readonly reason?: Fault;
+  readonly paused: boolean;
+  /** A block with a time more than 5 minutes ahead of our clock was taken in by sync. */
+  readonly clockAhead: boolean;
+  /** False in a log that was followed; own logs are true even while no signer is attached. */
+  readonly createdLocally: boolean;
+}
+
+export interface LedgerEntry {
+  readonly logId: LogId;
+  readonly index: LogIndex;
+  readonly kind: 'event' | 'sealed' | 'seal' | 'control';
+  readonly recordedTime: TimeMs;
+  /** The leaf's bytes, made when asked for (from the block, once for all its entries). */
+  leaf(): Uint8Array;
+  /** Of kind `event`, unless the body is missing; views into the block. */
+  readonly event?: EventBytes;
+  /** Of kind `sealed`, unless missing: ciphertext and tag. */
+  readonly sealedBody?: Uint8Array;
+  /** Of kind `control`. */
+  readonly control?: CborMap;
+  readonly bodyMissing?: 'retention' | 'redacted' | 'withheld';
+}
+
+/** All entries of one stored block that a reader asked for: the fast form of replay. */
+export interface EntryBatch {
+  readonly logId: LogId;
+  readonly block: BlockNumber;
+  /** First entry and one past the last, within the range that was asked for. */
+  readonly from: LogIndex;
+  readonly to: LogIndex;
+  /** Index after the block: where to go on. */
+  readonly next: LogIndex;
+  kind(index: number): LedgerEntry['kind'];
+  recordedTime(index: number): TimeMs;
+  /** Undefined for what is no event or has no body. Attributes and data are views. */
+  event(index: number): EventBytes | undefined;
+  /** The stored body bytes (a view), undefined where there is none. */
+  body(index: number): Uint8Array | undefined;
+  entry(index: number): LedgerEntry;
+}
+
+/** A block as it was received or made: exact bytes, checked against their stored hash when read. */
+export interface StoredBlock {
+  readonly logId: LogId;
+  readonly number: BlockNumber;
+  readonly firstIndex: LogIndex;
+  readonly size: TreeSize;
+  readonly wire: Uint8Array;
+}
+
+export interface AppendedBlock extends StoredBlock {
+  readonly root: Hash;
+  /** We wrote it. */
+  readonly local: boolean;
+  readonly time: TimeMs;
+}
+
+export interface ReadOptions {
+  /** Ends after the block with which this many wire bytes are reached; at least one block. */
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ApplyOutcome {
+  readonly verdict: Verdict;
+  readonly logId?: LogId;
+  /** The block is ahead of our head: fetch from here. */
+  readonly gapFrom?: LogIndex;
+  /** True where the block was added to the log by this call. */
+  readonly applied?: boolean;
+}
+
+/** One entry of a log's key chain with the way from it to the root of `size`. */
+export interface ChainEntry extends KeyEntry {
+  readonly path: readonly Hash[];
+}
+
+export interface KeyChainPage {
+  readonly logId: LogId;
+  readonly size: TreeSize;
+  readonly checkpoint: string;
+  /** Genesis first, then control entries in order of index. */
+  readonly entries: readonly ChainEntry[];
+  /** Where the next page begins; absent on the last. */
+  readonly next?: LogIndex;
+}
+
+export interface VerifyProblem {
+  readonly index: LogIndex;
+  /** One past the last entry that is affected, where more than one is. */
+  readonly to?: LogIndex;
+  readonly code: Fault['code'];
+  readonly message: string;
+  readonly expected?: string;
+  readonly found?: string;
+}
+
+export interface VerifyReport {
+  readonly log: LogId;
+  /** `intact`, `broken` (something is wrong) or `incomplete` (something is not there). */
+  readonly verdict: 'intact' | 'broken' | 'incomplete';
+  readonly size: TreeSize;
+  readonly root: Hash;
+  readonly blocks: number;
+  /** did:key of the writer key in force at the head. */
+  readonly signer: string;
+  readonly witnesses: readonly string[];
+  readonly entries: number;
+  readonly redacted: number;
+  readonly dropped: number;
+  readonly checkedEvents: number;
+  readonly firstProblem?: VerifyProblem;
+  /** In order of index, the first 100; the first of `broken` ones is `firstProblem`. */
+  readonly problems: readonly VerifyProblem[];
+}
+
+export interface VerifyOptions {
+  /** After each block: entries checked so far, and of how many. */
+  readonly onProgress?: (checked: number, of: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Counters for metrics; all only grow, but for those that say what is held now. */
+export interface LedgerStats {
+  readonly publishedEvents: number;
+  readonly publishedBlocks: number;
+  readonly appliedEvents: number;
+  readonly appliedBlocks: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly busy: number;
+  readonly storeFailures: number;
+  readonly forks: number;
+  readonly pendingEvents: number;
+  readonly pendingBytes: number;
+  readonly dedupeFilterBytes: number;
+  /** Events whose id had to be looked up in the store. */
+  readonly dedupeLookups: number;
+  /** False while the store refuses writes: publishing answers `disk-full` or `store-failed`. */
+  readonly accepting: boolean;
+}
