@@ -1,0 +1,211 @@
+/**
+ * Reads a stream: the history of its partitions and then, if asked, what comes, without gap or
+ * duplicate. Order holds within a partition; partitions are merged by recorded time as far as what
+ * is there allows. Memory is bounded by one block for each partition.
+ */
+import type { EntryBatch } from '../../ledger/ledger-types.ts';
+import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
+import type { Delivery } from '../node-api.ts';
+
+export interface ReadLedger {
+  /** Stored blocks cut to [from, to), in order, ending at the head. */
+  batches(
+    logId: LogId,
+    from: LogIndex,
+    to: LogIndex,
+    options: { signal?: AbortSignal },
+  ): AsyncIterable<EntryBatch>;
+  sizeOf(logId: LogId): number;
+  onAppended(listener: (block: { readonly logId: LogId }) => void): Disposable;
+}
+
+/** One partition to read: from `next` up to `end`, or for ever. */
+export interface PartitionRange {
+  readonly logId: LogId;
+  readonly next: number;
+  /** Exclusive; absent: the head, or without end where live. */
+  readonly end?: number;
+}
+
+export type PositionText = (next: ReadonlyMap<LogId, number>) => string;
+
+export interface StreamReading {
+  readonly partitions: readonly PartitionRange[];
+  readonly live: boolean;
+  readonly signal: AbortSignal;
+  readonly position: PositionText;
+}
+
+/** Batches of deliveries; ends at the end of the ranges, or when the signal aborts if live. */
+export async function* readStream(
+  ledger: ReadLedger,
+  reading: StreamReading,
+): AsyncGenerator<readonly Delivery[]> {
+  const news = new News(ledger, reading);
+  using _ = news;
+  const lanes = reading.partitions.map((range) => new Lane(ledger, range, reading));
+  try {
+    for (;;) {
+      const seen = news.count;
+      const batch = await merge(lanes, reading);
+      if (batch.length > 0) yield batch;
+      if (reading.signal.aborted) return;
+      if (batch.length > 0) continue;
+      if (!reading.live || lanes.every((lane) => lane.finished)) return;
+      await news.after(seen);
+    }
+  } finally {
+    for (const lane of lanes) await lane.close();
+  }
+}
+
+/** The next deliveries of all lanes: one block's worth from a single lane, else merged by time. */
+async function merge(lanes: readonly Lane[], reading: StreamReading): Promise<readonly Delivery[]> {
+  for (const lane of lanes) await lane.fill();
+  const ready = lanes.filter((lane) => lane.peek() !== undefined);
+  const [only, second] = ready;
+  if (only === undefined) return [];
+  const state = new Map<LogId, number>(
+    lanes.map((lane) => [lane.logId, lane.peek()?.index ?? lane.next]),
+  );
+  const merged: Delivery[] = [];
+  // As soon as one lane has run dry its next block must be fetched before the order is known.
+  const first = second === undefined ? only : earliest(ready);
+  for (let lane = first; lane?.peek() !== undefined;) {
+    const item = lane.take();
+    if (item === undefined) break;
+    state.set(lane.logId, item.index + 1);
+    merged.push(delivery(item, second === undefined ? state : new Map(state), reading.position));
+    if (second !== undefined)
+      lane = ready.every((l) => l.peek() !== undefined) ? earliest(ready) : undefined;
+  }
+  return merged;
+}
+
+function earliest(lanes: readonly Lane[]): Lane | undefined {
+  return lanes.reduce<Lane | undefined>((best, lane) => {
+    const [a, b] = [best?.peek(), lane.peek()];
+    return a === undefined || (b !== undefined && b.recordedTime < a.recordedTime) ? lane : best;
+  }, undefined);
+}
+
+type Item = Omit<Delivery, 'position'>;
+
+function delivery(item: Item, state: ReadonlyMap<LogId, number>, text: PositionText): Delivery {
+  const after = item.index + 1;
+  return {
+    ...item,
+    position: () => text(new Map([...state, [item.log, after]])),
+  };
+}
+
+/** One partition: its place and the events of the block that is being delivered. */
+class Lane {
+  readonly logId: LogId;
+  next: number;
+  readonly #ledger: ReadLedger;
+  readonly #range: PartitionRange;
+  readonly #signal: AbortSignal;
+  #blocks: AsyncIterator<EntryBatch> | undefined;
+  #openedAt = -1;
+  #items: Item[] = [];
+  #at = 0;
+
+  constructor(ledger: ReadLedger, range: PartitionRange, reading: StreamReading) {
+    this.#ledger = ledger;
+    this.#range = range;
+    this.#signal = reading.signal;
+    this.logId = range.logId;
+    this.next = range.next;
+  }
+
+  get finished(): boolean {
+    return this.#range.end !== undefined && this.next >= this.#range.end;
+  }
+  peek(): Item | undefined {
+    return this.#items[this.#at];
+  }
+  take(): Item | undefined {
+    return this.#items[this.#at++];
+  }
+
+  /** Loads the next block that has an event, if there is one below the end. */
+  async fill(): Promise<void> {
+    while (this.peek() === undefined) {
+      this.#blocks ??= this.#open();
+      const step = await this.#blocks?.next();
+      if (step === undefined) return;
+      if (step.done === true) this.#blocks = undefined;
+      else this.#load(step.value);
+      // Nothing came since it was opened: wait for news instead of asking again.
+      if (step.done === true && (this.next === this.#openedAt || this.next >= this.#end())) return;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#blocks?.return?.();
+  }
+
+  #end(): number {
+    const size = this.#ledger.sizeOf(this.logId);
+    return Math.min(this.#range.end ?? size, size);
+  }
+
+  /** The blocks from here to the present head; undefined where there is nothing to read. */
+  #open(): AsyncIterator<EntryBatch> | undefined {
+    const end = this.#end();
+    if (this.next >= end) return undefined;
+    this.#openedAt = this.next;
+    const options = { signal: this.#signal };
+    const [from, to] = [asLogIndex(this.next), asLogIndex(end)];
+    return this.#ledger.batches(this.logId, from, to, options)[Symbol.asyncIterator]();
+  }
+
+  #load(batch: EntryBatch): void {
+    const items: Item[] = [];
+    for (let index = Number(batch.from); index < batch.to; index++) {
+      const event = batch.event(index);
+      if (event === undefined) continue;
+      const recordedTime = batch.recordedTime(index);
+      items.push({ log: this.logId, index: asLogIndex(index), recordedTime, event });
+    }
+    this.#items = items;
+    this.#at = 0;
+    this.next = batch.to;
+  }
+}
+
+/** Counts what is appended to the logs we read, and wakes a reader that has delivered all. */
+class News {
+  count = 0;
+  #wake: (() => void) | undefined;
+  readonly #signal: AbortSignal;
+  readonly #listening: Disposable | undefined;
+  readonly #onAbort = (): void => this.#wake?.();
+
+  constructor(ledger: ReadLedger, reading: StreamReading) {
+    this.#signal = reading.signal;
+    const logs = new Set(reading.partitions.map(({ logId }) => logId));
+    if (!reading.live) return;
+    this.#listening = ledger.onAppended(({ logId }) => {
+      if (!logs.has(logId)) return;
+      this.count += 1;
+      this.#wake?.();
+    });
+    reading.signal.addEventListener('abort', this.#onAbort);
+  }
+
+  /** Resolves once more was counted than `seen`, or the signal aborts. */
+  async after(seen: number): Promise<void> {
+    while (this.count === seen && !this.#signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening?.[Symbol.dispose]();
+    this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+}
