@@ -33,6 +33,15 @@ export const protocol = {
 } as const;
 
 export const limits = {
+  /** A node that is told to stop has this long to finish; then its process ends as it is. */
+  drainMs: 9000,
+  /** How often a command looks whether another process has started or ended. */
+  pollMs: 25,
+  /** Events and bytes of one request of `hw publish`. */
+  maxPublishEvents: 1000,
+  maxPublishBytes: 1_048_576,
+  /** `hw publish` gives up when a busy node has refused a batch for this long. */
+  publishRetryMs: 120_000,
   /** Imported public keys kept by the signature checker; least recently used goes. */
   maxKeyObjects: 10_000,
   /** Shortest and longest wait for more events before a block is cut. */
@@ -95,6 +104,8 @@ export const limits = {
   maxUnackedBytes: 1_048_576,
   /** Bytes asked for in one page of blocks; the next page may come from another peer. */
   syncPageBytes: 8_388_608,
+  /** How long a gap before a gossiped block may close by itself before it is fetched. */
+  gapPatienceMs: 40,
   /** Logs fetched at once, and from one peer at once; the others wait their turn. */
   maxConcurrentSyncs: 8,
   maxSyncsPerPeer: 4,
@@ -194,6 +205,8 @@ export const limits = {
   hangUpMs: 500,
   /** Entries of one list of the operator's decisions (followed, paused, banned); more are refused. */
   maxControlEntries: 10_000,
+  /** A pause between two events is never longer than this in a replay at the original pace. */
+  maxReplayGapMs: 60_000,
   /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
   maxJournalQueue: 1024,
   maxJournalBatch: 128,

@@ -50,6 +50,20 @@ export class Registries {
     return true;
   }
 
+  /**
+   * The owner's own word, by the delegation of one of its peers, on which log is its registry. True if
+   * that replaces another: what the other said is forgotten and the log must be read from its start.
+   */
+  name(owner: Did, logId: LogId): boolean {
+    const known = this.#byOwner.get(owner);
+    if (known === undefined || known.logId === logId) return false;
+    for (const card of known.streams.values()) {
+      for (const { log } of card.partitions) this.#byLog.delete(log);
+    }
+    this.#byOwner.set(owner, { logId, streams: new Map() });
+    return true;
+  }
+
   /** Takes the next event of a registry in order; a malformed one is returned and changes nothing. */
   take(owner: Did, context: Attributes, event: EventBytes): Result<StreamCard | undefined> {
     const registry = this.#byOwner.get(owner);

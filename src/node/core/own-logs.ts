@@ -1,0 +1,258 @@
+/**
+ * The logs that this home writes: its organisation's registry, its journal, and its streams. A
+ * stream's logs are made in the order of their partitions and then announced in the registry; what a
+ * crash left half made is completed at the next start.
+ */
+import { mintWriteDelegation } from '../../access/peer-delegation.ts';
+import type { CborMap } from '../../cbor.ts';
+import { fault } from '../../errors.ts';
+import { makeEvent } from '../../event/make.ts';
+import type { Host } from '../../host.ts';
+import { didFromKey } from '../../ids.ts';
+import type { LogSummary, NewLog, Receipt } from '../../ledger/ledger-types.ts';
+import type { Signer } from '../../crypto.ts';
+import { protocol } from '../../limits.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { formatTime } from '../../time.ts';
+import { v7 } from 'uuid';
+import {
+  asStreamName,
+  dataKind,
+  isStreamName,
+  type Did,
+  type LogId,
+  type ParsedEvent,
+  type PeerId,
+  type StreamName,
+} from '../../types.ts';
+import type { Home } from '../home.ts';
+import type { NewStream } from '../node-api.ts';
+import { profileData, registryTypes, streamData, type Profile, type StreamCard } from './cards.ts';
+
+export interface OwnLedger {
+  create(log: NewLog, signer: Signer): Promise<Result<LogId>>;
+  attachSigner(logId: LogId, signer: Signer): Result<void>;
+  logs(): readonly LogSummary[];
+  publish(
+    logId: LogId,
+    events: readonly ParsedEvent[],
+  ): Promise<Result<readonly Result<Receipt>[]>>;
+}
+
+const registryName = asStreamName('_registry');
+const journalName = asStreamName('_journal');
+const keepAll: CborMap = { keep: 'all' };
+
+export class OwnLogs {
+  readonly #ledger: OwnLedger;
+  readonly #home: Home;
+  readonly #host: Host;
+  readonly #peer: PeerId;
+
+  constructor(ledger: OwnLedger, home: Home, host: Host, peer: PeerId) {
+    this.#ledger = ledger;
+    this.#home = home;
+    this.#host = host;
+    this.#peer = peer;
+  }
+
+  get organisation(): Did {
+    return this.#home.identity.organisation;
+  }
+  /** Owner of `_journal`: did:key of the peer key. */
+  get peerOwner(): Did {
+    return didFromKey(this.#home.identity.peerKey);
+  }
+  registry(): LogSummary | undefined {
+    return this.#find(this.organisation, registryName);
+  }
+  journal(): LogSummary | undefined {
+    return this.#find(this.peerOwner, journalName);
+  }
+
+  /** Hands the signers to the logs of earlier runs and makes registry and journal where missing. */
+  async open(): Promise<Result<void>> {
+    const { writer, journal } = this.#home.keys;
+    for (const log of this.#ledger.logs()) {
+      if (!log.createdLocally) continue;
+      const signer = log.genesis?.name === journalName ? journal : writer;
+      const attached = this.#ledger.attachSigner(log.logId, signer);
+      if (!attached.ok) return attached;
+    }
+    if (this.registry() === undefined) {
+      const made = await this.#create(registryName, 0, { partitions: 1, visibility: 'public' });
+      if (!made.ok) return made;
+    }
+    if (this.journal() !== undefined) return ok(undefined);
+    const made = await this.#ledger.create(
+      {
+        owner: this.peerOwner,
+        name: journalName,
+        partition: 0,
+        partitions: 1,
+        recoveryHash: this.#home.identity.recoveryHash,
+        visibility: 'direct',
+        retention: keepAll,
+        proof: [],
+      },
+      journal,
+    );
+    return made.ok ? ok(undefined) : made;
+  }
+
+  /** Appends to the registry; the receipt says that it is durable. */
+  async announce(type: string, subject: string, data: Uint8Array): Promise<Result<void>> {
+    const registry = this.registry();
+    if (registry === undefined) return err(fault('internal', 'there is no registry log'));
+    const now = this.#host.clock.now();
+    const attributes = {
+      specversion: '1.0',
+      id: v7({ msecs: now, random: this.#host.random.bytes(16) }),
+      source: this.organisation,
+      type,
+      subject,
+      time: formatTime(now),
+      datacontenttype: 'application/json',
+    };
+    const event = makeEvent(attributes, dataKind.json, data);
+    if (!event.ok) return event;
+    const published = await this.#ledger.publish(registry.logId, [event.value]);
+    const receipt = published.ok ? published.value[0] : published;
+    if (receipt === undefined) return err(fault('internal', 'an event without a result'));
+    return receipt.ok ? ok(undefined) : receipt;
+  }
+
+  announceProfile(profile: Profile): Promise<Result<void>> {
+    return this.announce(registryTypes.profile, profile.owner, profileData(profile));
+  }
+
+  /** Makes the logs of a new stream and announces it, unless it is `direct`. */
+  async createStream(input: NewStream): Promise<Result<StreamName>> {
+    const checked = this.#check(input);
+    if (!checked.ok) return checked;
+    const name = checked.value;
+    const shape = {
+      ...input,
+      partitions: input.partitions ?? 1,
+      visibility: input.visibility ?? 'public',
+    };
+    const made = await this.#complete(name, shape);
+    if (!made.ok) return made;
+    if (shape.visibility === 'direct') return ok(name);
+    const announced = await this.#announceStream(name, input.description);
+    return announced.ok ? ok(name) : announced;
+  }
+
+  /** Finishes what a crash interrupted: missing partitions, and cards that the registry lacks. */
+  async repair(listed: (name: StreamName) => boolean): Promise<Result<readonly StreamName[]>> {
+    const repaired: StreamName[] = [];
+    for (const { genesis } of this.#ledger.logs()) {
+      if (genesis?.owner !== this.organisation || genesis.partition !== 0) continue;
+      if (genesis.name.startsWith('_') || genesis.visibility === 'direct' || listed(genesis.name))
+        continue;
+      const { name, partitions, contentType } = genesis;
+      const shape = {
+        partitions,
+        visibility: 'public' as const,
+        ...(contentType === undefined ? {} : { contentType }),
+      };
+      const made = await this.#complete(name, shape);
+      if (!made.ok) return made;
+      const announced = await this.#announceStream(name, undefined);
+      if (!announced.ok) return announced;
+      repaired.push(name);
+    }
+    return ok(repaired);
+  }
+
+  #check(input: NewStream): Result<StreamName> {
+    const { name, partitions = 1 } = input;
+    if (!isStreamName(name) || name.startsWith('_')) {
+      return err(fault('bad-name', `${JSON.stringify(name)} cannot be a stream name`));
+    }
+    if (!Number.isInteger(partitions) || partitions < 1 || partitions > protocol.maxPartitions) {
+      return err(
+        fault('partition-count', `a stream has 1 to ${protocol.maxPartitions} partitions`),
+      );
+    }
+    if (this.#find(this.organisation, asStreamName(name)) !== undefined) {
+      return err(fault('stream-exists', `there is a stream ${name} already`));
+    }
+    return ok(asStreamName(name));
+  }
+
+  async #complete(name: StreamName, shape: Shape): Promise<Result<void>> {
+    for (let partition = 0; partition < shape.partitions; partition++) {
+      if (this.#find(this.organisation, name, partition) !== undefined) continue;
+      const made = await this.#create(name, partition, shape);
+      if (!made.ok) return made;
+    }
+    return ok(undefined);
+  }
+
+  async #create(name: StreamName, partition: number, shape: Shape): Promise<Result<LogId>> {
+    const { keys, identity } = this.#home;
+    const own = didFromKey(keys.writer.publicKey) === identity.organisation;
+    if (keys.organisation === undefined && !own) {
+      return err(fault('organisation-key-missing', 'a new stream needs the organisation key once'));
+    }
+    const terms = { audience: keys.writer.publicKey, name, partition };
+    const proof =
+      own || keys.organisation === undefined
+        ? []
+        : [mintWriteDelegation(keys.organisation, this.#host.random, terms)];
+    const first = partition === 0 ? undefined : this.#find(this.organisation, name, 0);
+    const log: NewLog = {
+      owner: identity.organisation,
+      name,
+      partition,
+      partitions: shape.partitions,
+      ...(first === undefined ? {} : { stream: first.logId }),
+      recoveryHash: identity.recoveryHash,
+      visibility: shape.visibility,
+      retention: keepAll,
+      ...(shape.contentType === undefined ? {} : { contentType: shape.contentType }),
+      proof,
+    };
+    return this.#ledger.create(log, keys.writer);
+  }
+
+  async #announceStream(name: StreamName, description: string | undefined): Promise<Result<void>> {
+    const logs = this.#ledger
+      .logs()
+      .filter(({ genesis }) => genesis?.owner === this.organisation && genesis.name === name)
+      .toSorted((a, b) => (a.genesis?.partition ?? 0) - (b.genesis?.partition ?? 0));
+    const [first] = logs;
+    if (first?.genesis === undefined) return err(fault('internal', 'a stream without logs'));
+    const card: StreamCard = {
+      owner: this.organisation,
+      name,
+      id: first.logId,
+      visibility: 'public',
+      partitions: logs.map(({ logId }) => ({ log: logId, writer: this.#peer })),
+      ...(first.genesis.contentType === undefined
+        ? {}
+        : { contentType: first.genesis.contentType }),
+      ...(description === undefined ? {} : { description }),
+    };
+    return this.announce(registryTypes.created, name, streamData(card));
+  }
+
+  #find(owner: Did, name: StreamName, partition = 0): LogSummary | undefined {
+    return this.#ledger
+      .logs()
+      .find(
+        ({ genesis, createdLocally }) =>
+          createdLocally &&
+          genesis?.owner === owner &&
+          genesis.name === name &&
+          genesis.partition === partition,
+      );
+  }
+}
+
+interface Shape {
+  readonly partitions: number;
+  readonly visibility: 'public' | 'direct';
+  readonly contentType?: string;
+}
