@@ -62,10 +62,11 @@ export const nodeCrypto: Crypto = {
   },
 };
 
-/** A signer from a 32-byte Ed25519 seed (RFC 8032 section 5.1.5). */
+/** A signer from a 32-byte Ed25519 seed (RFC 8032 section 5.1.5), which stays the caller's to wipe. */
 export function signerFromSeed(seed: Uint8Array): Signer {
   const der = Buffer.concat([pkcs8Header, seed]);
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  der.fill(0); // the key object has its own copy
   const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
   const publicKey = asPublicKey(new Uint8Array(spki.subarray(spkiHeader.length)));
   return {

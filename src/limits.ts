@@ -28,6 +28,10 @@ export const protocol = {
   maxProofLinks: 8,
   /** Tokens in a UCAN container; a larger one is refused. */
   maxContainerTokens: 16,
+  /** A key file above this is refused unread. */
+  maxKeyFileBytes: 4_096,
+  /** Largest scrypt N taken from a key file: 256 MiB at r = 8. */
+  maxScryptCost: 262_144,
   /** Allowance at both ends of a delegation's time bounds. */
   tokenSkewSeconds: 60,
 } as const;
