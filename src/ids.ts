@@ -39,7 +39,8 @@ export function logIdHash(logId: LogId): Hash {
 }
 
 export function parseLogId(text: string): Result<LogId> {
-  if (!/^b[a-z2-7]*$/.test(text)) return refuse('bad-base32', 'not base32 with the prefix b');
+  if (!text.startsWith('b')) return refuse('bad-logid', 'not base32 with the prefix b');
+  if (!/^[a-z2-7]*$/.test(text)) return refuse('bad-base32', 'not lower-case base32');
   let bytes: Uint8Array;
   try {
     bytes = base32.decode(text);
@@ -66,6 +67,9 @@ export function didKey(did: Did): PublicKey {
 export function parseDid(text: string): Result<Did> {
   if (!text.startsWith('did:key:z')) return refuse('bad-did', 'not a did:key in base58btc');
   const body = text.slice('did:key:'.length);
+  if (body === 'z') return refuse('bad-base58', 'the key is empty');
+  // Decoding base58 takes time in the square of the length; a key has 48 characters.
+  if (body.length > 128) return refuse('bad-did', 'not the did:key of a 32-byte Ed25519 key');
   let bytes: Uint8Array;
   try {
     bytes = base58btc.decode(body);
