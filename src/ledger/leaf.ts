@@ -21,7 +21,7 @@ import {
   writeUint64,
 } from '../bytes.ts';
 import { decodeCbor, encodeCbor, isCborMap, type CborMap } from '../cbor.ts';
-import { fault, type Code, type Fault } from '../errors.ts';
+import { fault, type Fault } from '../errors.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import {
@@ -107,13 +107,14 @@ export type Leaf = EventLeaf | SealedLeaf | SealLeaf | ControlLeaf;
 
 /** The bytes of a leaf. Throws RangeError on a leaf that `decodeLeaf` would refuse. */
 export function encodeLeaf(leaf: Leaf): Uint8Array {
-  const bytes = layOut(leaf);
+  const bytes = layOutLeaf(leaf);
   const sound = checkLeaf(bytes);
   if (!sound.ok) throw new RangeError(sound.error.message);
   return bytes;
 }
 
-function layOut(leaf: Leaf): Uint8Array {
+/** As `encodeLeaf` without its check, for a caller that checks. */
+export function layOutLeaf(leaf: Leaf): Uint8Array {
   if (leaf.kind === 2) return sealLeaf(leaf);
   if (leaf.kind === 3) return controlLeaf(leaf.time, leaf.map);
   const parents = encodeParents(leaf.parents);
@@ -320,8 +321,4 @@ function left(): Fault {
 }
 function tooLarge(what: string): Fault {
   return fault('integer-too-large', `${what} is above 2^53-1`);
-}
-/** For rules that look at whole leaves. */
-export function leafFault(code: Code, message: string, index: number): Fault {
-  return fault(code, message, { index });
 }
