@@ -25,13 +25,18 @@ export type CborMap = { readonly [key: string]: CborValue };
 
 const maxDepth = 32;
 
+/** The canonical encoding in a plain array of its own; floats and the like are our own mistake. */
 export function encodeCbor(value: CborValue): Uint8Array {
-  return encode(value);
+  const bytes = encode(value);
+  // Under Node the library returns some lengths as a Buffer, whose slice() is no copy.
+  return Object.getPrototypeOf(bytes) === Uint8Array.prototype ? bytes : new Uint8Array(bytes);
 }
 
 /** Decodes exactly one canonical item; `cbor-encoding` otherwise. Byte strings are copies. */
 export function decodeCbor(bytes: Uint8Array): Result<CborValue> {
-  if (!depthFits(bytes)) return err(bad('nested more than 32 deep or cut short'));
+  if (!depthFits(bytes)) {
+    return err(bad('nested more than 32 deep, cut short, with bytes after it, a tag or a float'));
+  }
   try {
     const value: unknown = decode(bytes);
     if (!isCborValue(value)) return err(bad('a type that is not allowed in signed dag-cbor'));
