@@ -106,6 +106,8 @@ export const codes = {
     'The stream has more than one log: give a time or a position token.',
   ],
   'peer-unknown': ['missing', 'hw peer list shows the peers that are known.'],
+  'config-follow': ['conflict', 'Take it out of follow in config.yaml and start the node again.'],
+  'writer-unreachable': ['unreachable', 'The peer that writes this partition is away; try again.'],
   'control-full': [
     'conflict',
     'Follow an organisation instead of its streams, or take entries back.',

@@ -1,0 +1,143 @@
+/**
+ * What this home follows, beyond its own logs: streams, whole organisations, single logs. A target
+ * stands in a form that does not depend on aliases and is turned into logs as registries are learnt,
+ * so that following a stream before its card has arrived works, and new streams of a followed
+ * organisation come by themselves.
+ *
+ *   did:key:…            every public stream of the organisation
+ *   did:key:…/name       one stream
+ *   hw:<logId>           one log
+ */
+import { fault, type Fault } from '../../errors.ts';
+import { parseDid, parseLogId } from '../../ids.ts';
+import type { LogSummary } from '../../ledger/ledger-types.ts';
+import { err, ok, type Result } from '../../result.ts';
+import type { LogId } from '../../types.ts';
+import type { StreamCard } from './cards.ts';
+import type { ControlState } from './control-state.ts';
+import type { Registries } from './registries.ts';
+import type { Streams } from './streams.ts';
+
+export interface FollowLedger {
+  logs(): readonly LogSummary[];
+  log(logId: LogId): LogSummary | undefined;
+  follow(logId: LogId): Promise<Result<void>>;
+  unfollow(logId: LogId, options: { readonly purge: boolean }): Promise<Result<void>>;
+}
+
+export interface FollowEvents {
+  /** A log has just been followed: its blocks should be fetched. */
+  followed(logId: LogId): void;
+  unfollowed(logId: LogId): void;
+  problem(target: string, problem: Fault): void;
+}
+
+export class Follows {
+  readonly #ledger: FollowLedger;
+  readonly #registries: Registries;
+  readonly #streams: Streams;
+  readonly #control: ControlState;
+  readonly #configured: readonly string[];
+  readonly #events: FollowEvents;
+
+  constructor(
+    ledger: FollowLedger,
+    registries: Registries,
+    streams: Streams,
+    control: ControlState,
+    configured: readonly string[],
+    events: FollowEvents,
+  ) {
+    this.#ledger = ledger;
+    this.#registries = registries;
+    this.#streams = streams;
+    this.#control = control;
+    this.#configured = configured;
+    this.#events = events;
+  }
+
+  /** The form of a target that is kept; a name must be known already, a DID need not. */
+  target(text: string): Result<string> {
+    if (text.startsWith('did:') && !text.includes('/')) return parseDid(text);
+    if (text.startsWith('hw:')) {
+      const logId = parseLogId(text.slice(3));
+      return logId.ok ? ok(`hw:${logId.value}`) : logId;
+    }
+    const key = this.#streams.parse(text);
+    return key.ok ? ok(`${key.value.owner}/${key.value.name}`) : key;
+  }
+
+  /** Follows all that is configured or was asked for; targets that are not known yet wait. */
+  async start(): Promise<void> {
+    for (const text of [...this.#configured, ...this.#control.all('follow')]) {
+      const target = this.target(text);
+      if (!target.ok) continue; // A name from the configuration: its registry will come.
+      for (const logId of this.#logsOf(target.value)) await this.#follow(target.value, logId);
+    }
+  }
+
+  /** A card was announced or changed. */
+  async learned(card: StreamCard): Promise<void> {
+    const targets = new Set(this.#control.all('follow'));
+    for (const text of this.#configured) {
+      const target = this.target(text);
+      if (target.ok) targets.add(target.value);
+    }
+    const name = `${card.owner}/${card.name}`;
+    if (!targets.has(name) && !targets.has(card.owner)) return;
+    for (const { log } of card.partitions) await this.#follow(name, log);
+  }
+
+  async follow(target: string): Promise<Result<void>> {
+    const set = await this.#control.set('follow', target, true);
+    if (!set.ok) return set;
+    for (const logId of this.#logsOf(target)) {
+      const followed = await this.#follow(target, logId);
+      if (!followed.ok) return followed;
+    }
+    return ok(undefined);
+  }
+
+  async unfollow(target: string, purge: boolean): Promise<Result<void>> {
+    if (this.#configured.includes(target)) {
+      return err(fault('config-follow', `${target} is followed by config.yaml`));
+    }
+    const set = await this.#control.set('follow', target, false);
+    if (!set.ok) return set;
+    for (const logId of this.#logsOf(target)) {
+      const log = this.#ledger.log(logId);
+      if (log === undefined || log.createdLocally) continue;
+      const done = await this.#ledger.unfollow(logId, { purge });
+      if (!done.ok) return done;
+      this.#events.unfollowed(logId);
+    }
+    return ok(undefined);
+  }
+
+  #logsOf(target: string): readonly LogId[] {
+    if (target.startsWith('hw:')) {
+      const logId = parseLogId(target.slice(3));
+      return logId.ok ? [logId.value] : [];
+    }
+    const slash = target.indexOf('/');
+    const cards = [...this.#registries.cards()].filter(
+      (card) => target === (slash < 0 ? card.owner : `${card.owner}/${card.name}`),
+    );
+    const listed = cards.flatMap((card) => card.partitions.map(({ log }) => log));
+    const kept = this.#ledger
+      .logs()
+      .filter(
+        ({ genesis }) => genesis !== undefined && target === `${genesis.owner}/${genesis.name}`,
+      );
+    return [...new Set([...listed, ...kept.map(({ logId }) => logId)])];
+  }
+
+  async #follow(target: string, logId: LogId): Promise<Result<void>> {
+    const log = this.#ledger.log(logId);
+    if (log?.createdLocally === true) return ok(undefined);
+    const followed = await this.#ledger.follow(logId);
+    if (followed.ok) this.#events.followed(logId);
+    else this.#events.problem(target, followed.error);
+    return followed;
+  }
+}
