@@ -33,15 +33,17 @@ export async function publishToStream(
   events: readonly ParsedEvent[],
   signal?: AbortSignal,
 ): Promise<Result<readonly Result<ReceiptView>[]>> {
-  const results = new Array<Result<ReceiptView> | undefined>(events.length);
+  const results = new Map<number, Result<ReceiptView>>();
   const lots = new Map<number, number[]>();
   for (const [i, event] of events.entries()) {
     const supported = checkSupported(event);
     const partition = supported.ok
       ? partitionOf(ports.hasher, partitionKey(event.context), stream.partitions)
       : supported;
-    if (!partition.ok) results[i] = partition;
-    else lots.set(partition.value, [...(lots.get(partition.value) ?? []), i]);
+    const lot = partition.ok ? lots.get(partition.value) : undefined;
+    if (!partition.ok) results.set(i, partition);
+    else if (lot === undefined) lots.set(partition.value, [i]);
+    else lot.push(i);
   }
   const answers = await Promise.all(
     [...lots].map(async ([partition, places]) => {
@@ -52,9 +54,10 @@ export async function publishToStream(
   for (const [places, answer] of answers) {
     // A fault of the only lot is a fault of the whole call: nothing was appended.
     if (!answer.ok && lots.size === 1 && places.length === events.length) return answer;
-    for (const [n, i] of places.entries()) results[i] = answer.ok ? view(answer.value[n]) : answer;
+    for (const [n, i] of places.entries())
+      results.set(i, answer.ok ? view(answer.value[n]) : answer);
   }
-  return ok(results.map((result) => result ?? err(fault('internal', 'an event without a result'))));
+  return ok(events.map((_, i) => results.get(i) ?? missing()));
 }
 
 function publishLot(
@@ -75,8 +78,12 @@ function publishLot(
 }
 
 function view(result: Result<Receipt> | undefined): Result<ReceiptView> {
-  if (result === undefined) return err(fault('internal', 'an event without a result'));
+  if (result === undefined) return missing();
   if (!result.ok) return result;
   const { log, index, leafHash, block, size, root, ack } = result.value;
   return ok({ log, index, leafHash: toHex(leafHash), block, size, root: toHex(root), ack });
+}
+
+function missing(): Result<never> {
+  return err(fault('internal', 'an event without a result'));
 }
