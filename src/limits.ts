@@ -102,6 +102,8 @@ export const limits = {
   /** Bytes of a page of `/keys` or of head rows; the next page follows. */
   maxKeysPageBytes: 65_536,
   maxHeadsPageBytes: 262_144,
+  /** Pages of one key chain that are fetched; a longer one is refused. */
+  maxKeysPages: 1024,
   /** Logs listed in one heads exchange; the rest waits for the next one, in turn. */
   maxHeadsRows: 65_536,
   /** Bytes of blocks sent but not acknowledged, per stream; then the sender waits. */
@@ -117,6 +119,8 @@ export const limits = {
   maxStreamsPerPeer: 16,
   /** Live reads served in all; then `rate-limited`. */
   maxLiveReads: 256,
+  /** Logs that we read live because they have no topic; the others are polled. */
+  maxLivePulls: 256,
   /** Requests of one peer per second, and how many it may save up; then `rate-limited`. */
   requestsPerSecond: 50,
   requestBurst: 400,
@@ -143,6 +147,8 @@ export const limits = {
   wantedPeers: 8,
   dialIntervalMs: 5000,
   maxKnownPeers: 4096,
+  /** Dials begun at one look. */
+  maxDialsAtOnce: 4,
   /** Points at which a peer is left out (a bad block costs 50), and how fast they are forgiven. */
   barScore: 100,
   scoreHalfLifeMs: 600_000,
@@ -153,6 +159,8 @@ export const limits = {
   /** Shortest time between two announcements of our registry, and the time between repeats. */
   announceDebounceMs: 1000,
   announceRepeatMs: 600_000,
+  /** Registries that a peer keeps without being told to, and whose announcements it remembers. */
+  maxRegistries: 10_000,
   /** Clock samples kept (one an organisation), and how long one counts. */
   maxClockSamples: 1024,
   clockSampleMs: 600_000,
@@ -211,6 +219,10 @@ export const limits = {
   maxControlEntries: 10_000,
   /** A pause between two events is never longer than this in a replay at the original pace. */
   maxReplayGapMs: 60_000,
+  /** Free disk below this is a warning; publishing stops with `disk-full` when a write fails. */
+  minFreeDiskBytes: 268_435_456,
+  /** A clock this far off the peers' median is a warning. */
+  clockWarningMs: 30_000,
   /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
   maxJournalQueue: 1024,
   maxJournalBatch: 128,
