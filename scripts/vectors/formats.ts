@@ -1,0 +1,16 @@
+/** The golden files, in the order in which they are made. */
+import { checkpoint } from './checkpoint.ts';
+import type { Format } from './format.ts';
+import { tile } from './tile.ts';
+import { tree } from './tree.ts';
+
+export const formats: readonly Format[] = [tree, tile, checkpoint];
+
+/** Text of every file, by name with `.json`. */
+export async function goldenFiles(): Promise<ReadonlyMap<string, string>> {
+  const files = new Map<string, string>();
+  for (const format of formats) {
+    files.set(`${format.name}.json`, `${JSON.stringify(await format.make(), null, 1)}\n`);
+  }
+  return files;
+}
