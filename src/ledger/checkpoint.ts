@@ -60,6 +60,7 @@ export interface CheckpointText {
   readonly extensions: readonly string[];
 }
 
+/** `headwater/<logId>`: first line and key name. */
 export function checkpointOrigin(logId: LogId): string {
   return `headwater/${logId}`;
 }

@@ -177,7 +177,11 @@ export interface TileStore {
   tiles(refs: readonly TileRef[]): Promise<readonly Uint8Array[]>;
 }
 
-/** Reads nodes from the edge and from full tiles, each tile fetched once a call. */
+/**
+ * Reads nodes from the edge and from full tiles, each tile fetched once a call. Tiles are believed:
+ * whoever serves a proof checks it against the root (a disk may return anything). Rejects with a
+ * RangeError where a node is in no tile, and with whatever the store throws.
+ */
 export function tileReader(edge: EdgeTiles, store: TileStore): NodeReader {
   return {
     async nodes(refs: readonly NodeRef[]): Promise<readonly Hash[]> {

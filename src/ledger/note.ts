@@ -76,6 +76,7 @@ export function noteKeyId(
   return readUint32(h.sha256(concat(utf8(`${name}\n`), Uint8Array.of(algorithm), key)), 0);
 }
 
+/** A key under a name, with its key id computed. */
 export function noteKey(
   h: Hasher,
   name: string,
@@ -85,6 +86,7 @@ export function noteKey(
   return { name, keyId: noteKeyId(h, name, algorithm, publicKey), algorithm, publicKey };
 }
 
+/** The text form above, which `parseVkey` reads. */
 export function formatVkey(key: NoteKey): string {
   const material = toBase64(concat(Uint8Array.of(key.algorithm), key.publicKey));
   return `${key.name}+${hexKeyId(key.keyId)}+${material}`;
@@ -129,7 +131,10 @@ export function parseNote(bytes: Uint8Array): Result<Note> {
   return decoded.ok ? parseNoteText(decoded.value) : malformed('not valid UTF-8');
 }
 
-/** `parseNote` of text that is decoded already (and so has no lone surrogates). */
+/**
+ * `parseNote` of text that is decoded already (and so has no lone surrogates). The limit of length
+ * counts UTF-16 units here: whoever decoded the bytes has bounded them.
+ */
 export function parseNoteText(note: string): Result<Note> {
   if (note.length > protocol.maxNoteBytes) return malformed('longer than a note may be');
   if (controls.test(note)) return malformed('a control character in the note');

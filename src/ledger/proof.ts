@@ -135,7 +135,7 @@ export function verifyInclusion(
     return err(fault('range-invalid', 'the index is outside the tree'));
   }
   const { siblings } = walkToLeaf(index, size);
-  const misshapen = checkShape([leaf, ...proof], siblings.length + 1);
+  const misshapen = checkShape(proof, siblings.length) ?? checkShape([leaf], 1);
   if (misshapen !== undefined) return err(misshapen);
   let hash = asHash(leaf);
   siblings.forEach((sibling, i) => {
@@ -179,10 +179,10 @@ export function verifyConsistency(
 
 function checkShape(hashes: readonly Uint8Array[], wanted: number): Fault | undefined {
   if (hashes.length !== wanted) {
-    return fault('proof-length', `the proof has ${hashes.length - wanted} hashes too many`);
+    return fault('proof-length', `${hashes.length} hashes instead of ${wanted}`);
   }
   if (hashes.every((hash) => hash.length === 32)) return undefined;
-  return fault('proof-hash', 'a hash of the proof is not 32 bytes');
+  return fault('proof-hash', 'a hash is not 32 bytes');
 }
 
 function join(h: Hasher, sibling: Sibling, other: Uint8Array | undefined, hash: Uint8Array): Hash {

@@ -77,6 +77,7 @@ export interface RangeParts {
   readonly after: readonly NodeRef[];
 }
 
+/** The subtrees of a range proof; their number is the proof's length. */
 export function rangeParts(from: number, to: number, size: number): RangeParts {
   return {
     before: alignedSubtrees(0, from),

@@ -67,7 +67,7 @@ export interface TileSpan {
   readonly partialWidth: number;
 }
 
-/** `height` other than 8 serves only to compare with other systems. */
+/** What the tree of `size` leaves has at a tile level; another height serves only comparisons. */
 export function tileSpan(level: number, size: number, height: number = 8): TileSpan {
   const nodes = Math.floor(size / 2 ** (height * level));
   const width = 2 ** height;
@@ -87,6 +87,7 @@ export function formatTilePath(path: TilePath): string {
   return `tile/${path.level}/${formatTileIndex(path.index)}${partial}`;
 }
 
+/** Groups of three digits, see above. */
 export function formatTileIndex(index: number): string {
   const digits = String(index);
   const padded = digits.padStart(Math.ceil(digits.length / 3) * 3, '0');
