@@ -78,6 +78,12 @@ export const codes = {
   'node-running': ['failed', 'Stop the node with hw down first.'],
   'node-failed': ['failed', 'The log under run/ in the home says why.'],
   'node-unreachable': ['unreachable', 'Look at hw status and at the log under run/ in the home.'],
+  'no-free-port': ['failed', 'Set http.listen and p2p.listen in config.yaml by hand.'],
+  'mapping-missing': [
+    'invalid',
+    'Correct the line or the pointer; --skip-invalid goes on without it.',
+  ],
+  'network-has-streams': ['conflict', 'Join with another --home, or with --leave.'],
   'node-busy': ['busy', 'Try again in a moment.'],
   'token-refused': [
     'unauthorised',

@@ -32,6 +32,16 @@ export const protocol = {
   maxKeyFileBytes: 4_096,
   /** Largest scrypt N taken from a key file: 256 MiB at r = 8. */
   maxScryptCost: 262_144,
+  /** A network document above this is refused; it must fit a gossip message. */
+  maxNetworkDocumentBytes: 260_000,
+  /** The signed part of a network's first document, which every later one carries. */
+  maxNetworkFoundingBytes: 16_384,
+  /** Organisations that a network document lists. */
+  maxNetworkMembers: 4_000,
+  /** Bootstrap addresses, and witnesses, of a network document. */
+  maxNetworkAddresses: 16,
+  /** An invite line above this many characters is refused. */
+  maxInviteLength: 8_192,
   /** Allowance at both ends of a delegation's time bounds. */
   tokenSkewSeconds: 60,
 } as const;

@@ -1,0 +1,341 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { describe, it } from 'mocha';
+import { toHex } from '../../src/bytes.ts';
+import { nodeCrypto } from '../../src/crypto-node.ts';
+import { fault } from '../../src/errors.ts';
+import {
+  decodeAlert,
+  decodeAnnouncement,
+  encodeAlert,
+  encodeAnnouncement,
+  type Announcement,
+} from '../../src/gossip/announcement-codec.ts';
+import { decodeBlocks, encodeBlocks, type BlocksMessage } from '../../src/gossip/blocks-codec.ts';
+import {
+  decodeHeads,
+  encodeHeads,
+  headsDigest,
+  pagesOf,
+  type HeadRow,
+  type HeadsMessage,
+} from '../../src/gossip/heads-codec.ts';
+import { decodeHello, encodeHello, type HelloMessage } from '../../src/gossip/hello-codec.ts';
+import { decodeKeys, encodeKeys, type KeysMessage } from '../../src/gossip/keys-codec.ts';
+import { encodeRefusal, isMalformed, isRefusal } from '../../src/gossip/message.ts';
+import { peerIdFromKey } from '../../src/gossip/peer-id.ts';
+import {
+  decodePublish,
+  encodePublish,
+  type PublishMessage,
+} from '../../src/gossip/publish-codec.ts';
+import { logIdFromHash } from '../../src/ids.ts';
+import { limits, protocol } from '../../src/limits.ts';
+import { err, ok, type Result } from '../../src/result.ts';
+import {
+  asBlockNumber,
+  asHash,
+  asLogIndex,
+  asPublicKey,
+  asTimeMs,
+  asTreeSize,
+  type DataKind,
+} from '../../src/types.ts';
+
+const runs = { numRuns: 150 };
+const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((b) => asHash(b));
+const logId = hash.map((h) => logIdFromHash(h));
+const count = fc.nat({ max: 2 ** 31 - 1 }).map((n) => n * 2 ** 22);
+const index = count.map((n) => asLogIndex(n));
+const size = count.map((n) => asTreeSize(n));
+const time = fc.nat({ max: 2 ** 31 - 1 }).map((n) => asTimeMs(n * 100_000));
+const text = (max: number): fc.Arbitrary<string> =>
+  fc.string({ maxLength: max, unit: 'grapheme' }).map((s) => s.slice(0, max).toWellFormed());
+const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength });
+const peer = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((b) => peerIdFromKey(asPublicKey(b)));
+const address = fc.constantFrom(
+  '/ip4/127.0.0.1/tcp/4001',
+  '/dns4/a-b.example/tcp/1/ws',
+  '/memory/x',
+);
+const addresses = fc.array(address, { maxLength: 4 });
+const known = fc.record({ peer, addresses });
+
+const row: fc.Arbitrary<HeadRow> = fc.record(
+  {
+    logId,
+    size,
+    root: hash,
+    checkpoint: text(200),
+    cosignatures: fc.array(text(80), { maxLength: 3 }),
+    freshness: text(80),
+  },
+  { requiredKeys: ['logId', 'size', 'root', 'checkpoint', 'cosignatures'] },
+);
+const rows = fc.array(row, { maxLength: 4 });
+const heads: fc.Arbitrary<HeadsMessage> = fc.oneof(
+  fc.record({ kind: fc.constant('compare' as const), now: time, digest: hash }),
+  fc.record({ kind: fc.constantFrom('same' as const, 'differs' as const), now: time }),
+  fc.record({
+    kind: fc.constant('page' as const),
+    more: fc.boolean(),
+    sizes: fc.array(fc.record({ logId, size }), { maxLength: 5 }),
+  }),
+  fc.record({ kind: fc.constant('rows' as const), more: fc.boolean(), rows }),
+  fc.constant({ kind: 'goOn' as const }),
+  fc.record({ kind: fc.constant('askRegistries' as const), now: time, digest: hash }),
+  fc.record({
+    kind: fc.constant('registries' as const),
+    now: time,
+    digest: hash,
+    more: fc.boolean(),
+    rows,
+  }),
+);
+const blocks: fc.Arbitrary<BlocksMessage> = fc.oneof(
+  fc.record(
+    {
+      kind: fc.constant('read' as const),
+      logId,
+      from: index,
+      maxBytes: count,
+      live: fc.boolean(),
+      grant: bytes(64),
+    },
+    { requiredKeys: ['kind', 'logId', 'from', 'maxBytes', 'live'] },
+  ),
+  fc.record({
+    kind: fc.constant('blocks' as const),
+    next: size,
+    wires: fc.array(bytes(100), { maxLength: 5 }),
+  }),
+  fc.record({ kind: fc.constantFrom('end' as const, 'pulse' as const), size }),
+  fc.record({ kind: fc.constant('ack' as const), next: index }),
+);
+const keys: fc.Arbitrary<KeysMessage> = fc.oneof(
+  fc.record({ kind: fc.constant('ask' as const), logId, from: index }),
+  fc.record(
+    {
+      kind: fc.constant('page' as const),
+      size,
+      checkpoint: text(200),
+      next: index,
+      entries: fc.array(
+        fc.record({ index, leaf: bytes(300), path: fc.array(hash, { maxLength: 5 }) }),
+        { maxLength: 4 },
+      ),
+    },
+    { requiredKeys: ['kind', 'size', 'checkpoint', 'entries'] },
+  ),
+);
+const dataKinds: readonly DataKind[] = [0, 1, 2, 3];
+const receipt = fc
+  .record({ index, leafHash: hash, size, root: hash, duplicate: fc.boolean(), block: count })
+  .map((r) => ({ ...r, block: asBlockNumber(r.block) }));
+const publish: fc.Arbitrary<PublishMessage> = fc.oneof(
+  fc.record({
+    kind: fc.constant('events' as const),
+    logId,
+    more: fc.boolean(),
+    events: fc.array(
+      fc.record({ kind: fc.constantFrom(...dataKinds), attributes: bytes(200), data: bytes(200) }),
+      { maxLength: 4 },
+    ),
+  }),
+  fc.record({
+    kind: fc.constant('results' as const),
+    results: fc.array(
+      fc.oneof(
+        receipt.map((r) => ok(r)),
+        text(100).map((message) => err(fault('peer-paused', message))),
+      ),
+      { maxLength: 4 },
+    ),
+  }),
+);
+const hello: fc.Arbitrary<HelloMessage> = fc.oneof(
+  fc.record(
+    {
+      kind: fc.constant('hello' as const),
+      network: hash,
+      documentVersion: count,
+      now: time,
+      delegations: fc.array(bytes(300), { maxLength: 3 }),
+      roles: fc.array(text(32), { maxLength: 3 }),
+      software: text(64),
+      addresses,
+      peers: fc.array(known, { maxLength: 3 }),
+      document: bytes(300),
+    },
+    {
+      requiredKeys: [
+        'kind',
+        'network',
+        'documentVersion',
+        'now',
+        'delegations',
+        'roles',
+        'software',
+        'addresses',
+        'peers',
+      ],
+    },
+  ),
+  fc.record({ kind: fc.constant('document' as const), document: bytes(300) }),
+  fc.constant({ kind: 'accepted' as const }),
+);
+const announcement: fc.Arbitrary<Announcement> = fc.record({
+  checkpoint: text(300),
+  server: known,
+});
+
+/** The same value with ordinary prototypes: fast-check's records have none. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+}
+
+/** The properties of every codec: it inverts, has one encoding, and refuses cut or foreign bytes. */
+function codec<T extends object>(
+  name: string,
+  value: fc.Arbitrary<T>,
+  encode: (value: T) => Uint8Array,
+  decode: (frame: Uint8Array) => Result<T>,
+): void {
+  describe(name, () => {
+    it('decodes what it encodes, to the same bytes again', () => {
+      fc.assert(
+        fc.property(value, (message) => {
+          const frame = encode(message);
+          const decoded = decode(frame);
+          assert.ok(decoded.ok, decoded.ok ? '' : decoded.error.message);
+          assert.deepEqual(decoded.value, plain(message));
+          assert.equal(toHex(encode(decoded.value)), toHex(frame));
+        }),
+        runs,
+      );
+    });
+    it('refuses every truncation and every appended byte', () => {
+      fc.assert(
+        fc.property(value, fc.nat(), (message, at) => {
+          const frame = encode(message);
+          assert.ok(!decode(frame.subarray(0, at % frame.length)).ok);
+          assert.ok(!decode(Uint8Array.of(...frame, 0)).ok);
+        }),
+        runs,
+      );
+    });
+    it('never throws, and what it takes from changed bytes is canonical', () => {
+      fc.assert(
+        fc.property(value, fc.nat(), fc.integer({ min: 1, max: 255 }), (message, at, change) => {
+          const frame = encode(message);
+          const i = at % frame.length;
+          frame[i] = (frame[i] ?? 0) ^ change;
+          const decoded = decode(frame);
+          // A code that we do not know becomes peer-fault: the one thing that is not kept.
+          if (!decoded.ok || JSON.stringify(decoded.value).includes('peer-fault')) return;
+          assert.equal(toHex(encode(decoded.value)), toHex(frame));
+        }),
+        runs,
+      );
+      fc.assert(
+        fc.property(bytes(200), (garbage) => {
+          const decoded = decode(garbage);
+          if (!decoded.ok) assert.match(decoded.error.code, /^[a-z0-9-]+$/);
+        }),
+        runs,
+      );
+    });
+  });
+}
+
+const wire = (length: number): Uint8Array =>
+  encodeBlocks({ kind: 'blocks', next: asTreeSize(1), wires: [new Uint8Array(length)] });
+
+const sizes = (length: number): Uint8Array =>
+  encodeHeads({
+    kind: 'page',
+    more: false,
+    sizes: Array.from({ length }, () => ({
+      logId: logIdFromHash(asHash(new Uint8Array(32))),
+      size: asTreeSize(1),
+    })),
+  });
+
+describe('protocol codecs', () => {
+  codec('heads', heads, encodeHeads, decodeHeads);
+  codec('blocks', blocks, encodeBlocks, decodeBlocks);
+  codec('keys', keys, encodeKeys, decodeKeys);
+  codec('publish', publish, encodePublish, decodePublish);
+  codec('hello', hello, encodeHello, decodeHello);
+  codec('registry announcement', announcement, encodeAnnouncement, decodeAnnouncement);
+  codec('alert', bytes(300), encodeAlert, decodeAlert);
+
+  it('fixes the bytes of the messages', () => {
+    const id = logIdFromHash(asHash(new Uint8Array(32).fill(7)));
+    const sevens = '07'.repeat(32);
+    const from = asLogIndex(500);
+    const read = { kind: 'read' as const, logId: id, from, maxBytes: 65_536, live: true };
+    assert.equal(toHex(encodeBlocks(read)), `86015820${sevens}1901f41a0001000001f6`);
+    const wires = [Uint8Array.of(1, 2)];
+    const next = asTreeSize(9);
+    assert.equal(toHex(encodeBlocks({ kind: 'blocks', next, wires })), '83020981420102');
+    assert.equal(toHex(encodeBlocks({ kind: 'ack', next: asLogIndex(9) })), '820509');
+    const page = { kind: 'page' as const, more: false, sizes: [{ logId: id, size: next }] };
+    assert.equal(toHex(encodeHeads(page)), `83040081825820${sevens}09`);
+    assert.equal(toHex(encodeKeys({ kind: 'ask', logId: id, from })), `83015820${sevens}1901f4`);
+    assert.equal(toHex(encodeHello({ kind: 'accepted' })), '8103');
+    assert.equal(
+      toHex(headsDigest(nodeCrypto, [{ logId: id, size: next }])),
+      toHex(
+        nodeCrypto.sha256(Uint8Array.of(...new Uint8Array(32).fill(7), 0, 0, 0, 0, 0, 0, 0, 9)),
+      ),
+    );
+  });
+
+  it('gives a refusal as the fault it names, and an unknown code as peer-fault', () => {
+    const frame = encodeRefusal(fault('not-a-member', 'you are not listed'));
+    const decoded = decodeHello(frame);
+    assert.ok(!decoded.ok);
+    assert.equal(decoded.error.code, 'not-a-member');
+    assert.match(decoded.error.message, /you are not listed/);
+    assert.ok(isRefusal(decoded.error));
+    const shape = decodeBlocks(encodeRefusal(fault('message-shape', 'you sent garbage')));
+    assert.ok(!shape.ok && !isMalformed(shape.error), 'a stated fault costs nobody');
+    const unknown = Uint8Array.of(0x83, 0, 0x63, 0x61, 0x62, 0x63, 0x61, 0x78);
+    const strange = decodeHeads(unknown);
+    assert.ok(!strange.ok);
+    assert.equal(strange.error.code, 'peer-fault');
+    assert.match(strange.error.message, /abc/);
+  });
+
+  it('holds the limits of each field, at the limit and one past it', () => {
+    assert.ok(decodeBlocks(wire(protocol.maxMessageBytes)).ok);
+    const large = decodeBlocks(wire(protocol.maxMessageBytes + 1));
+    assert.ok(!large.ok);
+    assert.equal(large.error.code, 'message-shape');
+    assert.ok(decodeHeads(sizes(limits.maxHeadsPage)).ok);
+    assert.ok(!decodeHeads(sizes(limits.maxHeadsPage + 1)).ok);
+  });
+
+  it('cuts head rows into pages that fit a frame', () => {
+    const one: HeadRow = {
+      logId: logIdFromHash(asHash(new Uint8Array(32))),
+      size: asTreeSize(1),
+      root: asHash(new Uint8Array(32)),
+      checkpoint: 'x'.repeat(300),
+      cosignatures: [],
+    };
+    const pages = pagesOf(Array.from({ length: 5000 }, () => one));
+    assert.equal(pages.flat().length, 5000);
+    for (const page of pages) {
+      assert.ok(page.length <= limits.maxHeadsPage);
+      const frame = encodeHeads({ kind: 'rows', more: true, rows: page });
+      assert.ok(frame.length <= protocol.maxFrameBytes);
+    }
+    assert.deepEqual(pagesOf([]), [[]]);
+  });
+});
