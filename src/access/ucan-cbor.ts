@@ -17,7 +17,7 @@ export interface UcanMap {
 }
 
 export function encodeUcan(value: UcanValue): Uint8Array {
-  return encode(value);
+  return new Uint8Array(encode(value)); // under Node the library may return a Buffer
 }
 
 /** Decodes exactly one canonical item; `ucan-encoding` otherwise. Byte strings are copies. */
