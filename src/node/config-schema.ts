@@ -81,6 +81,8 @@ function readAddress(value: unknown): Result<string, string> {
 const readName = matching(namePattern, 'a name of a-z, 0-9, dot and dash');
 const readMultiaddr = matching(multiaddrPattern, 'a multiaddr such as /ip4/127.0.0.1/tcp/4001');
 
+const aliasPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+
 function readText(value: unknown): Result<string, string> {
   return typeof value === 'string' && value.trim() !== '' ? ok(value) : err('text');
 }
@@ -95,7 +97,7 @@ function readAliases(value: unknown): Result<unknown, string> {
     return err('a map of names to did:key:…');
   }
   for (const [name, did] of Object.entries(value)) {
-    if (!namePattern.test(name))
+    if (!aliasPattern.test(name))
       return err(`a map whose names are a-z, 0-9, dot, dash (not ${name})`);
     if (typeof did !== 'string' || !parseDid(did).ok) return err(`a did:key:z6Mk… for ${name}`);
   }

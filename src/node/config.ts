@@ -152,9 +152,13 @@ function isSection(path: string): boolean {
   return keyPaths().some((known) => known.startsWith(`${path}.`));
 }
 
+function sections(): readonly string[] {
+  return [...new Set(keyPaths().flatMap((path) => path.split('.').slice(0, -1)))];
+}
+
 function requireKey(path: string, place: Place): Result<NonNullable<ReturnType<typeof keySpec>>> {
   const spec = keySpec(path);
-  if (spec === undefined) return err(unknown('config-unknown-key', path, keyPaths(), place));
+  if (spec === undefined) return err(unknown('config-unknown-key', path, [...keyPaths(), ...sections()], place));
   if (spec.planned === true) {
     return err(fault('not-supported', `${path} is not built yet`, place, 'Remove the key.'));
   }

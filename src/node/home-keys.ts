@@ -1,9 +1,143 @@
-/** The keys of a home: made once by `hw init`, opened by `hw up`. */
-import type { Result } from '../result.ts';
-import type { HomeKeys, HomePaths, Identity } from './home.ts';
+/**
+ * The keys of a home: made once by `hw init`, never replaced by it, opened by `hw up`. Each is a
+ * key file of `src/access/key-file.ts`.
+ */
+import { join } from 'node:path';
+import { mintWriteDelegation } from '../access/peer-delegation.ts';
+import { readKeyFile, readSeed, writeKeyFile } from '../access/key-file-store.ts';
+import { equal } from '../bytes.ts';
+import type { Signer } from '../crypto.ts';
+import { signerFromSeed } from '../crypto-node.ts';
+import { fault } from '../errors.ts';
+import type { Random } from '../host.ts';
+import { didKey } from '../ids.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { Did, PublicKey, StreamName } from '../types.ts';
+import { exists } from './files.ts';
+import type { Home, HomeKeys, HomePaths, Identity } from './home.ts';
 
-export declare function openHomeKeys(
+/** Names of the key files; what each is for stands in home.ts. */
+export const keyNames = ['organisation', 'peer', 'writer', 'recovery', 'node'] as const;
+export type KeyName = (typeof keyNames)[number];
+
+/** A passphrase that is asked for when a locked file is met, and then kept. */
+export type AskPassphrase = () => Promise<Result<string>>;
+
+export function keyPath(paths: HomePaths, name: KeyName): string {
+  return join(paths.keys, `${name}.key`);
+}
+
+/** What can be told of a key file without opening it. */
+export interface KeyInfo {
+  readonly name: KeyName;
+  readonly file: string;
+  readonly present: boolean;
+  readonly locked: boolean;
+  readonly did?: Did;
+}
+
+/** Faults of a file that is there but cannot be used; an absent one is `present: false`. */
+export async function keyInfo(paths: HomePaths, name: KeyName): Promise<Result<KeyInfo>> {
+  const file = keyPath(paths, name);
+  if (!(await exists(file))) return ok({ name, file, present: false, locked: false });
+  const read = await readKeyFile(file);
+  if (!read.ok) return read;
+  const { did, locked } = read.value;
+  if (!read.value.locked) read.value.seed.fill(0);
+  return ok({ name, file, present: true, locked, did });
+}
+
+/** Opens every key that is here. Only the organisation's may be absent. */
+export async function openHomeKeys(
   paths: HomePaths,
   identity: Identity,
-  passphrase: (() => Promise<Result<string>>) | undefined,
-): Promise<Result<HomeKeys>>;
+  ask: AskPassphrase | undefined,
+): Promise<Result<HomeKeys>> {
+  const seeds = new SeedReader(paths, ask);
+  const peerSeed = await seeds.read('peer');
+  if (!peerSeed.ok) return peerSeed;
+  const peer = matching(paths, 'peer', signerFromSeed(peerSeed.value), identity.peerKey);
+  if (!peer.ok) return peer;
+  const writer = await seeds.signer('writer', identity.writerKey);
+  if (!writer.ok) return writer;
+  const nodeSecret = await seeds.read('node');
+  if (!nodeSecret.ok) return nodeSecret;
+  const keys = {
+    peer: peer.value,
+    peerSeed: peerSeed.value,
+    writer: writer.value,
+    journal: peer.value,
+    nodeSecret: nodeSecret.value,
+  };
+  if (!(await exists(keyPath(paths, 'organisation')))) return ok(keys);
+  const organisation = await seeds.signer('organisation', didKey(identity.organisation));
+  return organisation.ok ? ok({ ...keys, organisation: organisation.value }) : organisation;
+}
+
+/** Reads seeds of one home; the passphrase is asked for once. */
+export class SeedReader {
+  readonly #paths: HomePaths;
+  readonly #ask: AskPassphrase | undefined;
+  #passphrase: string | undefined;
+
+  constructor(paths: HomePaths, ask: AskPassphrase | undefined) {
+    this.#paths = paths;
+    this.#ask = ask;
+  }
+
+  /** Fresh bytes, the caller's to wipe. Codes of `readSeed`, and those of the asking. */
+  async read(name: KeyName): Promise<Result<Uint8Array>> {
+    const file = keyPath(this.#paths, name);
+    const first = await readSeed(file, this.#passphrase);
+    if (first.ok || first.error.code !== 'key-passphrase-needed') return first;
+    if (this.#ask === undefined) return first;
+    const asked = await this.#ask();
+    if (!asked.ok) return asked;
+    this.#passphrase = asked.value;
+    return readSeed(file, asked.value);
+  }
+
+  async signer(name: KeyName, key: PublicKey): Promise<Result<Signer>> {
+    const seed = await this.read(name);
+    if (!seed.ok) return seed;
+    const signer = signerFromSeed(seed.value);
+    seed.value.fill(0);
+    return matching(this.#paths, name, signer, key);
+  }
+}
+
+function matching(paths: HomePaths, name: KeyName, signer: Signer, key: PublicKey): Result<Signer> {
+  if (equal(signer.publicKey, key)) return ok(signer);
+  const file = keyPath(paths, name);
+  return err(fault('home-damaged', `${file} is not the ${name} key of this home`, { file }));
+}
+
+/** Makes a key file where there is none; true where it did. The seed is wiped. */
+export async function ensureKey(
+  paths: HomePaths,
+  name: KeyName,
+  random: Random,
+  passphrase: string | undefined,
+): Promise<Result<boolean>> {
+  const file = keyPath(paths, name);
+  if (await exists(file)) return ok(false);
+  const seed = random.bytes(32);
+  const written = await writeKeyFile(file, seed, random, passphrase);
+  seed.fill(0);
+  return written.ok ? ok(true) : written;
+}
+
+/**
+ * The genesis proof of a log of this home's organisation: its open `/flow/write` delegation to the
+ * peer, which makes out a fixed one to the writer key. So the organisation's key may be elsewhere.
+ */
+export function genesisProof(
+  home: Pick<Home, 'keys' | 'identity' | 'writeDelegation'>,
+  random: Random,
+  name: StreamName,
+  partition: number,
+): readonly Uint8Array[] {
+  const { organisation, writerKey } = home.identity;
+  const terms = { subject: organisation, audience: writerKey, name, partition };
+  return [...home.writeDelegation, mintWriteDelegation(home.keys.peer, random, terms)];
+}

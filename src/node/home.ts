@@ -5,6 +5,7 @@
  *   keys/            key files, 0600: organisation, peer, writer, recovery, node (a secret)
  *     identity.json  the public halves, so that a key may be kept elsewhere
  *     peer.ucan      the organisation's delegation of /flow/peer to the peer key, dag-cbor
+ *     write.ucan     the same of /flow/write, for every stream
  *     network.json   id of the network that this home belongs to
  *     network.cbor   its newest known document
  *   store/           LevelDB
@@ -12,6 +13,7 @@
  *   api.token        bearer of the HTTP API, 0600
  *   run/             lock, node.json of the running node, logs: may be deleted while stopped
  */
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fromHex, toHex } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
@@ -30,6 +32,7 @@ export interface HomePaths {
   readonly keys: string;
   readonly identity: string;
   readonly peerDelegation: string;
+  readonly writeDelegation: string;
   readonly network: string;
   readonly networkDocument: string;
   readonly store: string;
@@ -85,6 +88,8 @@ export interface Home extends HomeView {
   readonly keys: HomeKeys;
   /** dag-cbor of the organisation's `/flow/peer` delegation to the peer key, root first. */
   readonly peerDelegation: readonly Uint8Array[];
+  /** The same of `/flow/write`, for any stream and partition: see `genesisProof` in home-keys.ts. */
+  readonly writeDelegation: readonly Uint8Array[];
   /** Absent with `hw init --no-network`. */
   readonly network?: HomeNetwork;
 }
@@ -103,6 +108,7 @@ export function homePaths(directory: string): HomePaths {
     keys: join(root, 'keys'),
     identity: join(root, 'keys', 'identity.json'),
     peerDelegation: join(root, 'keys', 'peer.ucan'),
+    writeDelegation: join(root, 'keys', 'write.ucan'),
     network: join(root, 'keys', 'network.json'),
     networkDocument: join(root, 'keys', 'network.cbor'),
     store: join(root, 'store'),
@@ -150,18 +156,25 @@ export async function openHome(
   const { paths, identity } = view.value;
   const keys = await openHomeKeys(paths, identity, options.passphrase);
   if (!keys.ok) return keys;
-  const delegation = await readBytes(paths.peerDelegation);
-  if (!delegation.ok) {
-    return err(fault('home-damaged', delegation.error.message, { file: paths.peerDelegation }));
-  }
+  const peerDelegation = await needed(paths.peerDelegation);
+  if (!peerDelegation.ok) return peerDelegation;
+  const writeDelegation = await needed(paths.writeDelegation);
+  if (!writeDelegation.ok) return writeDelegation;
   const network = await readNetwork(paths);
   if (!network.ok) return network;
   return ok({
     ...view.value,
     keys: keys.value,
-    peerDelegation: [delegation.value],
+    peerDelegation: [peerDelegation.value],
+    writeDelegation: [writeDelegation.value],
     ...(network.value === undefined ? {} : { network: network.value }),
   });
+}
+
+async function needed(file: string): Promise<Result<Uint8Array>> {
+  const bytes = await readBytes(file);
+  if (bytes.ok) return bytes;
+  return err(fault('home-damaged', bytes.error.message, { file }));
 }
 
 /** The network this home belongs to, if any. */
@@ -180,12 +193,15 @@ export async function readNetwork(paths: HomePaths): Promise<Result<HomeNetwork 
   return document.ok ? ok({ id, document: document.value }) : document;
 }
 
-/** Makes this home a member of that network; a document is stored where it is known. */
+/** Makes this home a member of that network; a document of another one is dropped first. */
 export async function saveNetwork(paths: HomePaths, network: HomeNetwork): Promise<Result<void>> {
-  const text = `${JSON.stringify({ id: network.id })}\n`;
-  const saved = await replaceFile(paths.network, text, 0o600);
-  if (!saved.ok || network.document === undefined) return saved;
-  return replaceFile(paths.networkDocument, network.document, 0o600);
+  if (network.document === undefined) {
+    await rm(paths.networkDocument, { force: true });
+  } else {
+    const saved = await replaceFile(paths.networkDocument, network.document, 0o600);
+    if (!saved.ok) return saved;
+  }
+  return replaceFile(paths.network, `${JSON.stringify({ id: network.id })}\n`, 0o600);
 }
 
 /** Stores a newer `/flow/peer` delegation, for example one that names the registry. */
@@ -204,7 +220,8 @@ export function identityJson(identity: Identity): string {
   return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
-async function readIdentity(paths: HomePaths): Promise<Result<Identity>> {
+/** The public halves of the keys; `home-damaged` where the file is absent or malformed. */
+export async function readIdentity(paths: HomePaths): Promise<Result<Identity>> {
   const damaged = (message: string): Result<never> =>
     err(fault('home-damaged', message, { file: paths.identity }));
   const text = await readText(paths.identity);

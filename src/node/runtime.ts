@@ -38,6 +38,8 @@ export interface Detached {
 }
 
 export interface Runtime extends Host {
+  /** What follows the program's name on the command line. */
+  readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Working directory, against which relative paths count. */
   readonly directory: string;
@@ -76,6 +78,7 @@ export function processRuntime(): Runtime {
     },
     timers: { after, every, sleep },
     random: { bytes: (length) => randomFillSync(new Uint8Array(length)) },
+    arguments: process.argv.slice(2),
     environment: process.env,
     directory: process.cwd(),
     homeDirectory: process.env['HOME'] ?? process.cwd(),

@@ -1,0 +1,302 @@
+/** Every command of hw. The help, the parser and docs/reference/commands.md are made from this table. */
+import type { Action, CommandSpec } from './command.ts';
+
+type Load = () => Promise<Action>;
+type Flags = readonly (readonly [string, string])[];
+type Extra = Partial<Pick<CommandSpec, 'streams' | 'ownSignals' | 'planned'>>;
+
+function spec(
+  usage: string,
+  summary: string,
+  example: string,
+  options: Flags,
+  load: Load,
+  extra: Extra = {},
+): CommandSpec {
+  return { usage, summary, example, options, load, streams: false, ownSignals: false, ...extra };
+}
+
+const why: readonly [string, string] = ['--why <text>', 'reason, kept in the journal'];
+const passphraseFile: readonly [string, string] = [
+  '--passphrase-file <file>',
+  'passphrase of the key files (- for stdin); asked for on a terminal',
+];
+const positions: Flags = [
+  ['--from <position>', 'start, now, an index, an RFC 3339 time or a position token'],
+  ['--to <position>', 'where to end (exclusive), as --from'],
+  ['--cursor <name>', 'go on where this durable cursor stands, and move it'],
+  ['--limit <n>', 'end after this many events'],
+  ['--subject <text>', 'only events of this subject'],
+  ['--follow', 'follow the stream first, if it is not followed yet'],
+];
+const plannedReads = ['--filter <cesql>', '--last', '--event-from <time>', '--event-to <time>'];
+
+export const commands: readonly CommandSpec[] = [
+  spec(
+    'init',
+    'make keys, configuration and store; run again, it completes what is missing',
+    'hw init --org acme',
+    [
+      [
+        '--org <name>',
+        'what others may call this organisation (else the name of the machine user)',
+      ],
+      ['--no-network', 'found no network: join one later'],
+      ['--listed', 'found a network of listed members only (hw network accept)'],
+      ['--passphrase', 'protect the key files with a passphrase, asked for on the terminal'],
+      ['--passphrase-file <file>', 'protect them with the first line of this file (- for stdin)'],
+    ],
+    async () => (await import('./init.ts')).init,
+  ),
+  spec(
+    'up',
+    'run the node until Ctrl-C or SIGTERM',
+    'hw up --detach',
+    [
+      ['--detach', 'go on in the background once the node is ready'],
+      ['--accept-clock', 'sign although the clock is far ahead of the last entry'],
+      passphraseFile,
+    ],
+    async () => (await import('./up.ts')).up,
+    { ownSignals: true, planned: ['--accept-fork-risk'] },
+  ),
+  spec(
+    'down',
+    'stop the node of this home',
+    'hw down',
+    [why],
+    async () => (await import('./up.ts')).down,
+  ),
+  spec(
+    'status',
+    'state at a glance',
+    'hw status',
+    [],
+    async () => (await import('./status.ts')).status,
+  ),
+  spec(
+    'doctor',
+    'check everything; for what is not OK say why, since when and what to do',
+    'hw doctor',
+    [],
+    async () => (await import('./doctor.ts')).doctor,
+    { planned: ['--bundle'] },
+  ),
+  spec(
+    'publish <stream> [files...]',
+    'publish NDJSON: CloudEvents, or plain data with --type and --source',
+    'echo \'{"id":7}\' | hw publish orders --type org.acme.order --source /shop --id-from /id',
+    [
+      ['--type <type>', 'lines are plain data: the type of their events (template)'],
+      ['--source <source>', 'lines are plain data: the source (template)'],
+      [
+        '--id-from <pointer>',
+        'JSON pointer or template of the id; else a hash of the line and its number',
+      ],
+      ['--time-from <pointer>', 'JSON pointer of the time: RFC 3339, or with :ms or :s a number'],
+      ['--subject-from <pointer>', 'JSON pointer or template of the subject'],
+      ['--skip-invalid', 'write refused lines to FILE.rejected and go on'],
+    ],
+    async () => (await import('./publish.ts')).publish,
+    { planned: ['--ack <ack>'] },
+  ),
+  spec(
+    'tail <stream>',
+    'print events as they come, one CloudEvent a line',
+    'hw tail orders --from start',
+    positions,
+    async () => (await import('./read.ts')).tail,
+    { streams: true, planned: plannedReads },
+  ),
+  spec(
+    'replay <stream>',
+    'print the history up to now, one CloudEvent a line',
+    'hw replay orders --from start --limit 10',
+    [...positions, ['--speed <n>', "pace by the events' time: 1 original, 10 ten times as fast"]],
+    async () => (await import('./read.ts')).replay,
+    { streams: true, planned: plannedReads },
+  ),
+  spec(
+    'verify <stream>',
+    'check every hash, link and signature of a stream',
+    'hw verify orders',
+    [
+      ['--offline', 'read the store of a stopped node'],
+      ['--follow', 'follow the stream first, if it is not followed yet'],
+      passphraseFile,
+    ],
+    async () => (await import('./verify.ts')).verify,
+    { planned: ['--repair', '--trust <did>', '--witness <vkey>', '--quorum <n>'] },
+  ),
+  spec(
+    'follow <target>',
+    'keep a verified copy of a stream, or of all public streams of an organisation',
+    'hw follow acme/orders',
+    [why],
+    async () => (await import('./follow.ts')).follow,
+    { planned: ['--url <url>'] },
+  ),
+  spec(
+    'unfollow <target>',
+    'stop keeping a copy',
+    'hw unfollow acme/orders',
+    [['--purge', 'delete what is stored of it'], why],
+    async () => (await import('./follow.ts')).unfollow,
+  ),
+  spec(
+    'stream create <name>',
+    'create a stream of this organisation',
+    'hw stream create orders',
+    [
+      ['--partitions <n>', 'number of partitions (1)'],
+      ['--visibility <kind>', 'public (the default) or direct'],
+      ['--content-type <type>', 'content type of its data, for its readers'],
+      ['--description <text>', 'what it is about, for its readers'],
+      why,
+    ],
+    async () => (await import('./stream.ts')).create,
+    { planned: ['--retention <policy>', '--witnesses <list>'] },
+  ),
+  spec(
+    'stream list',
+    'own and followed streams',
+    'hw stream list --all',
+    [['--all', 'also those that are only known from registries']],
+    async () => (await import('./stream.ts')).list,
+  ),
+  spec(
+    'stream show <stream>',
+    'one stream and its logs',
+    'hw stream show orders',
+    [],
+    async () => (await import('./stream.ts')).show,
+  ),
+  spec(
+    'stream pause <stream>',
+    'refuse new events until resumed',
+    'hw stream pause orders --why "stocktaking"',
+    [why],
+    async () => (await import('./stream.ts')).pause,
+  ),
+  spec(
+    'stream resume <stream>',
+    'take new events again',
+    'hw stream resume orders',
+    [why],
+    async () => (await import('./stream.ts')).resume,
+  ),
+  spec(
+    'peer list',
+    'known peers and their state',
+    'hw peer list',
+    [],
+    async () => (await import('./peer.ts')).list,
+  ),
+  spec(
+    'peer show <peer>',
+    'one peer',
+    'hw peer list --json',
+    [],
+    async () => (await import('./peer.ts')).show,
+  ),
+  ...(
+    [
+      ['ban', 'drop a peer and refuse it from now on'],
+      ['unban', 'let a banned peer connect again'],
+      ['pause', 'exchange nothing with a peer until resumed'],
+      ['resume', 'exchange with a paused peer again'],
+    ] as const
+  ).map(([verb, summary]) =>
+    spec(
+      `peer ${verb} <peer>`,
+      summary,
+      `hw peer ${verb} 12D3KooW… --why "sends garbage"`,
+      [why],
+      async () => (await import('./peer.ts'))[verb],
+    ),
+  ),
+  spec(
+    'network show',
+    'the network that this home belongs to',
+    'hw network show',
+    [],
+    async () => (await import('./network.ts')).show,
+  ),
+  spec(
+    'network accept <did>',
+    'list an organisation as a member of a listed network',
+    'hw network accept did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK',
+    [why],
+    async () => (await import('./network.ts')).accept,
+  ),
+  spec(
+    'invite',
+    'print the line with which another organisation joins this network',
+    'hw invite',
+    [['--member <did>', 'also list that organisation as a member'], why],
+    async () => (await import('./network.ts')).invite,
+  ),
+  spec(
+    'join <line>',
+    'join the network of an invite; on a fresh home this also does hw init',
+    'hw join hwnet:… --org beta',
+    [
+      ['--org <name>', 'what others may call this organisation'],
+      ['--leave', 'leave the present network although streams were published in it'],
+      ['--passphrase', 'protect new key files with a passphrase, asked for on the terminal'],
+      passphraseFile,
+    ],
+    async () => (await import('./join.ts')).join,
+  ),
+  spec(
+    'config check',
+    'read config.yaml and say what is wrong with it',
+    'hw config check',
+    [],
+    async () => (await import('./config.ts')).check,
+  ),
+  spec(
+    'config show',
+    'every setting in force, and where it comes from',
+    'hw config show',
+    [['--schema', 'print the JSON Schema of config.yaml for editors']],
+    async () => (await import('./config.ts')).show,
+  ),
+  spec(
+    'config set <key> <value>',
+    'set one key in config.yaml',
+    'hw config set limits.maxLingerMs 10',
+    [],
+    async () => (await import('./config.ts')).set,
+  ),
+  spec(
+    'key list',
+    'the keys of this home, without their secrets',
+    'hw key list',
+    [],
+    async () => (await import('./key.ts')).list,
+  ),
+  spec(
+    'key export <name>',
+    'print a key file, for safekeeping elsewhere',
+    'hw key export recovery > recovery.key',
+    [],
+    async () => (await import('./key.ts')).exportKey,
+  ),
+  spec(
+    'key token',
+    'print the token of the HTTP API',
+    'hw key token',
+    [['--new', 'replace it; the old one stops working when the node restarts']],
+    async () => (await import('./key.ts')).token,
+    { planned: ['--scope <scope>'] },
+  ),
+];
+
+/** Designed, not built: refused with `not-supported` rather than as unknown. */
+export const plannedCommands: readonly (readonly string[])[] = (
+  'top prove trace export search redact grant offer sub account market flow witness backup bridge ' +
+  'service completion stream/policy stream/close stream/recover peer/throttle key/rotate key/recover'
+)
+  .split(' ')
+  .map((words) => words.split('/'));

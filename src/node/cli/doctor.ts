@@ -1,0 +1,97 @@
+/** `hw doctor`: what is not OK, why, since when and what to do; of a running node and of a stopped home. */
+import { stat, statfs } from 'node:fs/promises';
+import { placeText, type Fault } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+import { ok, type Result } from '../../result.ts';
+import { fileFault, systemCode } from '../files.ts';
+import { lockHolder } from '../home-lock.ts';
+import { keyInfo, keyNames } from '../home-keys.ts';
+import { JsonView } from '../json-view.ts';
+import type { Check } from '../node-api.ts';
+import type { Action } from './command.ts';
+import type { Context } from './context.ts';
+import { callNode } from './endpoints.ts';
+import { checkLines } from './status.ts';
+import { bytesText } from './table.ts';
+
+export const doctor: Action = async (context) => {
+  const checks: Check[] = [...(await homeChecks(context))];
+  const pid = await lockHolder(context.paths, context.runtime);
+  let running: readonly JsonView[] = [];
+  if (pid === undefined) {
+    checks.push({
+      name: 'node',
+      ok: true,
+      level: 'ok',
+      reason: 'not running; the home was checked',
+    });
+  } else {
+    const answer = await callNode(context, { method: 'GET', path: '/status' });
+    if (answer.ok) running = answer.value.list('checks');
+    else checks.push(failed('node', answer.error));
+  }
+  const all = [...checks.map((check) => new JsonView(check)), ...running];
+  const healthy = all.every((check) => check.flag('ok'));
+  await context.value({
+    ok: healthy,
+    running: pid !== undefined,
+    checks: all.map((check) => check.value),
+  });
+  await context.say(...all.flatMap((check) => checkLines(context, check)));
+  return ok(healthy ? 0 : 1);
+};
+
+async function homeChecks(context: Context): Promise<readonly Check[]> {
+  const home = await context.readHome();
+  if (!home.ok) return [failed('home', home.error)];
+  const checks: Check[] = [fine('configuration', context.paths.config)];
+  const keys: Check[] = [];
+  for (const name of keyNames) {
+    const info = await keyInfo(context.paths, name);
+    if (!info.ok) keys.push(failed(`key ${name}`, info.error));
+  }
+  checks.push(...(keys.length === 0 ? [fine('keys', context.paths.keys)] : keys));
+  checks.push(await tokenCheck(context), await diskCheck(context));
+  return checks;
+}
+
+async function tokenCheck(context: Context): Promise<Check> {
+  const file = context.paths.token;
+  const mode = await attempt(file, async () => (await stat(file)).mode & 0o077);
+  if (!mode.ok) return failed('api token', mode.error);
+  if (mode.value === 0) return fine('api token', file);
+  const hint = `chmod 600 ${file}, then hw key token --new.`;
+  return { name: 'api token', ok: false, level: 'error', reason: 'others may read it', hint };
+}
+
+async function diskCheck(context: Context): Promise<Check> {
+  const folder = context.paths.root;
+  const free = await attempt(folder, async () => {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  });
+  if (!free.ok) return failed('disk', free.error);
+  const reason = `${bytesText(free.value)} free`;
+  if (free.value >= limits.minFreeDiskBytes) return fine('disk', reason);
+  const hint = 'Make room: a node with a full disk takes no events.';
+  return { name: 'disk', ok: false, level: 'error', reason, hint };
+}
+
+async function attempt<T>(file: string, run: () => Promise<T>): Promise<Result<T>> {
+  try {
+    return ok(await run());
+  } catch (cause) {
+    if (systemCode(cause) === undefined) throw cause;
+    return { ok: false, error: fileFault('file-unreadable', file, cause) };
+  }
+}
+
+function fine(name: string, reason: string): Check {
+  return { name, ok: true, level: 'ok', reason };
+}
+
+function failed(name: string, found: Fault): Check {
+  const place = placeText(found.place);
+  const reason = `${found.message} [${found.code}]${place === '' ? '' : ` at ${place}`}`;
+  return { name, ok: false, level: 'error', reason, hint: found.hint };
+}

@@ -1,0 +1,84 @@
+/** `hw key …`: the keys of this home; no node is needed. */
+import { toBase64url } from '../../bytes.ts';
+import { fault } from '../../errors.ts';
+import { err, ok } from '../../result.ts';
+import { readText, replaceFile } from '../files.ts';
+import { keyInfo, keyNames, keyPath } from '../home-keys.ts';
+import { lockHolder } from '../home-lock.ts';
+import { nearest } from '../nearest.ts';
+import type { Action } from './command.ts';
+import { table } from './table.ts';
+
+const purposes = {
+  organisation: 'the identity; may be kept elsewhere',
+  peer: 'this peer on the network, and its journal',
+  writer: 'signs the streams of this home',
+  recovery: 'brings back a lost identity; keep it elsewhere',
+  node: 'a secret of the store',
+} as const;
+
+export const list: Action = async (context) => {
+  const home = await context.readHome();
+  if (!home.ok) return home;
+  const keys = [];
+  for (const name of keyNames) {
+    const info = await keyInfo(context.paths, name);
+    if (!info.ok) return info;
+    // The node secret is no identity: its public half means nothing to anybody.
+    const { did, ...rest } = info.value;
+    keys.push({
+      ...rest,
+      ...(name !== 'node' && did !== undefined && { did }),
+      purpose: purposes[name],
+    });
+  }
+  await context.value({ keys });
+  const rows = keys.map((key) => [
+    key.name,
+    key.present ? (key.locked ? 'locked' : 'open') : 'not here',
+    key.did ?? '',
+    key.purpose,
+  ]);
+  await context.say(...table(['KEY', 'FILE', 'PUBLIC', 'FOR'], rows));
+  return ok(0);
+};
+
+export const exportKey: Action = async (context, [name = '']) => {
+  const found = keyNames.find((known) => known === name);
+  if (found === undefined) {
+    const suggestion = nearest(name, keyNames);
+    const hint =
+      suggestion === undefined ? `One of ${keyNames.join(', ')}.` : `Did you mean ${suggestion}?`;
+    return err(fault('usage', `there is no key ${name}`, undefined, hint));
+  }
+  const info = await keyInfo(context.paths, found);
+  if (!info.ok) return info;
+  if (!info.value.present) {
+    return err(
+      fault('key-file-missing', `the ${found} key is not here`, { file: info.value.file }),
+    );
+  }
+  const text = await readText(keyPath(context.paths, found));
+  if (!text.ok) return text;
+  // With or without --json: the key file is JSON.
+  await context.runtime.stdout.write(text.value);
+  if (!info.value.locked)
+    await context.note('This file is the key itself, without a passphrase: keep it safe.');
+  return ok(0);
+};
+
+export const token: Action = async (context, _args, options) => {
+  const home = await context.readHome();
+  if (!home.ok) return home;
+  let { apiToken } = home.value;
+  if (options.flag('new')) {
+    apiToken = toBase64url(context.runtime.random.bytes(32));
+    const written = await replaceFile(context.paths.token, `${apiToken}\n`);
+    if (!written.ok) return written;
+    const pid = await lockHolder(context.paths, context.runtime);
+    if (pid !== undefined) await context.note(`Process ${pid} knows only the old one: restart it.`);
+  }
+  await context.value({ token: apiToken, file: context.paths.token });
+  await context.say(apiToken);
+  return ok(0);
+};

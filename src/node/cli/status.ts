@@ -1,0 +1,62 @@
+/** `hw status`: one screen that says whether all is well, and if not, why and what to do. */
+import { ok } from '../../result.ts';
+import type { JsonView } from '../json-view.ts';
+import type { Action } from './command.ts';
+import type { Context } from './context.ts';
+import { callNode } from './endpoints.ts';
+import { peerTable } from './peer.ts';
+import { streamTable } from './stream.ts';
+import { bytesText, countText, durationText } from './table.ts';
+
+export const status: Action = async (context) => {
+  const answer = await callNode(context, { method: 'GET', path: '/status' });
+  if (!answer.ok) return answer;
+  await context.value(answer.value.value);
+  await context.say(...statusLines(context, answer.value));
+  return ok(0);
+};
+
+function statusLines(context: Context, view: JsonView): readonly string[] {
+  const name = view.text('name');
+  const network = view.at('network');
+  const started = view.number('startedAt');
+  const up =
+    started === undefined ? '' : `, up ${durationText(context.runtime.clock.now() - started)}`;
+  const store = view.at('store');
+  const rates = view.at('rates');
+  const rate = (member: string): string => countText(rates.number(member) ?? 0);
+  return [
+    `${name ?? 'node'} ${view.flag('ready') ? 'is ready' : 'is not ready'} (${view.text('version') ?? ''}${up})`,
+    `  organisation  ${view.text('organisation') ?? ''}`,
+    `  network       ${network.text('name') ?? network.text('id') ?? 'none'}`,
+    `  api           ${view.text('api') ?? ''}`,
+    ...view.list('addresses').map((address) => `  listening     ${String(address.value)}`),
+    `  store         ${bytesText(store.number('bytes') ?? 0)}${store.at('accepting').value === false ? ', accepts nothing' : ''}`,
+    `  rates         ${rate('publishedPerSecond')}/s published, ${rate('appliedPerSecond')}/s received`,
+    '',
+    ...streamTable(view.list('streams')),
+    '',
+    ...peerTable(view.list('peers')),
+    ...problemLines(context, view.list('checks')),
+  ];
+}
+
+/** What is not OK, each with its reason, since when, and what to do; nothing where all is well. */
+export function problemLines(context: Context, checks: readonly JsonView[]): readonly string[] {
+  const bad = checks.filter((check) => !check.flag('ok'));
+  return bad.length === 0 ? [] : ['', ...bad.flatMap((check) => checkLines(context, check))];
+}
+
+/** One check as lines. */
+export function checkLines(context: Context, check: JsonView): readonly string[] {
+  const level = check.flag('ok') ? 'ok' : (check.text('level') ?? 'error');
+  const since = check.number('since');
+  const age =
+    since === undefined ? '' : `, for ${durationText(context.runtime.clock.now() - since)}`;
+  const reason = check.text('reason');
+  const hint = check.text('hint');
+  return [
+    `${level.padEnd(8)}${check.text('name') ?? ''}${reason === undefined ? '' : `: ${reason}`}${check.flag('ok') ? '' : age}`,
+    ...(hint === undefined || check.flag('ok') ? [] : [`        ${hint}`]),
+  ];
+}

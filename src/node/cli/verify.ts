@@ -1,0 +1,147 @@
+/** `hw verify`: by the running node, or over the store of a stopped one. Exits 0, 3 or 4 by verdict. */
+import type { Ledger } from '../../ledger/ledger.ts';
+import { fault } from '../../errors.ts';
+import { didFromKey } from '../../ids.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { asStreamName, isStreamName } from '../../types.ts';
+import { Registries, type StreamKey } from '../core/registries.ts';
+import { RegistryFeed } from '../core/registry-feed.ts';
+import { SeedReader } from '../home-keys.ts';
+import { lockHolder, lockHome, runningFault } from '../home-lock.ts';
+import type { HomeView } from '../home.ts';
+import { JsonView } from '../json-view.ts';
+import { verifyLogs } from '../verify-view.ts';
+import type { Action } from './command.ts';
+import { connect } from './connect.ts';
+import type { Context } from './context.ts';
+import { callOn, streamPath } from './endpoints.ts';
+import { followFirst } from './follow.ts';
+import type { Options } from './options.ts';
+import { existingPassphrase } from './passphrase.ts';
+import { startProgress } from './progress.ts';
+import { countText } from './table.ts';
+
+export const verify: Action = async (context, [stream = ''], options) => {
+  const holder = await lockHolder(context.paths, context.runtime);
+  if (options.flag('offline') && holder !== undefined) {
+    return err(runningFault(context.paths, holder));
+  }
+  const view =
+    holder === undefined
+      ? await verifyOffline(context, stream, options)
+      : await verifyOnline(context, stream, options);
+  return view.ok ? report(context, new JsonView(view.value)) : view;
+};
+
+async function verifyOnline(
+  context: Context,
+  stream: string,
+  options: Options,
+): Promise<Result<unknown>> {
+  const connection = await connect(context);
+  if (!connection.ok) return connection;
+  using open = connection.value;
+  if (options.flag('follow')) {
+    const followed = await followFirst(open, context, stream);
+    if (!followed.ok) return followed;
+  }
+  const path = await streamPath(open, context, stream);
+  if (!path.ok) return path;
+  const answer = await callOn(open, context, { method: 'POST', path: `${path.value}/verify` });
+  return answer.ok ? ok(answer.value.value) : answer;
+}
+
+async function verifyOffline(
+  context: Context,
+  stream: string,
+  options: Options,
+): Promise<Result<unknown>> {
+  const home = await context.readHome();
+  if (!home.ok) return home;
+  const locked = await lockHome(context.paths, context.runtime);
+  if (!locked.ok) return locked;
+  await using lock = locked.value;
+  const secret = await new SeedReader(context.paths, existingPassphrase(context, options)).read(
+    'node',
+  );
+  if (!secret.ok) return secret;
+  const { openHomeLedger } = await import('../open-ledger.ts');
+  const parts = { ...home.value, keys: { nodeSecret: secret.value } };
+  const opened = await openHomeLedger(parts, context.runtime);
+  if (!opened.ok) return opened;
+  await using ledger = opened.value;
+  const view = await verifyStream(context, home.value, ledger, stream);
+  await lock.release();
+  return view;
+}
+
+async function verifyStream(
+  context: Context,
+  home: HomeView,
+  ledger: Ledger,
+  stream: string,
+): Promise<Result<unknown>> {
+  const key = await findStream(home, ledger, stream);
+  if (!key.ok) return key;
+  const logs = ledger
+    .logs()
+    .filter(({ genesis }) => genesis?.owner === key.value.owner && genesis.name === key.value.name)
+    .map(({ logId, size }) => ({ log: logId, size }));
+  if (logs.length === 0) {
+    return err(fault('stream-unknown', `nothing of ${stream} is stored in this home`));
+  }
+  const total = logs.reduce((sum, { size }) => sum + size, 0);
+  using progress = await startProgress(context.runtime.stderr, `verify ${stream}`, total);
+  return verifyLogs(ledger, stream, logs, context.runtime.clock, {
+    onProgress: (checked) => progress.update(checked, `${countText(checked)} entries`),
+    signal: context.signal,
+  });
+}
+
+/** STREAM without a node: by log id, else by the names in the registries that the store holds. */
+async function findStream(
+  { config, identity }: HomeView,
+  ledger: Ledger,
+  stream: string,
+): Promise<Result<StreamKey>> {
+  if (stream.startsWith('hw:')) {
+    const log = ledger.logs().find(({ logId }) => stream === `hw:${logId}`);
+    if (log?.genesis !== undefined) return ok({ owner: log.genesis.owner, name: log.genesis.name });
+    return err(fault('stream-unknown', `no log of this home is ${stream}`));
+  }
+  if (stream === '_journal' && isStreamName(stream)) {
+    return ok({ owner: didFromKey(identity.peerKey), name: asStreamName(stream) });
+  }
+  const aliases = new Map(Object.entries(config.aliases));
+  const registries = new Registries(identity.organisation, aliases);
+  const events = { stream: () => undefined, problem: () => undefined };
+  await using feed = new RegistryFeed(ledger, registries, events);
+  await feed.start();
+  return registries.parse(stream);
+}
+
+async function report(context: Context, view: JsonView): Promise<Result<number>> {
+  const verdict = view.text('verdict') ?? 'incomplete';
+  await context.value(view.value);
+  const logs = view.list('logs');
+  const signers = [...new Set(logs.map((log) => log.text('signer') ?? '?'))];
+  await context.say(
+    `signed by ${signers.join(', ')}; no trust was stated`,
+    `${view.text('stream') ?? ''}: ${verdict}, ${countText(view.number('checkedEvents') ?? 0)} events checked in ${view.number('seconds') ?? 0} s`,
+  );
+  for (const log of logs) {
+    await context.say(
+      `  log ${log.text('log') ?? ''}`,
+      `    ${countText(log.number('size') ?? 0)} entries, ${countText(log.number('blocks') ?? 0)} blocks, root ${log.text('root') ?? ''}`,
+    );
+  }
+  const problem = view.at('firstProblem');
+  if (problem.value !== undefined) {
+    await context.say(
+      `  first problem at index ${problem.number('index') ?? 0}: ${problem.text('code') ?? ''}`,
+      `    expected ${problem.text('expected') ?? '-'}`,
+      `    found    ${problem.text('found') ?? '-'}`,
+    );
+  }
+  return ok(verdict === 'intact' ? 0 : verdict === 'broken' ? 3 : 4);
+}

@@ -1,0 +1,53 @@
+/** The ledger of a home over its store and guard, with the judges of the other rooms handed in. */
+import { join } from 'node:path';
+import { checkWriteProof } from '../access/write-proof.ts';
+import { nodeCrypto } from '../crypto-node.ts';
+import { judgeEvent } from '../event/judge.ts';
+import type { Host } from '../host.ts';
+import { GuardFile } from '../ledger/guard-file.ts';
+import type { Judges } from '../ledger/judges.ts';
+import type { LedgerOptions } from '../ledger/ledger-types.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { LevelStore } from '../ledger/store.ts';
+import { protocol } from '../limits.ts';
+import type { Result } from '../result.ts';
+import type { Home } from './home.ts';
+
+export const nodeJudges: Judges = {
+  event: judgeEvent,
+  writeProof: (input) => checkWriteProof(nodeCrypto, input),
+};
+
+export type OpenLedgerOptions = Pick<LedgerOptions, 'acceptClockStep' | 'clockCheck'>;
+
+/**
+ * Opens store, guard and ledger; disposing the ledger closes all three. Codes: those of
+ * `LevelStore.open`, `GuardFile.open` and `Ledger.open`.
+ */
+export async function openHomeLedger(
+  home: Pick<Home, 'paths' | 'config'> & { readonly keys: Pick<Home['keys'], 'nodeSecret'> },
+  host: Host,
+  options: OpenLedgerOptions = {},
+): Promise<Result<Ledger>> {
+  const store = await LevelStore.open(home.paths.store);
+  if (!store.ok) return store;
+  const guard = await GuardFile.open(join(home.paths.guard, 'marks'), nodeCrypto);
+  if (!guard.ok) {
+    await store.value[Symbol.asyncDispose]();
+    return guard;
+  }
+  const opened = await Ledger.open({
+    store: store.value,
+    guard: guard.value,
+    host,
+    crypto: nodeCrypto,
+    judges: nodeJudges,
+    limits: { ...protocol, ...home.config.limits },
+    nodeSecret: home.keys.nodeSecret,
+    ...options,
+  });
+  if (opened.ok) return opened;
+  await guard.value[Symbol.asyncDispose]();
+  await store.value[Symbol.asyncDispose]();
+  return opened;
+}

@@ -1,0 +1,17 @@
+/** What `startNode` (node.ts) gives to `hw up`. */
+
+export interface StartOptions {
+  /** `hw up --accept-clock`: sign although the clock is far ahead of the last entry. */
+  readonly acceptClock?: boolean;
+}
+
+export interface RunningNode extends AsyncDisposable {
+  /** `http://host:port` of the API. */
+  readonly api: string;
+  /** Multiaddrs, with `/p2p/<peer id>`, that others can dial. */
+  readonly addresses: readonly string[];
+  /** Resolves once the node has stopped, by `stop` or by itself (an API call, a fatal fault). */
+  readonly stopped: Promise<void>;
+  /** Refuses new work, finishes what was accepted, closes everything. Idempotent; never rejects. */
+  stop(): Promise<void>;
+}
