@@ -114,6 +114,10 @@ export const codes = {
   'peer-unknown': ['missing', 'hw peer list shows the peers that are known.'],
   'config-follow': ['conflict', 'Take it out of follow in config.yaml and start the node again.'],
   'writer-unreachable': ['unreachable', 'The peer that writes this partition is away; try again.'],
+  'request-too-large': ['large', 'Send smaller batches, or NDJSON, which is a stream.'],
+  'reader-too-slow': ['busy', 'Read faster, or come back with the cursor or the last event id.'],
+  'receipts-unread': ['busy', 'Read the answers while sending; a retry with the same ids completes it.'],
+  'event-unknown': ['missing', 'The log has no event at this index; seals and controls are none.'],
   'control-full': [
     'conflict',
     'Follow an organisation instead of its streams, or take entries back.',

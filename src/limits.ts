@@ -233,6 +233,14 @@ export const limits = {
   minFreeDiskBytes: 268_435_456,
   /** A clock this far off the peers' median is a warning. */
   clockWarningMs: 30_000,
+  /** A reader that takes nothing for so long is cut off; it resumes by cursor or last event id. */
+  maxReaderStallMs: 30_000,
+  /** Unread answers of an NDJSON ingest; then it ends with `receipts-unread`. */
+  maxUnreadReceiptBytes: 1_048_576,
+  /** Requests a second of one caller on the API; above it 429. */
+  maxApiRequestsPerSecond: 20_000,
+  /** Sent to an idle SSE or WebSocket reader, so that a dead connection shows. */
+  keepAliveMs: 15_000,
   /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
   maxJournalQueue: 1024,
   maxJournalBatch: 128,
