@@ -84,6 +84,13 @@ describe('NDJSON', () => {
     assert.deepEqual(await linesOf(cut(bytes, Array(bytes.length).fill(1) as number[])), whole);
   });
 
+  it('puts a long line together from many chunks', async () => {
+    const id = 'x'.repeat(5000);
+    const bytes = utf8(`${event(id)}\n${event('2')}`);
+    const chunks = cut(bytes, Array(70).fill(77) as number[]);
+    assert.deepEqual(summary(await linesOf(chunks)), [`1 ${id}`, '2 2']);
+  });
+
   it('takes a line of the limit and drops one past it as it comes', async () => {
     const bounds = { ...limits, maxEventTextBytes: 100 };
     const pad = (length: number): string => event('1').padEnd(length, ' ');

@@ -4,9 +4,11 @@ import { describe, it } from 'mocha';
 import { toHex, utf8 } from '../../src/bytes.ts';
 import { bodyLength } from '../../src/event/data.ts';
 import { parseJsonBatch, parseJsonEvent } from '../../src/event/parse-json.ts';
+import { judgeEvent } from '../../src/event/judge.ts';
+import { PlaceFinder } from '../../src/event/text-place.ts';
 import type { Fault } from '../../src/errors.ts';
 import { limits, protocol } from '../../src/limits.ts';
-import type { Result } from '../../src/result.ts';
+import { ok, type Result } from '../../src/result.ts';
 import { dataKind, type ParsedEvent } from '../../src/types.ts';
 
 const core = '"specversion":"1.0","id":"1","source":"/s","type":"t"';
@@ -198,6 +200,21 @@ describe('an event in JSON', () => {
     );
   });
 
+  it('sorts many attributes and writes long ones', () => {
+    const many = Array.from({ length: 60 }, (_, i) => [`a${(i * 37) % 60}`, 'x"'.repeat(20 * i)]);
+    const attributes = {
+      ...Object.fromEntries(many),
+      specversion: '1.0',
+      id: '1',
+      source: '/s',
+      type: 'ü',
+    };
+    const event = valueOf(parse(JSON.stringify(attributes)));
+    const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
+    assert.equal(decode(event.attributes), JSON.stringify(Object.fromEntries(sorted)));
+    assert.deepEqual(judgeEvent(event), ok(event.context));
+  });
+
   it('is refused, not thrown over, when cut or damaged anywhere', () => {
     const whole = utf8(`{${core},"subject":"Zürich","n":-5,"data":{"a":[1.5e3,"\\u00e9"]}}`);
     for (let i = 0; i < whole.length; i++) {
@@ -221,6 +238,17 @@ describe('an event in JSON', () => {
         assert.equal(typeof parseJsonBatch(bytes).ok, 'boolean');
       }),
     );
+  });
+});
+
+describe('places in a text', () => {
+  it('are found in any order', () => {
+    const places = new PlaceFinder('a\nü😀\nx');
+    const last = { line: 3, column: 1, offset: 9 };
+    assert.deepEqual(places.place(6), last);
+    assert.deepEqual(places.place(3), { line: 2, column: 2, offset: 4 });
+    assert.deepEqual(places.place(6), last);
+    assert.deepEqual(places.place(99), { line: 3, column: 2, offset: 10 });
   });
 });
 
