@@ -6,7 +6,8 @@ import { nobleCrypto } from '../../src/crypto-noble.ts';
 import { nodeCrypto } from '../../src/crypto-node.ts';
 import { fault } from '../../src/errors.ts';
 import { logIdFromHash } from '../../src/ids.ts';
-import { bodyBytes } from '../../src/ledger/block.ts';
+import { bodyBytes, type VerifiedBlock } from '../../src/ledger/block.ts';
+import { buildBlock } from '../../src/ledger/build-block.ts';
 import { decodeBlock } from '../../src/ledger/block-codec.ts';
 import type { LogState, UnknownLog } from '../../src/ledger/log-state.ts';
 import { isKnown } from '../../src/ledger/log-state.ts';
@@ -15,7 +16,17 @@ import { blockVerdict } from '../../src/ledger/verdict.ts';
 import { checkSelfConsistent, verifyBlock } from '../../src/ledger/verify-block.ts';
 import { err } from '../../src/result.ts';
 import { asHash, asPublicKey } from '../../src/types.ts';
-import { blocksPath, blocksSuite, type BlockCase, type PlainState } from '../support/blocks.ts';
+import {
+  blocksPath,
+  blocksSuite,
+  testEvent,
+  testLog,
+  testSeed,
+  testSigner,
+  testTime,
+  type BlockCase,
+  type PlainState,
+} from '../support/blocks.ts';
 import { env } from '../support/judges.ts';
 import { must, refused } from '../support/result.ts';
 import { hex, ran } from '../support/vectors.ts';
@@ -176,6 +187,24 @@ describe('a block', () => {
     const key = env.crypto.sha256(new Uint8Array(1));
     const wrong = checkSelfConsistent(nodeCrypto, state, asPublicKey(key), ahead);
     refused(wrong, 'checkpoint-key-id');
+  });
+
+  it('that follows another block than ours is a fork, whatever its seal says', () => {
+    const signer = testSigner(1);
+    const { state } = testLog(signer);
+    const next = (from: LogState, n: number): VerifiedBlock => {
+      const drafts = [{ kind: 'event' as const, event: testEvent(n) }];
+      return must(buildBlock(env, from, signer, drafts, { time: testTime, seed: testSeed }));
+    };
+    const [ours, theirs] = [next(state, 1), next(state, 2)];
+    const after = next(theirs.state, 3);
+    refused(verifyBlock(env, ours.state, after.wire, { form: 'gossip' }), 'fork');
+    // The other branch's own block at an index that we have is a duplicate number, to be compared.
+    refused(verifyBlock(env, ours.state, theirs.wire, { form: 'gossip' }), 'block-index');
+    // Not signed by the writer, it is no evidence against him.
+    const place = after.wire.length - 40;
+    const forged = after.wire.with(place, (after.wire[place] ?? 0) ^ 1);
+    refused(verifyBlock(env, ours.state, forged, { form: 'gossip' }), 'bad-signature');
   });
 
   it('with an event that the judge refuses is refused with its index', function () {
