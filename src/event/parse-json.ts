@@ -279,9 +279,8 @@ function attributeValue(text: string, member: Member): AttributeValue | ValuePro
     return { code: 'attribute-type', message: `${name} is not a string, boolean or integer` };
   }
   const digits = text.slice(start, end);
-  // More than 11 characters never fit 32 bits: -2147483648.
-  if (digits.length <= 11 && /^(?:0|-?[1-9][0-9]*)$/.test(digits)) return Number(digits);
-  const message = `${name} is not an integer of 32 bits in its shortest form (no fraction, no exponent)`;
+  if (/^(?:0|-?[1-9][0-9]*)$/.test(digits)) return Number(digits);
+  const message = `${name} is not an integer in its shortest form (no fraction, no exponent)`;
   return { code: 'attribute-integer', message };
 }
 
