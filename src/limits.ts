@@ -177,8 +177,6 @@ export const limits = {
   /** What a registry may say of an organisation; a larger entry is not read. */
   maxCardPeers: 64,
   maxCardAddresses: 16,
-  /** Registries kept while this node has not the role `catalog`; further ones are not followed. */
-  maxRegistries: 10_000,
   /** Connections in all, from one address (an IPv6 /64) and of one organisation; more are refused. */
   maxConnections: 256,
   maxConnectionsPerAddress: 64,
@@ -241,6 +239,10 @@ export const limits = {
   maxApiRequestsPerSecond: 20_000,
   /** Sent to an idle SSE or WebSocket reader, so that a dead connection shows. */
   keepAliveMs: 15_000,
+  /** A body of the API that is not events. */
+  maxApiBodyBytes: 262_144,
+  /** A message from a WebSocket reader, who has nothing to say. */
+  maxSocketMessageBytes: 4_096,
   /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
   maxJournalQueue: 1024,
   maxJournalBatch: 128,
