@@ -116,8 +116,16 @@ export const codes = {
   'writer-unreachable': ['unreachable', 'The peer that writes this partition is away; try again.'],
   'request-too-large': ['large', 'Send smaller batches, or NDJSON, which is a stream.'],
   'reader-too-slow': ['busy', 'Read faster, or come back with the cursor or the last event id.'],
-  'receipts-unread': ['busy', 'Read the answers while sending; a retry with the same ids completes it.'],
+  'receipts-unread': [
+    'busy',
+    'Read the answers while sending; a retry with the same ids completes it.',
+  ],
   'event-unknown': ['missing', 'The log has no event at this index; seals and controls are none.'],
+  'route-unknown': ['missing', 'GET /openapi.json lists what there is.'],
+  'port-in-use': [
+    'failed',
+    'Change http.listen or p2p.listen in config.yaml, or stop the other program.',
+  ],
   'control-full': [
     'conflict',
     'Follow an organisation instead of its streams, or take entries back.',
@@ -319,6 +327,10 @@ export const codes = {
   'batch-too-large': ['large', 'Send smaller batches: the limits are in src/limits.ts.'],
   'event-too-large': ['large', 'Keep large payloads elsewhere and cite them by dataref.'],
   'event-conflict': ['conflict', 'This source and id were used for another event: use a new id.'],
+  'parent-unknown': [
+    'invalid',
+    'Follow the log that hwparents cites, or give the hash: hw:<logId>/<index>@<hash>.',
+  ],
   'log-read-only': ['denied', 'Only the writer of a log appends to it.'],
   'log-exists': ['conflict', 'The log exists already.'],
   'log-frozen': ['conflict', 'Two histories of this log exist; its owner goes on in a successor.'],

@@ -207,12 +207,16 @@ export interface NodeApi {
     events: readonly ParsedEvent[],
     signal?: AbortSignal,
   ): Promise<Result<readonly Result<ReceiptView>[]>>;
+  /** Resolves once there may be room in a queue that was `busy`, or the signal aborts. */
+  room(signal: AbortSignal): Promise<void>;
   /** Batches of deliveries, bounded in bytes; ends at the head unless `follow`. Faults throw. */
   read(
     stream: StreamView,
     request: ReadRequest,
     signal: AbortSignal,
   ): Promise<Result<AsyncIterable<readonly Delivery[]>>>;
+  /** A log that is kept here, from its text form. */
+  logId(text: string): Result<LogId>;
   event(log: LogId, index: number): Promise<Result<Delivery>>;
   /** The signed checkpoint note of a log. */
   checkpoint(log: LogId): Result<string>;

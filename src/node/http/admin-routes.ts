@@ -1,0 +1,231 @@
+/** Streams, follows, peers, network, state and control of the node. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { fault } from '../../errors.ts';
+import type { Result } from '../../result.ts';
+import type { NewStream, NodeApi } from '../node-api.ts';
+import { sendProblem } from './problem.ts';
+import { actorOf, flagOf, isSet, numberOf, streamOf, textOf } from './request.ts';
+import {
+  cursorBody,
+  followBody,
+  inviteBody,
+  listQuery,
+  logParams,
+  memberBody,
+  newStreamBody,
+  peerPatch,
+  streamParams,
+  streamPatch,
+  whyBody,
+} from './schemas.ts';
+import { Type } from 'typebox';
+
+type Handler = (request: FastifyRequest) => unknown;
+
+/** The handler's value as JSON; a failed result as a problem. */
+async function answer(reply: FastifyReply, value: unknown, status = 200): Promise<FastifyReply> {
+  const settled: unknown = await value;
+  if (!isResult(settled)) return reply.code(status).send(settled);
+  if (!settled.ok) return sendProblem(reply, settled.error);
+  return reply.code(status).send(settled.value ?? {});
+}
+
+function isResult(value: unknown): value is Result<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'ok' in value &&
+    ('value' in value || 'error' in value)
+  );
+}
+
+export function streamRoutes(server: FastifyInstance, api: NodeApi): void {
+  server.get(
+    '/streams',
+    { schema: { querystring: listQuery, summary: 'list streams' } },
+    async (request, reply) => reply.send({ streams: await api.streams(flagOf(request, 'all')) }),
+  );
+  server.post(
+    '/streams',
+    { schema: { body: newStreamBody, summary: 'create a stream' } },
+    (request, reply) =>
+      answer(reply, api.createStream(newStream(request.body), actorOf(request)), 201),
+  );
+  server.get(
+    '/streams/:org/:name',
+    { schema: { params: streamParams, summary: 'show a stream' } },
+    (request, reply) => answer(reply, streamOf(api, request)),
+  );
+  server.patch(
+    '/streams/:org/:name',
+    { schema: { params: streamParams, body: streamPatch, summary: 'pause or resume a stream' } },
+    (request, reply) => {
+      const stream = streamOf(api, request);
+      if (!stream.ok) return sendProblem(reply, stream.error);
+      const paused = isSet(request.body, 'paused');
+      return answer(reply, api.setStreamPaused(stream.value, paused, actorOf(request)));
+    },
+  );
+}
+
+/** What proves a stream: checkpoints, and the check of everything stored. */
+export function evidenceRoutes(server: FastifyInstance, api: NodeApi): void {
+  server.get(
+    '/streams/:org/:name/checkpoint',
+    { schema: { params: streamParams, summary: 'signed checkpoint of a stream of one log' } },
+    (request, reply) => {
+      const stream = streamOf(api, request);
+      if (!stream.ok) return sendProblem(reply, stream.error);
+      const [log, ...others] = stream.value.logs;
+      if (log === undefined || others.length > 0) {
+        return sendProblem(
+          reply,
+          fault('position-ambiguous', `${stream.value.display} has several logs`),
+        );
+      }
+      return sendNote(reply, api.checkpoint(log.log));
+    },
+  );
+  server.get(
+    '/logs/:logId/checkpoint',
+    { schema: { params: logParams, summary: 'signed checkpoint of a log' } },
+    (request, reply) => {
+      const log = api.logId(textOf(request.params, 'logId') ?? '');
+      return sendNote(reply, log.ok ? api.checkpoint(log.value) : log);
+    },
+  );
+  server.post(
+    '/streams/:org/:name/verify',
+    { schema: { params: streamParams, summary: 'check everything that is stored of a stream' } },
+    (request, reply) => {
+      const stream = streamOf(api, request);
+      if (!stream.ok) return sendProblem(reply, stream.error);
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      return answer(
+        reply,
+        api.verify(stream.value, () => undefined, gone.signal),
+      );
+    },
+  );
+}
+
+function sendNote(reply: FastifyReply, note: Result<string>): FastifyReply {
+  if (!note.ok) return sendProblem(reply, note.error);
+  return reply.type('text/plain; charset=utf-8').send(note.value);
+}
+
+function newStream(body: unknown): NewStream {
+  const partitions = numberOf(body, 'partitions');
+  const contentType = textOf(body, 'contentType');
+  const description = textOf(body, 'description');
+  return {
+    name: textOf(body, 'name') ?? '',
+    visibility: textOf(body, 'visibility') === 'direct' ? 'direct' : 'public',
+    ...(partitions === undefined ? {} : { partitions }),
+    ...(contentType === undefined ? {} : { contentType }),
+    ...(description === undefined ? {} : { description }),
+  };
+}
+
+export function controlRoutes(server: FastifyInstance, api: NodeApi): void {
+  const target = (request: FastifyRequest): string => textOf(request.body, 'target') ?? '';
+  const follow: Handler = async (request) =>
+    streams(await api.follow(target(request), actorOf(request)));
+  const unfollow: Handler = async (request) => {
+    const purge = isSet(request.body, 'purge');
+    return streams(await api.unfollow(target(request), purge, actorOf(request)));
+  };
+  const follows = { body: followBody, summary: 'follow or unfollow a stream or an organisation' };
+  server.post('/follows', { schema: follows }, (request, reply) => answer(reply, follow(request)));
+  server.delete('/follows', { schema: follows }, (request, reply) =>
+    answer(reply, unfollow(request)),
+  );
+  server.get('/peers', { schema: { summary: 'list peers' } }, (_request, reply) =>
+    reply.send({ peers: api.peers() }),
+  );
+  server.patch(
+    '/peers/:peer',
+    {
+      schema: {
+        params: Type.Object({ peer: Type.String() }),
+        body: peerPatch,
+        summary: 'pause or ban a peer',
+      },
+    },
+    (request, reply) => {
+      const state = textOf(request.body, 'state');
+      const peer = textOf(request.params, 'peer') ?? '';
+      const wanted = state === 'paused' || state === 'banned' ? state : 'ok';
+      return answer(reply, api.setPeerState(peer, wanted, actorOf(request)));
+    },
+  );
+  server.put(
+    '/cursors/:cursor',
+    {
+      schema: {
+        params: Type.Object({ cursor: Type.String() }),
+        body: cursorBody,
+        summary: 'acknowledge up to a position',
+      },
+    },
+    (request, reply) => {
+      const name = textOf(request.params, 'cursor') ?? '';
+      return answer(reply, api.setCursor(name, textOf(request.body, 'position') ?? ''));
+    },
+  );
+}
+
+function streams<T>(result: Result<T>): Result<{ readonly streams: T }> {
+  return result.ok ? { ok: true, value: { streams: result.value } } : result;
+}
+
+export function networkRoutes(server: FastifyInstance, api: NodeApi): void {
+  server.get('/network', { schema: { summary: 'the network document' } }, (_request, reply) => {
+    const network = api.network();
+    if (network !== undefined) return reply.send(network);
+    return sendProblem(reply, fault('network-none', 'this home has no network'));
+  });
+  server.post(
+    '/network/invites',
+    { schema: { body: inviteBody, summary: 'make an invite line' } },
+    async (request, reply) => {
+      const invite = await api.invite(textOf(request.body, 'member'), actorOf(request));
+      return invite.ok ? reply.send({ invite: invite.value }) : sendProblem(reply, invite.error);
+    },
+  );
+  server.post(
+    '/network/members',
+    { schema: { body: memberBody, summary: 'accept a member into a listed network' } },
+    (request, reply) =>
+      answer(reply, api.acceptMember(textOf(request.body, 'member') ?? '', actorOf(request))),
+  );
+}
+
+export function stateRoutes(server: FastifyInstance, api: NodeApi): void {
+  server.get('/status', { schema: { summary: 'state at a glance' } }, async (_request, reply) =>
+    reply.send(await api.status()),
+  );
+  server.get(
+    '/checks',
+    { schema: { summary: 'what is not as it should be' } },
+    async (_request, reply) => reply.send({ checks: await api.checks() }),
+  );
+  server.get('/health/live', { schema: { summary: 'the process answers' } }, (_request, reply) =>
+    reply.send({ live: true }),
+  );
+  server.get('/health/ready', { schema: { summary: 'the node serves' } }, (_request, reply) =>
+    reply.code(api.ready() ? 200 : 503).send({ ready: api.ready() }),
+  );
+  server.get('/metrics', { schema: { summary: 'Prometheus metrics' } }, async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await api.metrics()),
+  );
+  server.post(
+    '/shutdown',
+    { schema: { body: whyBody, summary: 'drain and stop the node' } },
+    (request, reply) => {
+      reply.raw.once('finish', () => api.shutdown(actorOf(request)));
+      return reply.code(202).send({ stopping: true });
+    },
+  );
+}

@@ -1,0 +1,37 @@
+/** Reading what a request says: validated by its schema, so these only look things up. */
+import type { FastifyRequest } from 'fastify';
+import type { Result } from '../../result.ts';
+import type { Actor, NodeApi, StreamView } from '../node-api.ts';
+
+/** A member of params, query or body that the schema has checked. */
+function member(source: unknown, name: string): unknown {
+  if (typeof source !== 'object' || source === null) return undefined;
+  return Object.entries(source).find(([key]) => key === name)?.[1];
+}
+
+export function textOf(source: unknown, name: string): string | undefined {
+  const value = member(source, name);
+  return typeof value === 'string' ? value : undefined;
+}
+export function numberOf(source: unknown, name: string): number | undefined {
+  const value = member(source, name);
+  return typeof value === 'number' ? value : undefined;
+}
+/** True only for a member that is true. */
+export function isSet(source: unknown, name: string): boolean {
+  return member(source, name) === true;
+}
+export function flagOf(request: FastifyRequest, name: string): boolean {
+  return isSet(request.query, name);
+}
+
+/** The stream of `/streams/{org}/{name}`. */
+export function streamOf(api: NodeApi, request: FastifyRequest): Result<StreamView> {
+  return api.stream(textOf(request.params, 'org'), textOf(request.params, 'name') ?? '');
+}
+
+/** Who asks and why, for the journal. */
+export function actorOf(request: FastifyRequest): Actor {
+  const why = textOf(request.body, 'why');
+  return { who: 'api', ...(why === undefined ? {} : { why }) };
+}

@@ -1,0 +1,111 @@
+/** Parameters and bodies of the API; OpenAPI is written from these. */
+import { Type, type TObject, type TOptional } from 'typebox';
+
+const strict = { additionalProperties: false };
+const text = (description: string): TOptional =>
+  Type.Optional(Type.String({ description, maxLength: 4096 }));
+const flag = (description: string): TOptional => Type.Optional(Type.Boolean({ description }));
+
+export const streamParams: TObject = Type.Object({
+  org: Type.String({ description: 'DID, alias or registry name of the organisation' }),
+  name: Type.String({ description: 'name of the stream' }),
+});
+
+export const eventParams: TObject = Type.Object({
+  org: Type.String(),
+  name: Type.String(),
+  index: Type.Integer({ minimum: 0, description: 'index in the log' }),
+});
+
+export const logParams: TObject = Type.Object({ logId: Type.String() });
+export const logEventParams: TObject = Type.Object({
+  logId: Type.String(),
+  index: Type.Integer({ minimum: 0 }),
+});
+
+export const readQuery: TObject = Type.Object(
+  {
+    from: text('start, now, an index (streams of one log), an RFC 3339 time or a position token'),
+    to: text('where to end, exclusive; the same forms'),
+    cursor: text('name of a durable cursor; it moves as events are delivered'),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'deliver at most so many events' }),
+    ),
+    subject: text('only events of this subject'),
+    last: flag('only the newest event of the subject'),
+    follow: flag('go on with live events'),
+    speed: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        description: 'pace by event time: 1 original, N times as fast',
+      }),
+    ),
+    eventFrom: text('only events whose own time is at or after this'),
+    eventTo: text('only events whose own time is before this'),
+    envelope: flag('NDJSON lines {"log","index","recordedTime","event"}'),
+  },
+  strict,
+);
+
+export const ingestQuery: TObject = Type.Object(
+  {
+    ack: Type.Optional(Type.Literal('local', { description: 'when to answer: after the fsync' })),
+    partial: flag('judge each event on its own instead of the batch as a whole'),
+  },
+  strict,
+);
+
+export const listQuery: TObject = Type.Object(
+  { all: flag('also streams that are only known from registries') },
+  strict,
+);
+
+export const newStreamBody: TObject = Type.Object(
+  {
+    name: Type.String({ maxLength: 64 }),
+    partitions: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
+    visibility: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('direct')])),
+    contentType: text('what the events carry'),
+    description: text('one or two sentences for the catalogue'),
+    why: text('for the journal'),
+  },
+  strict,
+);
+
+export const streamPatch: TObject = Type.Object(
+  { paused: Type.Boolean(), why: text('for the journal') },
+  strict,
+);
+export const followBody: TObject = Type.Object(
+  {
+    target: Type.String({ maxLength: 256, description: 'STREAM, DID or hw:<logId>' }),
+    purge: flag('also remove what is stored (DELETE only)'),
+    why: text('for the journal'),
+  },
+  strict,
+);
+export const peerPatch: TObject = Type.Object(
+  {
+    state: Type.Union([Type.Literal('ok'), Type.Literal('paused'), Type.Literal('banned')]),
+    why: text('for the journal'),
+  },
+  strict,
+);
+export const inviteBody: TObject = Type.Object(
+  { member: text('DID that is listed as a member too'), why: text('for the journal') },
+  strict,
+);
+export const memberBody: TObject = Type.Object(
+  { member: Type.String({ maxLength: 256 }), why: text('for the journal') },
+  strict,
+);
+export const whyBody: TObject = Type.Object({ why: text('for the journal') }, strict);
+export const cursorBody: TObject = Type.Object(
+  {
+    position: Type.String({
+      maxLength: 65536,
+      description: 'position token of the last taken event',
+    }),
+  },
+  strict,
+);

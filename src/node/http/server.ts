@@ -1,0 +1,125 @@
+/**
+ * The HTTP API of a node (operations.md "HTTP API"): fastify with our errors, the bearer token, rate
+ * limits and an OpenAPI description made from the same schemas. It only translates; `NodeApi` acts.
+ */
+import fastifyHelmet from '@fastify/helmet';
+import fastifyRateLimit from '@fastify/rate-limit';
+import fastifySwagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import { fault, type Fault } from '../../errors.ts';
+import type { Timers } from '../../host.ts';
+import { limits } from '../../limits.ts';
+import { err, ok, type Result } from '../../result.ts';
+import type { NodeApi } from '../node-api.ts';
+import {
+  controlRoutes,
+  evidenceRoutes,
+  networkRoutes,
+  stateRoutes,
+  streamRoutes,
+} from './admin-routes.ts';
+import { requireToken } from './auth.ts';
+import { ingestRoutes } from './ingest.ts';
+import { serveSocket, useWebSockets } from './live-socket.ts';
+import { faultOfError, sendProblem } from './problem.ts';
+import { readingRoutes } from './reading.ts';
+
+export interface HttpOptions {
+  /** Bearer token of the home. */
+  readonly token: string;
+  readonly timers: Timers;
+  readonly version: string;
+  /** Told of faults that are ours, with what was asked. */
+  readonly onFault: (problem: Fault, request: string) => void;
+}
+
+/** The server with all its routes, not yet listening. The caller closes it. */
+export async function buildServer(api: NodeApi, options: HttpOptions): Promise<FastifyInstance> {
+  const server = fastify({
+    bodyLimit: limits.maxApiBodyBytes,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 256 },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: false } },
+  });
+  server.setErrorHandler((error, request, reply) => {
+    const problem = faultOfError(error);
+    if (problem.code === 'internal') options.onFault(problem, `${request.method} ${request.url}`);
+    return sendProblem(reply, problem);
+  });
+  server.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, fault('route-unknown', `there is no ${request.method} ${request.url}`)),
+  );
+  requireToken(server, options.token);
+  await server.register(fastifyHelmet, { contentSecurityPolicy: false });
+  await server.register(fastifyRateLimit, {
+    max: limits.maxApiRequestsPerSecond,
+    timeWindow: 1000,
+    addHeaders: {
+      'x-ratelimit-limit': false,
+      'x-ratelimit-remaining': false,
+      'x-ratelimit-reset': false,
+    },
+  });
+  await useWebSockets(server);
+  await describe(server, options.version);
+  ingestRoutes(server, api);
+  readingRoutes(server, api, options.timers, (socket, request) =>
+    serveSocket(api, options.timers, socket, request),
+  );
+  streamRoutes(server, api);
+  evidenceRoutes(server, api);
+  controlRoutes(server, api);
+  networkRoutes(server, api);
+  stateRoutes(server, api);
+  return server;
+}
+
+/** Listens on `host:port`; `port-in-use`, or what the system says. Returns the address as a URL. */
+export async function listen(server: FastifyInstance, address: string): Promise<Result<string>> {
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
+  try {
+    return ok(await server.listen({ host, port: Number(address.slice(colon + 1)) }));
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (code === 'EADDRINUSE') return err(fault('port-in-use', `${address} is in use`));
+    return err(fault('listen-failed', `cannot listen on ${address}: ${code || String(cause)}`));
+  }
+}
+
+async function describe(server: FastifyInstance, version: string): Promise<void> {
+  await server.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Headwater', version, description: 'API of one node' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+  });
+  server.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+    reply.send(server.swagger()),
+  );
+}
+
+/** The OpenAPI document, for the generated reference. */
+export async function openApi(version: string): Promise<unknown> {
+  const nothing: unknown = {};
+  const server = await buildServer(isApi(nothing) ? nothing : unreachable(), {
+    token: '',
+    timers: { after: unreachable, every: unreachable, sleep: unreachable },
+    version,
+    onFault: () => undefined,
+  });
+  await server.ready();
+  const document = server.swagger();
+  await server.close();
+  return document;
+}
+
+function unreachable(): never {
+  throw new Error('the description of the API calls nothing');
+}
+
+function isApi(value: unknown): value is NodeApi {
+  return typeof value === 'object';
+}
