@@ -128,13 +128,16 @@ function newStream(body: unknown): NewStream {
   };
 }
 
+function targetOf(request: FastifyRequest): string {
+  return textOf(request.body, 'target') ?? '';
+}
+
 export function controlRoutes(server: FastifyInstance, api: NodeApi): void {
-  const target = (request: FastifyRequest): string => textOf(request.body, 'target') ?? '';
   const follow: Handler = async (request) =>
-    streams(await api.follow(target(request), actorOf(request)));
+    streams(await api.follow(targetOf(request), actorOf(request)));
   const unfollow: Handler = async (request) => {
     const purge = isSet(request.body, 'purge');
-    return streams(await api.unfollow(target(request), purge, actorOf(request)));
+    return streams(await api.unfollow(targetOf(request), purge, actorOf(request)));
   };
   const follows = { body: followBody, summary: 'follow or unfollow a stream or an organisation' };
   server.post('/follows', { schema: follows }, (request, reply) => answer(reply, follow(request)));
