@@ -39,7 +39,7 @@ export class Libp2pTransport implements Transport {
   readonly #options: Libp2pOptions;
   readonly #limits: TransportLimits;
   readonly #gossip: Gossip;
-  readonly #streams = new Set<Libp2pFrameStream>();
+  readonly #streams = new Map<Libp2pFrameStream, PeerId>();
   readonly #listeners = new Set<PeerListener>();
   readonly #state: { closing: boolean };
   readonly #stack = new DisposableStack();
@@ -102,6 +102,8 @@ export class Libp2pTransport implements Transport {
   }
 
   async hangUp(peer: PeerId): Promise<void> {
+    // A polite end of the connection would end its streams politely too, as if all had been said.
+    for (const [stream, of] of this.#streams) if (of === peer) stream.abort();
     await this.#close(this.#node.getConnections(peerIdFromString(peer)));
   }
 
@@ -135,7 +137,7 @@ export class Libp2pTransport implements Transport {
     } catch (error) {
       return err(dialFault(error, peer));
     }
-    const frames = this.#watch(stream);
+    const frames = this.#watch(stream, peer);
     const abort = (): void => frames.abort();
     stream.addEventListener('close', () => signal.removeEventListener('abort', abort));
     signal.addEventListener('abort', abort);
@@ -147,7 +149,7 @@ export class Libp2pTransport implements Transport {
     if (this.#state.closing) return;
     const serve = (stream: Stream, connection: Connection): void => {
       const from = asPeerId(connection.remotePeer.toString());
-      void this.#serve(this.#watch(stream), handler, from);
+      void this.#serve(this.#watch(stream, from), handler, from);
     };
     await this.#node.handle(protocol, serve, {
       maxInboundStreams: this.#limits.maxStreamsPerProtocol,
@@ -180,7 +182,7 @@ export class Libp2pTransport implements Transport {
   async #dispose(): Promise<void> {
     this.#state.closing = true;
     this.#stack.dispose();
-    for (const stream of this.#streams) stream.abort();
+    for (const stream of this.#streams.keys()) stream.abort();
     // Gossipsub waits for its streams to drain without a limit, so connections go first.
     await this.#close(this.#node.getConnections());
     await this.#node.stop();
@@ -217,10 +219,10 @@ export class Libp2pTransport implements Transport {
     }
   }
 
-  #watch(stream: Stream): Libp2pFrameStream {
+  #watch(stream: Stream, peer: PeerId): Libp2pFrameStream {
     const { host } = this.#options;
     const frames = new Libp2pFrameStream(stream, this.#limits, () => host.clock.monotonic());
-    this.#streams.add(frames);
+    this.#streams.set(frames, peer);
     stream.addEventListener('close', () => this.#streams.delete(frames));
     if (frames.over) this.#streams.delete(frames);
     return frames;
@@ -238,7 +240,7 @@ export class Libp2pTransport implements Transport {
 
   #sweep(): void {
     const now = this.#options.host.clock.monotonic();
-    for (const stream of this.#streams) stream.sweep(now);
+    for (const stream of this.#streams.keys()) stream.sweep(now);
   }
 
   #info(peer: Libp2pPeerId): PeerInfo | undefined {
