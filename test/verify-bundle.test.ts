@@ -25,8 +25,8 @@ const webGlobals = { TextEncoder, TextDecoder, Uint8Array, atob, btoa };
 /** Refuses every Node built-in by itself, so that the failure names who asked for it. */
 const noBuiltIns: Plugin = {
   name: 'no-node-built-ins',
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /^node:/ }, ({ path, importer }) => ({
+  setup: (build) =>
+    build.onResolve({ filter: /^node:/ }, ({ path, importer }) => ({
       errors: [{ text: `${importer} imports ${path}` }],
     })),
 };
