@@ -1,10 +1,13 @@
 /** The golden files, in the order in which they are made. */
+import { block } from './block.ts';
 import { checkpoint } from './checkpoint.ts';
+import { commitment } from './commitment.ts';
 import type { Format } from './format.ts';
+import { leaf } from './leaf.ts';
 import { tile } from './tile.ts';
 import { tree } from './tree.ts';
 
-export const formats: readonly Format[] = [tree, tile, checkpoint];
+export const formats: readonly Format[] = [tree, tile, checkpoint, leaf, commitment, block];
 
 /** Text of every file, by name with `.json`. */
 export async function goldenFiles(): Promise<ReadonlyMap<string, string>> {
