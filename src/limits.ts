@@ -51,11 +51,8 @@ export const limits = {
   drainMs: 9000,
   /** How often a command looks whether another process has started or ended. */
   pollMs: 25,
-  /** Events and bytes of one request of `hw publish`. */
+  /** Lines of an NDJSON request that are published together. */
   maxPublishEvents: 1000,
-  maxPublishBytes: 1_048_576,
-  /** `hw publish` gives up when a busy node has refused a batch for this long. */
-  publishRetryMs: 120_000,
   /** Imported public keys kept by the signature checker; least recently used goes. */
   maxKeyObjects: 10_000,
   /** Shortest and longest wait for more events before a block is cut. */
@@ -160,7 +157,7 @@ export const limits = {
   /** Dials begun at one look. */
   maxDialsAtOnce: 4,
   /** Points at which a peer is left out (a bad block costs 50), and how fast they are forgiven. */
-  barScore: 100,
+  barScore: 90,
   scoreHalfLifeMs: 600_000,
   /** Peers whose score and counters are kept; the quietest goes. */
   maxScoredPeers: 4096,
@@ -206,9 +203,9 @@ export const limits = {
   /** Gossip being judged: messages of one peer, messages and bytes in all; then ignored. */
   maxUnjudgedPerPeer: 256,
   maxUnjudged: 1024,
-  maxUnjudgedBytes: 67_108_864,
+  maxUnjudgedBytes: 33_554_432,
   /** Messages kept for neighbours that missed them, and what one of them may ask for a heartbeat. */
-  maxGossipCacheBytes: 33_554_432,
+  maxGossipCacheBytes: 16_777_216,
   maxGossipAnswerBytes: 2_097_152,
   /** Heartbeat of the gossip mesh, and how many without gossip streams before a pair is made anew. */
   gossipHeartbeatMs: 1000,
@@ -243,6 +240,10 @@ export const limits = {
   maxApiBodyBytes: 262_144,
   /** A message from a WebSocket reader, who has nothing to say. */
   maxSocketMessageBytes: 4_096,
+  /** How long an invite line can be used. */
+  inviteLifeMs: 604_800_000,
+  /** Peers that were refused and are still shown; the oldest goes. */
+  maxRefusedPeers: 256,
   /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
   maxJournalQueue: 1024,
   maxJournalBatch: 128,

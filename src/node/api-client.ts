@@ -2,7 +2,7 @@
  * HTTP to the node of a home, as the commands use it: one keep-alive connection, the token of the
  * home, problem+json turned back into the fault that the node meant.
  */
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { codes } from '../codes.ts';
 import { fault, type Code, type Fault, type Place } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -34,6 +34,15 @@ export interface ApiStream {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
+/** A request whose body is written bit by bit while the answer may already be read. */
+export interface ApiUpload {
+  /** Resolves when more may be written, and at once after the node has hung up. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The body is whole. Idempotent. */
+  end(): void;
+  readonly answer: Promise<Result<ApiStream>>;
+}
+
 export class ApiClient implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
   readonly #address: string;
@@ -59,7 +68,29 @@ export class ApiClient implements Disposable {
 
   /** As `call`, with the body as it comes. */
   async open(request: ApiRequest): Promise<Result<ApiStream>> {
-    const answered = await this.#send(request);
+    const [type, body] = encodeBody(request);
+    const headers = { 'content-type': type, 'content-length': body?.length ?? 0 };
+    const [outgoing, answered] = this.#begin(request, body === undefined ? {} : headers);
+    outgoing.end(body);
+    return this.#opened(request, await answered);
+  }
+
+  /** As `open`, with a body of `type` that is written afterwards. */
+  upload(request: ApiRequest): ApiUpload {
+    const [outgoing, answered] = this.#begin(request, { 'content-type': request.type ?? '' });
+    return {
+      write: (bytes) => writeBody(outgoing, bytes),
+      end: () => {
+        if (!outgoing.writableEnded) outgoing.end();
+      },
+      answer: answered.then((response) => this.#opened(request, response)),
+    };
+  }
+
+  async #opened(
+    request: ApiRequest,
+    answered: Result<IncomingMessage>,
+  ): Promise<Result<ApiStream>> {
     if (!answered.ok) return answered;
     const response = answered.value;
     const status = response.statusCode ?? 0;
@@ -76,26 +107,26 @@ export class ApiClient implements Disposable {
     this.#agent.destroy();
   }
 
-  #send(request: ApiRequest): Promise<Result<IncomingMessage>> {
+  #begin(
+    request: ApiRequest,
+    headers: Readonly<Record<string, string | number>>,
+  ): readonly [ClientRequest, Promise<Result<IncomingMessage>>] {
     const { promise, resolve } = Promise.withResolvers<Result<IncomingMessage>>();
-    const [type, body] = encodeBody(request);
-    const outgoing = httpRequest(
-      `http://${this.#address}${request.path}${queryText(request.query)}`,
-      {
-        method: request.method,
-        agent: this.#agent,
-        headers: {
-          authorization: `Bearer ${this.#token}`,
-          accept: request.accept ?? 'application/json',
-          ...(body === undefined ? {} : { 'content-type': type, 'content-length': body.length }),
-        },
-        ...(request.signal === undefined ? {} : { signal: request.signal }),
+    const url = `http://${this.#address}${request.path}${queryText(request.query)}`;
+    const outgoing = httpRequest(url, {
+      method: request.method,
+      agent: this.#agent,
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        accept: request.accept ?? 'application/json',
+        ...headers,
       },
-    );
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
     outgoing.once('response', (response) => resolve(ok(response)));
     outgoing.on('error', (cause) => resolve(err(this.#broken(cause, request.signal))));
-    outgoing.end(body);
-    return promise;
+    outgoing.once('close', () => resolve(err(this.#broken(undefined, request.signal))));
+    return [outgoing, promise];
   }
 
   #broken(cause: unknown, signal: AbortSignal | undefined): Fault {
@@ -106,6 +137,15 @@ export class ApiClient implements Disposable {
     }
     return fault('node-unreachable', `the node at ${this.#address} broke off (${name})`);
   }
+}
+
+async function writeBody(outgoing: ClientRequest, bytes: Uint8Array): Promise<void> {
+  if (outgoing.destroyed || outgoing.writableEnded || outgoing.write(bytes)) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const wake = (): void => resolve();
+  outgoing.once('drain', wake).once('close', wake);
+  await promise;
+  outgoing.off('drain', wake).off('close', wake);
 }
 
 function encodeBody(request: ApiRequest): readonly [string, Uint8Array | undefined] {

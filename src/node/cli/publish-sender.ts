@@ -1,16 +1,17 @@
 /**
- * Batches of events to the node, in the order of the input: one request under way while the next
- * is filled, a busy node waited for, a refused event told from those around it.
+ * Events to the node as one NDJSON stream with back-pressure, and its answers read meanwhile
+ * (events.md): a line for each run of lines that went into one block, an error line for each event
+ * that it refused. Lines of the stream count from 1, so an answer leads back to where the event
+ * came from.
  */
-import { classes, codes } from '../../codes.ts';
+import { codes } from '../../codes.ts';
 import { concat, utf8 } from '../../bytes.ts';
 import { fault, type Fault } from '../../errors.ts';
+import { LineSplitter } from '../../event/ndjson.ts';
 import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
+import type { ApiUpload } from '../api-client.ts';
 import { JsonView } from '../json-view.ts';
-import type { Connection } from './connect.ts';
-import type { Context } from './context.ts';
-import { callOn } from './endpoints.ts';
 
 /** One event: its text, and where it came from. */
 export interface Outgoing {
@@ -20,139 +21,122 @@ export interface Outgoing {
 }
 
 export interface SenderEvents {
-  receipt(receipt: JsonView): void;
-  /** With `--skip-invalid`: the node refused this event and took the others. */
+  /** So many events are in the log from this index on, on the disk. */
+  accepted(log: string, index: number, count: number): void;
+  /** With `--skip-invalid`: the node refused this event and goes on. */
   refused(event: Outgoing, reason: Fault): Promise<Result<void>>;
 }
 
 const newline = utf8('\n');
 
 export class Sender {
-  readonly #context: Context;
-  readonly #connection: Connection;
-  readonly #path: string;
+  readonly #upload: ApiUpload;
   readonly #partial: boolean;
   readonly #events: SenderEvents;
-  #batch: Outgoing[] = [];
-  #batchBytes = 0;
-  #underWay: Promise<Result<void>> = Promise.resolve(ok(undefined));
+  readonly #answers: Promise<Result<void>>;
+  #parts: Uint8Array[] = [];
+  /** Events without an answer, in order; the first is line `#answered + 1` of the stream. */
+  #waiting: Outgoing[] = [];
+  #answered = 0;
+  #failure: Fault | undefined;
 
-  constructor(
-    context: Context,
-    connection: Connection,
-    path: string,
-    partial: boolean,
-    events: SenderEvents,
-  ) {
-    this.#context = context;
-    this.#connection = connection;
-    this.#path = `${path}/events`;
+  constructor(upload: ApiUpload, partial: boolean, events: SenderEvents) {
+    this.#upload = upload;
     this.#partial = partial;
     this.#events = events;
+    this.#answers = this.#read();
   }
 
-  /** Resolves when the next may come; a fault is that of an earlier event as a rule. */
-  async push(event: Outgoing): Promise<Result<void>> {
-    const full =
-      this.#batch.length >= limits.maxPublishEvents ||
-      this.#batchBytes + event.bytes.length > limits.maxPublishBytes;
-    if (full && this.#batch.length > 0) {
-      const sent = await this.#dispatch();
-      if (!sent.ok) return sent;
-    }
-    this.#batch.push(event);
-    this.#batchBytes += event.bytes.length + 1;
-    return ok(undefined);
+  /** Takes an event; it goes out with the next `flush`. */
+  push(event: Outgoing): void {
+    this.#parts.push(event.bytes, newline);
+    // Only a refused event is written out again, and only where we go on after it.
+    this.#waiting.push(this.#partial ? event : { ...event, bytes: newline });
+  }
+
+  /** Resolves when the next may come; the fault is that of an earlier event as a rule. */
+  async flush(): Promise<Result<void>> {
+    const parts = this.#parts;
+    this.#parts = [];
+    if (parts.length > 0) await this.#upload.write(concat(...parts));
+    // A node that stops reading has said why: its answer is better than our broken pipe.
+    return this.#failure === undefined ? ok(undefined) : err(this.#failure);
   }
 
   /** Sends what is left and waits for every answer. */
   async finish(): Promise<Result<void>> {
-    const sent = await this.#dispatch();
-    if (!sent.ok) return sent;
-    return this.#underWay;
+    await this.flush();
+    this.#upload.end();
+    const answers = await this.#answers;
+    if (!answers.ok) return answers;
+    if (this.#waiting.length === 0) return ok(undefined);
+    return err(
+      fault('node-unreachable', 'the node broke off before it had answered for all events'),
+    );
   }
 
-  async #dispatch(): Promise<Result<void>> {
-    const before = await this.#underWay;
-    if (!before.ok) return before;
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    if (batch.length > 0) this.#underWay = this.#send(batch);
-    return ok(undefined);
+  async #read(): Promise<Result<void>> {
+    const result = await this.#readAll();
+    if (!result.ok) {
+      this.#failure = result.error;
+      this.#upload.end();
+    }
+    return result;
   }
 
-  async #send(batch: readonly Outgoing[]): Promise<Result<void>> {
-    const answer = await this.#post(batch);
-    if (answer.ok) return this.#take(batch, answer.value);
-    const index = answer.error.place?.index ?? -1;
-    const culprit = batch[index];
-    if (culprit === undefined) return answer;
-    // The node takes a batch whole or not at all: nothing before the refused event may be lost.
-    const before = index === 0 ? ok(undefined) : await this.#send(batch.slice(0, index));
-    return before.ok ? err(placed(answer.error, culprit)) : before;
-  }
-
-  async #take(batch: readonly Outgoing[], answer: JsonView): Promise<Result<void>> {
-    for (const receipt of answer.list('receipts')) this.#events.receipt(receipt);
-    const results = answer.list('results');
-    for (const [i, result] of results.entries()) {
-      const receipt = result.at('receipt');
-      const event = batch[i];
-      if (receipt.value !== undefined) this.#events.receipt(receipt);
-      else if (event !== undefined) {
-        const kept = await this.#events.refused(event, placed(faultOf(result.at('error')), event));
-        if (!kept.ok) return kept;
+  async #readAll(): Promise<Result<void>> {
+    const answer = await this.#upload.answer;
+    if (!answer.ok) return answer;
+    const splitter = new LineSplitter(limits.maxEventTextBytes);
+    try {
+      for await (const chunk of answer.value.chunks) {
+        for (const { bytes } of splitter.push(chunk)) {
+          const step = await this.#take(JsonView.parse(Buffer.from(bytes ?? []).toString('utf8')));
+          if (!step.ok) return step;
+        }
       }
+    } catch {
+      return err(fault('node-unreachable', 'the node broke off in the middle of its answer'));
     }
     return ok(undefined);
   }
 
-  /** Waits while the node says that it is busy; gives up after `publishRetryMs`. */
-  async #post(batch: readonly Outgoing[]): Promise<Result<JsonView>> {
-    const { runtime, signal } = this.#context;
-    const body = concat(...batch.flatMap((event) => [event.bytes, newline]));
-    const query = this.#partial ? { partial: true } : {};
-    const request = {
-      method: 'POST',
-      path: this.#path,
-      query,
-      body,
-      type: 'application/x-ndjson',
-    } as const;
-    const deadline = runtime.clock.monotonic() + limits.publishRetryMs;
-    for (let waitMs = 50; ; waitMs = Math.min(2000, waitMs * 2)) {
-      const answer = await callOn(this.#connection, this.#context, request);
-      if (answer.ok || !isPassing(answer.error) || signal.aborted) return answer;
-      if (runtime.clock.monotonic() + waitMs > deadline) return answer;
-      await runtime.timers.sleep(waitMs, signal);
+  async #take(answer: JsonView): Promise<Result<void>> {
+    const [from, to] = answer.list('lines').map(({ value }) => Number(value));
+    if (from !== undefined && to !== undefined) {
+      this.#pass(to);
+      this.#events.accepted(answer.text('log') ?? '', answer.number('index') ?? 0, to - from + 1);
+      return ok(undefined);
     }
+    const problem = answer.at('error');
+    const line = problem.at('place').number('line');
+    const event = line === undefined ? undefined : this.#pass(line);
+    const reason = faultOf(problem, event);
+    if (event === undefined || !this.#partial) return err(reason);
+    return this.#events.refused(event, reason);
   }
-}
 
-/** Faults that go away by themselves. */
-function isPassing(found: Fault): boolean {
-  const [kind] = codes[found.code];
-  return classes[kind].status === 429 || kind === 'unavailable';
-}
-
-function placed(found: Fault, event: Outgoing): Fault {
-  const { pointer, column } = found.place ?? {};
-  const inner = {
-    ...(pointer === undefined ? {} : { pointer }),
-    ...(column === undefined ? {} : { column }),
-  };
-  return { ...found, place: { file: event.file, line: event.line, ...inner } };
+  /** Everything up to that line has its answer; the event of the line itself. */
+  #pass(line: number): Outgoing | undefined {
+    const count = line - this.#answered;
+    if (count < 1 || count > this.#waiting.length) return undefined;
+    this.#answered = line;
+    return this.#waiting.splice(0, count).at(-1);
+  }
 }
 
 function isCode(text: string): text is keyof typeof codes {
   return Object.hasOwn(codes, text);
 }
 
-function faultOf(view: JsonView): Fault {
+/** The node's fault, at the place in the file in place of that in the stream. */
+function faultOf(view: JsonView, event: Outgoing | undefined): Fault {
   const code = view.text('code') ?? '';
-  const known = isCode(code) ? code : 'event-invalid';
   const pointer = view.at('place').text('pointer');
-  const place = pointer === undefined ? undefined : { pointer };
-  return fault(known, view.text('message') ?? 'refused by the node', place, view.text('hint'));
+  const place = {
+    ...(event === undefined ? {} : { file: event.file, line: event.line }),
+    ...(pointer === undefined ? {} : { pointer }),
+  };
+  const message = view.text('message') ?? 'refused by the node';
+  return fault(isCode(code) ? code : 'node-failed', message, place, view.text('hint'));
 }

@@ -11,7 +11,6 @@ import { parseJsonEvent } from '../../event/parse-json.ts';
 import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { fileFault } from '../files.ts';
-import type { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import { connect, type Connection } from './connect.ts';
 import type { Context } from './context.ts';
@@ -38,7 +37,15 @@ export const publish: Action = async (context, [stream = '', ...files], options)
   const known = sources.value.every((source) => source.path !== undefined);
   using progress = await startProgress(context.runtime.stderr, stream, known ? total : 0);
   await using run = new PublishRun(context, sizes.value, progress, options.flag('skipInvalid'));
-  const sender = new Sender(context, open, path.value, options.flag('skipInvalid'), run);
+  const partial = options.flag('skipInvalid');
+  const upload = open.client.upload({
+    method: 'POST',
+    path: `${path.value}/events`,
+    query: partial ? { partial } : {},
+    type: 'application/x-ndjson',
+    signal: context.signal,
+  });
+  const sender = new Sender(upload, partial, run);
   const done = await sendAll(context, sources.value, { sender, run, mapper: mapper.value });
   progress[Symbol.dispose]();
   if (!done.ok) {
@@ -63,16 +70,21 @@ async function sendAll(
   for (const source of sources) {
     for await (const lines of linesOf(context, source)) {
       for (const line of lines) {
-        if (context.signal.aborted) return err(fault('interrupted', 'interrupted'));
         const event = judge(line, mapper);
-        const step = event.ok ? await sender.push(event.value) : await run.bad(line, event.error);
-        if (!step.ok) {
-          // What came before the bad line goes in first; its own fault is then the news.
-          const sent = await sender.finish();
-          return event.ok || sent.ok ? step : sent;
+        if (event.ok) sender.push(event.value);
+        else {
+          const kept = await run.bad(line, event.error);
+          if (!kept.ok) {
+            // What came before the bad line goes in first; its own fault is then the news.
+            const sent = await sender.finish();
+            return sent.ok ? kept : sent;
+          }
         }
         run.passed(line.bytes?.length ?? 0);
       }
+      const sent = await sender.flush();
+      if (!sent.ok) return sent;
+      if (context.signal.aborted) return err(fault('interrupted', 'interrupted'));
     }
   }
   return sender.finish();
@@ -147,10 +159,9 @@ class PublishRun implements AsyncDisposable {
     this.#startedMs = context.runtime.clock.monotonic();
   }
 
-  receipt(receipt: JsonView): void {
-    this.published += 1;
-    const size = this.#sizes.get(receipt.text('log') ?? '') ?? 0;
-    if ((receipt.number('index') ?? 0) < size) this.#duplicates += 1;
+  accepted(log: string, index: number, count: number): void {
+    this.published += count;
+    if (index < (this.#sizes.get(log) ?? 0)) this.#duplicates += count;
   }
 
   passed(bytes: number): void {

@@ -1,7 +1,8 @@
 /** `hw tail` and `hw replay`: events as NDJSON, from the node that keeps the stream. */
-import { ok, type Result } from '../../result.ts';
 import { fault } from '../../errors.ts';
-import { err } from '../../result.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { problemFault } from '../api-client.ts';
+import { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
@@ -59,15 +60,39 @@ async function read(
   return answer.ok ? print(context, answer.value.chunks) : answer;
 }
 
-/** Passes bytes on as they come; the node has written one line an event. */
+/**
+ * Passes whole lines on as they come. The node ends a stream that it cannot go on with by a line
+ * {"error":{…}}, which is no event: attributes are never objects.
+ */
 async function print(context: Context, chunks: AsyncIterable<Uint8Array>): Promise<Result<number>> {
+  const { stdout } = context.runtime;
+  let part: Buffer = Buffer.alloc(0);
   try {
     for await (const chunk of chunks) {
-      await context.runtime.stdout.write(chunk);
+      const bytes = part.length === 0 ? Buffer.from(chunk) : Buffer.concat([part, chunk]);
+      const found = errorLine(bytes);
+      const end = found ?? bytes.lastIndexOf(0x0a) + 1;
+      if (end > 0) await stdout.write(bytes.subarray(0, end));
+      part = bytes.subarray(end);
       if (context.signal.aborted) break;
     }
   } catch {
     return err(fault('node-unreachable', 'the node broke off in the middle of the stream'));
   }
+  if (errorLine(part) === 0) {
+    const problem = JsonView.parse(part.toString('utf8')).at('error').value;
+    return err(problemFault(500, JSON.stringify(problem)));
+  }
+  if (part.length > 0) await stdout.write(part);
   return ok(0);
+}
+
+const errorMark = Buffer.from('{"error":{');
+
+/** Where an error line begins in bytes that begin with a line. */
+function errorLine(bytes: Buffer): number | undefined {
+  for (let from = bytes.indexOf(errorMark); from >= 0; from = bytes.indexOf(errorMark, from + 1)) {
+    if (from === 0 || bytes[from - 1] === 0x0a) return from;
+  }
+  return undefined;
 }
