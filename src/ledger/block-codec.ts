@@ -76,6 +76,9 @@ export function decodeBlock(
   const checkpoint = reader.text();
   reader.end();
   if (reader.failed === undefined && form === 'full') checkSeed(reader, entries, seed);
+  if (!Number.isSafeInteger(firstIndex + entries.length)) {
+    reader.refuse('block-encoding', 'the log would have more than 2^53-1 entries');
+  }
   if (reader.failed !== undefined) return err(asBlockFault(reader.failed));
   return ok({
     wire,

@@ -94,6 +94,7 @@ const maxTime = 2 ** 48 - 1;
 
 /**
  * Drafts in order, then the seal, signed. The event judge is not asked: drafts hold parsed events.
+ * `place.index` is a draft's position where its own bytes are wrong, else the index in the log.
  * Codes: those of `applyEntries`, of leaves (parents, control maps), writer-key, body-too-large,
  * block-too-large, genesis-proof.
  */

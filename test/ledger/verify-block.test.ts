@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, it } from 'mocha';
-import { toHex } from '../../src/bytes.ts';
+import { concat, toHex } from '../../src/bytes.ts';
 import { nobleCrypto } from '../../src/crypto-noble.ts';
 import { nodeCrypto } from '../../src/crypto-node.ts';
 import { fault } from '../../src/errors.ts';
@@ -237,6 +237,16 @@ describe('a block', () => {
     refused(tooLong, 'block-too-large');
     refused(verifyBlock(env, state, new Uint8Array(327_681), { form: 'any' }), 'block-too-large');
     refused(verifyBlock(env, state, new Uint8Array(262_144), { form: 'gossip' }), 'block-shape');
+  });
+
+  it('at the end of all indexes is refused, not fallen over', () => {
+    const { block, state } = testLog(testSigner(1));
+    const { wire } = block;
+    // The first index, 0 in one byte behind the log id, becomes 2^53-1.
+    const most = Uint8Array.of(0x1b, 0, 0x1f, 255, 255, 255, 255, 255, 255);
+    const far = concat(wire.subarray(0, 36), most, wire.subarray(37));
+    refused(decodeBlock(far, { reduced: false }), 'block-encoding');
+    refused(verifyBlock(env, state, far, { form: 'any' }), 'block-encoding');
   });
 
   it('takes the leaf hash of its genesis as the id of its log', function () {
