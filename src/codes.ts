@@ -126,13 +126,10 @@ export const codes = {
     'failed',
     'Change http.listen or p2p.listen in config.yaml, or stop the other program.',
   ],
+  'network-not-founder': ['denied', 'Ask the founder: hw network show names it.'],
   'control-full': [
     'conflict',
     'Follow an organisation instead of its streams, or take entries back.',
-  ],
-  'organisation-key-missing': [
-    'denied',
-    'Bring the organisation key to this home, or ask its holder to do it.',
   ],
   'genesis-unlisted': ['denied', 'The registry of the owner names another log for this stream.'],
   'network-none': [

@@ -14,8 +14,11 @@ export const protocol = {
   maxFrameBytes: 327_680,
   /** Public or sealed body. */
   maxBodyBytes: 196_608,
+  /** A leaf above this is refused. */
   maxLeafBytes: 65_535,
+  /** References to inputs in one leaf; more are refused. */
   maxParents: 256,
+  /** Partitions of a stream. */
   maxPartitions: 256,
   /** Signature lines in a signed note, and its bytes; a note above either is refused. */
   maxNoteSignatures: 100,

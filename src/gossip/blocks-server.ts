@@ -1,0 +1,223 @@
+/**
+ * Serving ranges of blocks (blocks-codec.ts has the messages). Acknowledgements are read beside the
+ * sending, so that a reader which stops reading stops us, within `maxUnackedBytes`.
+ */
+import { fault, HeadwaterError } from '../errors.ts';
+import { limits, protocol } from '../limits.ts';
+import { err, ok, type Result } from '../result.ts';
+import { asLogIndex, asTreeSize, type LogId, type TreeSize } from '../types.ts';
+import {
+  decodeBlocks,
+  encodeBlocks,
+  maxBlocksPerFrame,
+  type BlocksMessage,
+  type BlocksRequest,
+} from './blocks-codec.ts';
+import type { Exchange } from './exchange.ts';
+import type { PortBlock } from './ledger-port.ts';
+import { isShared, usable, type Net } from './net.ts';
+import { longLimit, protocols, serve } from './serve.ts';
+import type { Session } from './sessions.ts';
+import { UnackedWindow } from './unacked-window.ts';
+
+export class BlocksServer {
+  readonly #net: Net;
+  #live = 0;
+
+  constructor(net: Net) {
+    this.#net = net;
+  }
+
+  async serve(): Promise<void> {
+    await serve(this.#net, {
+      protocol: protocols.blocks,
+      limit: longLimit,
+      greeted: true,
+      answer: (exchange, session) => this.#answer(exchange, session),
+    });
+  }
+
+  async #answer(exchange: Exchange, session: Session): Promise<Result<void>> {
+    const frame = await exchange.next();
+    if (!frame.ok) return frame;
+    const request = decodeBlocks(frame.value);
+    if (!request.ok) return request;
+    if (request.value.kind !== 'read') return err(fault('message-shape', 'not a read request'));
+    if (!isShared(this.#net.ledger.log(request.value.logId))) return err(unknownLog);
+    if (!request.value.live) return this.#read(exchange, session, request.value);
+    if (this.#live >= limits.maxLiveReads) {
+      return err(fault('rate-limited', 'too many live reads at once'));
+    }
+    this.#live += 1;
+    try {
+      return await this.#read(exchange, session, request.value);
+    } finally {
+      this.#live -= 1;
+    }
+  }
+
+  async #read(exchange: Exchange, session: Session, request: BlocksRequest): Promise<Result<void>> {
+    const reading = new BlockReading(this.#net, exchange, session, request);
+    const reader = reading.acknowledgements();
+    const result = await reading.run();
+    // The reader ends with the stream: after the last frame the asker closes its side.
+    const last = result.ok ? await reader : ok(undefined);
+    reading.stop();
+    return result.ok ? last : result;
+  }
+}
+
+const unknownLog = fault('log-unknown', 'this log is not served here');
+
+/** One request being served. */
+class BlockReading {
+  readonly #net: Net;
+  readonly #exchange: Exchange;
+  readonly #session: Session;
+  readonly #request: BlocksRequest;
+  readonly #window = new UnackedWindow();
+  readonly #stop = new AbortController();
+  #ended = false;
+  #position: TreeSize;
+
+  constructor(net: Net, exchange: Exchange, session: Session, request: BlocksRequest) {
+    this.#net = net;
+    this.#exchange = exchange;
+    this.#session = session;
+    this.#request = request;
+    this.#position = asTreeSize(request.from);
+  }
+
+  stop(): void {
+    this.#ended = true;
+    this.#window.close();
+    this.#stop.abort();
+  }
+
+  /** Reads acks until the asker closes its side or breaks the protocol. */
+  async acknowledgements(): Promise<Result<void>> {
+    for (;;) {
+      const frame = await this.#exchange.receive();
+      const message = frame.ok && frame.value !== undefined ? decodeBlocks(frame.value) : undefined;
+      if (message?.ok === true && message.value.kind === 'ack') {
+        if (this.#window.acknowledged(message.value.next)) continue;
+      }
+      this.stop();
+      if (!frame.ok) return frame;
+      if (message === undefined) return ok(undefined);
+      return message.ok ? err(fault('message-shape', 'not an acknowledgement')) : message;
+    }
+  }
+
+  async run(): Promise<Result<void>> {
+    const { live, maxBytes } = this.#request;
+    const first = await this.#page(live ? undefined : Math.min(maxBytes, limits.syncPageBytes));
+    if (!first.ok) return first;
+    if (live) {
+      const pushed = await this.#push();
+      if (!pushed.ok) return pushed;
+    }
+    const size = this.#net.ledger.log(this.#request.logId)?.size ?? this.#position;
+    return this.#ended ? ok(undefined) : this.#exchange.send(encodeBlocks({ kind: 'end', size }));
+  }
+
+  /** Goes on with what is appended, until the asker leaves or may no longer read. */
+  async #push(): Promise<Result<void>> {
+    while (!this.#ended && usable(this.#net, this.#session)) {
+      const grown = await nextAppend(
+        this.#net,
+        this.#request.logId,
+        this.#position,
+        this.#stop.signal,
+      );
+      const log = this.#net.ledger.log(this.#request.logId);
+      if (!isShared(log)) return err(unknownLog);
+      const sent = grown
+        ? await this.#page(undefined)
+        : await this.#exchange.send(encodeBlocks({ kind: 'pulse', size: log.size }));
+      if (!sent.ok) return sent;
+    }
+    return ok(undefined);
+  }
+
+  /** Sends blocks from the position to the head or to the byte budget, small ones packed together. */
+  async #page(maxBytes: number | undefined): Promise<Result<void>> {
+    let packed: PortBlock[] = [];
+    let bytes = 0;
+    const options = {
+      signal: this.#stop.signal,
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+    };
+    try {
+      const from = asLogIndex(this.#position);
+      for await (const block of this.#net.ledger.blocks(this.#request.logId, from, options)) {
+        if (this.#ended) return ok(undefined);
+        const full = bytes + block.wire.length > protocol.maxMessageBytes;
+        if (packed.length > 0 && (full || packed.length >= maxBlocksPerFrame)) {
+          const sent = await this.#send(packed);
+          if (!sent.ok) return sent;
+          [packed, bytes] = [[], 0];
+        }
+        packed.push(block);
+        bytes += block.wire.length;
+      }
+    } catch (cause) {
+      if (cause instanceof HeadwaterError) return err(cause.fault);
+      throw cause;
+    }
+    return this.#send(packed);
+  }
+
+  async #send(packed: readonly PortBlock[]): Promise<Result<void>> {
+    const last = packed.at(-1);
+    if (last === undefined) return ok(undefined);
+    const message: BlocksMessage = {
+      kind: 'blocks',
+      next: last.size,
+      wires: packed.map((block) => block.wire),
+    };
+    const frame = encodeBlocks(message);
+    const paced = await this.#pace(frame.length);
+    if (!paced.ok) return paced;
+    if (!(await this.#window.room(frame.length))) return ok(undefined);
+    this.#window.sent(last.size, frame.length);
+    this.#position = last.size;
+    return this.#exchange.send(frame);
+  }
+
+  /** Waits as long as a throttle asks for, with a pulse now and then. */
+  async #pace(bytes: number): Promise<Result<void>> {
+    const { host, control } = this.#net;
+    let leftMs = control.pace(this.#session.peer, bytes, host.clock.monotonic());
+    while (leftMs > 0 && !this.#ended) {
+      const stepMs = Math.min(leftMs, limits.livePulseMs);
+      await host.timers.sleep(stepMs, this.#stop.signal);
+      leftMs -= stepMs;
+      if (leftMs <= 0) break;
+      const sent = await this.#exchange.send(encodeBlocks({ kind: 'pulse', size: this.#position }));
+      if (!sent.ok) return sent;
+    }
+    return ok(undefined);
+  }
+}
+
+/** Waits for the log to grow above `size`: true then, false after `livePulseMs` or an abort. */
+async function nextAppend(
+  net: Net,
+  logId: LogId,
+  size: TreeSize,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const grown = (): boolean => (net.ledger.log(logId)?.size ?? 0) > size;
+  if (grown()) return true;
+  const waiting = new AbortController();
+  const stop = (): void => waiting.abort();
+  signal.addEventListener('abort', stop);
+  using _ = net.ledger.onAppended((block) => {
+    if (block.logId === logId) stop();
+  });
+  if (signal.aborted || grown()) stop();
+  await net.host.timers.sleep(limits.livePulseMs, waiting.signal);
+  signal.removeEventListener('abort', stop);
+  return grown();
+}

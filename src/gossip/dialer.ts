@@ -1,0 +1,152 @@
+/**
+ * Staying connected: bootstrap addresses, peers that a stream's card or an operator names (wanted,
+ * always dialled again) and peers heard of (dialled while fewer than `wantedPeers` are connected).
+ * Who does not answer is tried again after a growing rest.
+ */
+import { limits } from '../limits.ts';
+import type { PeerId } from '../types.ts';
+import { helloLimits, type KnownPeer } from './hello-codec.ts';
+import { shuffled, type Net } from './net.ts';
+
+interface Candidate {
+  wanted: boolean;
+  dialling: boolean;
+  failures: number;
+  notBeforeMs: number;
+}
+
+export class Dialer implements AsyncDisposable {
+  readonly #net: Net;
+  readonly #peers = new Map<PeerId, Candidate>();
+  readonly #bootstrap: Map<string, Candidate & { peer?: PeerId }>;
+  readonly #dials = new Set<Promise<void>>();
+  #timer: Disposable | undefined;
+
+  constructor(net: Net, bootstrap: readonly string[]) {
+    this.#net = net;
+    this.#bootstrap = new Map(bootstrap.map((address) => [address, fresh(true)]));
+  }
+
+  /** Begins with the bootstrap and the peers of earlier runs, then looks at intervals. */
+  async start(): Promise<void> {
+    for (const peer of await this.#net.transport.known()) this.#candidate(peer);
+    this.look();
+    this.#timer = this.#net.host.timers.every(limits.dialIntervalMs, () => this.look());
+  }
+
+  /** Remembers where a peer can be dialled. */
+  learn({ peer, addresses }: KnownPeer): void {
+    if (peer === this.#net.transport.self || addresses.length === 0) return;
+    if (this.#candidate(peer) === undefined) return;
+    this.#track(this.#net.transport.learn(peer, addresses.slice(0, helloLimits.addresses)));
+  }
+
+  /** Keeps the peer connected from now on. */
+  want(peer: PeerId): void {
+    const candidate = this.#candidate(peer);
+    if (candidate !== undefined) candidate.wanted = true;
+  }
+
+  /** Some peers are hopeless (another network, banned): they rest as long as possible. */
+  shun(peer: PeerId): void {
+    const candidate = this.#peers.get(peer);
+    if (candidate === undefined) return;
+    candidate.failures = 16;
+    this.#rest(candidate);
+  }
+
+  /** Dials who should be connected and is not. */
+  look(): void {
+    const { sessions, host, signal, transport } = this.#net;
+    if (signal.aborted) return;
+    const nowMs = host.clock.monotonic();
+    let missing = limits.wantedPeers - sessions.size;
+    for (const [address, candidate] of this.#bootstrap) {
+      const connected = candidate.peer !== undefined && sessions.get(candidate.peer) !== undefined;
+      if (connected || (candidate.peer !== undefined && missing <= 0)) continue;
+      if (this.#mayDial(candidate, nowMs)) this.#track(this.#dialAddress(address, candidate));
+    }
+    let begun = 0;
+    for (const [peer, candidate] of shuffled(this.#net, [...this.#peers])) {
+      if (begun >= limits.maxDialsAtOnce) return;
+      if (!candidate.wanted && missing <= 0) continue;
+      if (peer === transport.self || sessions.get(peer) !== undefined) continue;
+      if (!this.#mayDial(candidate, nowMs) || this.#objects(peer, nowMs)) continue;
+      begun += 1;
+      missing -= 1;
+      this.#track(this.#dialPeer(peer, candidate));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer?.[Symbol.dispose]();
+    await Promise.all(this.#dials);
+  }
+
+  #candidate(peer: PeerId): Candidate | undefined {
+    const found = this.#peers.get(peer);
+    if (found !== undefined || peer === this.#net.transport.self) return found;
+    if (this.#peers.size >= limits.maxKnownPeers && !this.#forgetOne()) return undefined;
+    const candidate = fresh(false);
+    this.#peers.set(peer, candidate);
+    return candidate;
+  }
+
+  /** Makes room: a peer that fails, else the oldest that nobody wants. */
+  #forgetOne(): boolean {
+    let worst: PeerId | undefined;
+    let failures = -1;
+    for (const [peer, candidate] of this.#peers) {
+      if (candidate.wanted || candidate.failures <= failures) continue;
+      [worst, failures] = [peer, candidate.failures];
+    }
+    return worst !== undefined && this.#peers.delete(worst);
+  }
+
+  #mayDial(candidate: Candidate, nowMs: number): boolean {
+    return !candidate.dialling && candidate.notBeforeMs <= nowMs;
+  }
+
+  #objects(peer: PeerId, nowMs: number): boolean {
+    const { scores, control } = this.#net;
+    return scores.barred(peer, nowMs) || control.banned(peer, undefined) !== undefined;
+  }
+
+  async #dialAddress(address: string, candidate: Candidate & { peer?: PeerId }): Promise<void> {
+    candidate.dialling = true;
+    const dialled = await this.#net.transport.dial(address, this.#net.signal);
+    candidate.dialling = false;
+    this.#note(candidate, dialled.ok);
+    if (dialled.ok) candidate.peer = dialled.value;
+  }
+
+  async #dialPeer(peer: PeerId, candidate: Candidate): Promise<void> {
+    candidate.dialling = true;
+    const dialled = await this.#net.transport.dialPeer(peer, this.#net.signal);
+    candidate.dialling = false;
+    this.#note(candidate, dialled.ok);
+  }
+
+  #note(candidate: Candidate, reached: boolean): void {
+    if (reached) candidate.failures = 0;
+    else candidate.failures = Math.min(candidate.failures + 1, 16);
+    this.#rest(candidate);
+  }
+
+  #rest(candidate: Candidate): void {
+    const restMs = Math.min(
+      limits.peerBackoffMs * 2 ** candidate.failures,
+      limits.maxPeerBackoffMs,
+    );
+    candidate.notBeforeMs = this.#net.host.clock.monotonic() + restMs;
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#dials.delete(tracked));
+    this.#dials.add(tracked);
+  }
+}
+
+function fresh(wanted: boolean): Candidate {
+  return { wanted, dialling: false, failures: 0, notBeforeMs: 0 };
+}

@@ -1,0 +1,389 @@
+/**
+ * How a node travels: gossip and sync over a transport and a ledger. Gossip only speeds it up; heads
+ * exchanges (on connect, every `antiEntropyMs` with a random peer, at once on a gap) and range sync
+ * make every follower complete.
+ *
+ *   hello ──► heads ──► sources ──► sync queue ──► blocks ──► applier ──► ledger
+ *                          ▲             ▲                      ▲ │
+ *   topics ── blocks ──────┼─────────────┼──────────────────────┘ │ ahead of our head: orphans
+ *         └── registry ────┘             └──────── gap ───────────┘
+ */
+import { fault, type Fault } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { err, type Result, type Verdict } from '../result.ts';
+import type { Did, EventBytes, LogId, PeerId } from '../types.ts';
+import { decodeAlert, encodeAlert } from './announcement-codec.ts';
+import { Applier } from './applier.ts';
+import { BlockGossip } from './block-gossip.ts';
+import { BlocksServer } from './blocks-server.ts';
+import { Counters } from './counters.ts';
+import { Dialer } from './dialer.ts';
+import { gossipReport, lagOf, type GossipReport, type Reporting } from './gossip-report.ts';
+import type { GossipEvent, GossipOptions } from './gossip-options.ts';
+import { Heads } from './heads.ts';
+import { helloLimits, type KnownPeer } from './hello-codec.ts';
+import { Greeter } from './hello.ts';
+import { fetchKeys, serveKeys } from './keys.ts';
+import type { KeysPage } from './keys-codec.ts';
+import { LagBook, type Lag } from './lag.ts';
+import type { PortAppended, PortReceipt } from './ledger-port.ts';
+import { LivePulls } from './live-pulls.ts';
+import { MedianClock, type ClockOpinion } from './median-clock.ts';
+import { isShared, penalise, usablePeers, type Net } from './net.ts';
+import { PeerControl } from './peer-control.ts';
+import { Publishing } from './publish.ts';
+import { Registries } from './registries.ts';
+import { penalty, Scores } from './scores.ts';
+import { Sessions, type Session } from './sessions.ts';
+import { Sources } from './sources.ts';
+import { SyncQueue } from './sync.ts';
+import { alertsTopic, registryTopic } from './topics.ts';
+
+export class GossipNode implements AsyncDisposable {
+  readonly control: PeerControl;
+  readonly #options: GossipOptions;
+  readonly #net: Net;
+  readonly #closing = new AbortController();
+  readonly #dialer: Dialer;
+  readonly #greeter: Greeter;
+  readonly #heads: Heads;
+  readonly #registries: Registries;
+  readonly #publishing: Publishing;
+  readonly #parts: Reporting;
+  readonly #followed = new Set<LogId>();
+  readonly #listeners = new Set<(event: GossipEvent) => void>();
+  readonly #owned = new DisposableStack();
+  /** Work begun by an event, so that nothing floats when the node closes. */
+  readonly #work = new Set<Promise<unknown>>();
+  #looking: Disposable | undefined;
+
+  private constructor(options: GossipOptions) {
+    this.#options = options;
+    this.control = options.control ?? new PeerControl();
+    const net: Net = {
+      transport: options.transport,
+      ledger: options.ledger,
+      host: options.host,
+      crypto: options.crypto,
+      network: options.network,
+      self: options.self,
+      sessions: new Sessions((session) => this.#track(this.#greeter.begin(session))),
+      scores: new Scores(),
+      control: this.control,
+      counters: new Counters(),
+      sources: new Sources(),
+      clock: new MedianClock(),
+      signal: this.#closing.signal,
+    };
+    this.#net = net;
+    const lag = new LagBook();
+    const applier = new Applier(net, {
+      gap: (logId, from, firstIndex) => this.#parts.sync.gap(logId, from, firstIndex),
+    });
+    const gossip = new BlockGossip(net, applier, { overflowed: (logId) => this.#behind(logId) });
+    const [sync, live] = [new SyncQueue(net, applier), new LivePulls(net, applier)];
+    this.#parts = { net, lag, applier, gossip, sync, live };
+    this.#dialer = new Dialer(net, options.bootstrap);
+    this.#publishing = new Publishing(net, options.judgeEvent);
+    const learned = (known: KnownPeer): void => this.#dialer.learn(known);
+    const behind = (logId: LogId): void => this.#behind(logId);
+    this.#registries = new Registries(net, lag, { behind, learned });
+    const registry: Registries['stated'] = (row, peer) => this.#registries.stated(row, peer);
+    this.#heads = new Heads(net, lag, { behind, registry });
+    this.#greeter = new Greeter(net, {
+      learned,
+      ready: (session, asked) => this.#ready(session, asked),
+      refused: (peer, organisation, reason) => this.#refused(peer, organisation, reason),
+      document: (document) => this.#documentTaken(document),
+      known: () => this.#peersToTell(),
+    });
+  }
+
+  /** Registers the protocols, subscribes what the ledger keeps, and begins to dial. */
+  static async start(options: GossipOptions): Promise<GossipNode> {
+    const node = new GossipNode(options);
+    await node.#start();
+    return node;
+  }
+
+  /**
+   * Fetches a log that the ledger follows, from now on. The hints are peers said to serve it (a
+   * stream's card): they are dialled and kept connected.
+   */
+  follow(logId: LogId, hints: readonly KnownPeer[] = []): void {
+    for (const hint of hints) {
+      if (hint.peer === this.#net.transport.self) continue;
+      this.#dialer.learn(hint);
+      this.#dialer.want(hint.peer);
+      this.#net.sources.note(logId, hint.peer, 0, false);
+    }
+    this.#adopt(logId);
+    this.#dialer.look();
+    this.#lookSoon();
+  }
+
+  unfollow(logId: LogId): void {
+    this.#followed.delete(logId);
+    const { gossip, live, sync, lag } = this.#parts;
+    if (this.#options.gossip !== false) gossip.unsubscribe(logId);
+    live.remove(logId);
+    sync.forget(logId);
+    lag.forget(logId);
+    this.#net.sources.forgetLog(logId);
+  }
+
+  /** Remembers where a peer can be dialled, and with `keep` stays connected to it. */
+  learnPeer(known: KnownPeer, keep: boolean): void {
+    this.#dialer.learn(known);
+    if (keep) this.#dialer.want(known.peer);
+    this.#dialer.look();
+  }
+
+  /** Applies a ban, pause or throttle that was just entered in `control`: hangs up who is banned. */
+  enforce(): void {
+    for (const session of this.#net.sessions.all()) {
+      const organisation = session.identity?.organisation;
+      const barred = this.control.banned(session.peer, organisation) !== undefined;
+      const expelled = organisation !== undefined && !this.#net.network.admits(organisation);
+      if (barred || expelled) this.#track(this.#net.transport.hangUp(session.peer));
+    }
+    this.#parts.sync.pump();
+  }
+
+  /** Lifts what a peer's faults have cost it. */
+  forgive(peer: PeerId): void {
+    this.#net.scores.forgive(peer);
+  }
+
+  /** Hands a newer network document to all peers; the caller has put it in force already. */
+  async announceNetwork(document: Uint8Array): Promise<Result<void>> {
+    this.enforce();
+    const topic = alertsTopic(this.#net.network.text);
+    return this.#net.transport.publish(topic, encodeAlert(document));
+  }
+
+  /** Passes events on to the connected peer of our organisation that writes the log. */
+  passOn(
+    logId: LogId,
+    events: readonly EventBytes[],
+    signal?: AbortSignal,
+  ): Promise<Result<readonly Result<PortReceipt>[]>> {
+    return this.#publishing.passOn(logId, events, signal);
+  }
+
+  /** A log's key chain from the first connected peer that has it, as stated; check before use. */
+  async keys(logId: LogId, signal?: AbortSignal): Promise<Result<readonly KeysPage[]>> {
+    let last: Fault = fault('log-unknown', 'no connected peer has this log');
+    for (const session of usablePeers(this.#net)) {
+      const pages = await fetchKeys(this.#net, session, logId, signal);
+      if (pages.ok) return pages;
+      last = pages.error;
+    }
+    return err(last);
+  }
+
+  /** Compares heads with up to three peers now. */
+  async compareHeads(): Promise<void> {
+    const peers = usablePeers(this.#net).slice(0, 3);
+    await Promise.all(peers.map((session) => this.#heads.compare(session)));
+  }
+
+  /** Our clock against those of the organisations whose logs we follow (`clock-untrusted`). */
+  clockOpinion(): ClockOpinion | undefined {
+    const followed = new Set<Did>();
+    for (const log of this.#net.ledger.logs()) {
+      if (log.role === 'replica' && log.genesis !== undefined) followed.add(log.genesis.owner);
+    }
+    const nowMs = this.#net.host.clock.monotonic();
+    return this.#net.clock.opinion((organisation) => followed.has(organisation), nowMs);
+  }
+
+  lag(logId: LogId): Lag {
+    return lagOf(this.#parts, logId);
+  }
+
+  report(): GossipReport {
+    return gossipReport(this.#parts);
+  }
+
+  listen(listener: (event: GossipEvent) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+  }
+
+  /** Ends all requests and timers; resolves when nothing of the node runs any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    this.#owned.dispose();
+    this.#looking?.[Symbol.dispose]();
+    for (const session of this.#net.sessions.all()) this.#net.sessions.remove(session.peer);
+    const { gossip, live, sync } = this.#parts;
+    await Promise.all(
+      [gossip, live, sync, this.#dialer, this.#registries].map((part) =>
+        part[Symbol.asyncDispose](),
+      ),
+    );
+    await Promise.all(this.#work);
+  }
+
+  async #start(): Promise<void> {
+    const { transport, ledger, host, network } = this.#net;
+    transport.onMessage((topic, data, from) => this.#judge(topic, data, from));
+    await Promise.all([
+      this.#greeter.serve(),
+      this.#heads.serve(),
+      serveKeys(this.#net),
+      new BlocksServer(this.#net).serve(),
+      this.#publishing.serve(),
+    ]);
+    this.#owned.use(ledger.onAppended((block) => this.#appended(block)));
+    this.#owned.use(
+      transport.onPeer({
+        connected: (info) => this.#connected(info.peer),
+        disconnected: (peer) => this.#disconnected(peer),
+      }),
+    );
+    this.#owned.use(
+      this.#registries.onFound((found) => this.#tell({ kind: 'registryFound', found })),
+    );
+    this.#owned.use(host.timers.every(limits.antiEntropyMs, () => this.#antiEntropy()));
+    if (this.#options.gossip !== false) {
+      transport.subscribe(registryTopic(network.text));
+      transport.subscribe(alertsTopic(network.text));
+    }
+    for (const log of ledger.logs()) this.#adopt(log.logId);
+    for (const info of transport.peers()) this.#connected(info.peer);
+    await this.#dialer.start();
+  }
+
+  #adopt(logId: LogId): void {
+    const log = this.#net.ledger.log(logId);
+    if (this.#followed.has(logId) || !isShared(log) || log.state === 'closed') return;
+    this.#followed.add(logId);
+    const heard = this.#options.gossip !== false && this.#parts.gossip.subscribe(logId);
+    if (!heard && this.#options.livePulls !== false) this.#parts.live.add(logId);
+  }
+
+  #connected(peer: PeerId): void {
+    if (this.control.banned(peer, undefined) !== undefined) {
+      this.#track(this.#net.transport.hangUp(peer));
+      return;
+    }
+    this.#net.sessions.ensure(peer, this.#net.host.clock.monotonic());
+  }
+
+  #disconnected(peer: PeerId): void {
+    this.#net.sessions.remove(peer);
+    this.#net.sources.forgetClaims(peer);
+  }
+
+  #ready(session: Session, asked: boolean): void {
+    const { identity, peer } = session;
+    if (identity === undefined) return;
+    this.#tell({ kind: 'peerReady', peer, organisation: identity.organisation });
+    if (asked) this.#track(this.#heads.compare(session));
+    this.#track(this.#heads.registries(session));
+    this.#parts.sync.pump();
+    this.#parts.live.look();
+  }
+
+  #refused(peer: PeerId, organisation: Did | undefined, reason: Fault): void {
+    if (reason.code === 'wrong-network' || reason.code === 'peer-barred') this.#dialer.shun(peer);
+    this.#tell({ kind: 'peerRefused', peer, organisation, reason });
+  }
+
+  #appended(block: PortAppended): void {
+    this.#parts.lag.grown(block.logId, block.size);
+    if (!block.local) return;
+    this.#adopt(block.logId);
+    this.#registries.appended(block);
+    const shared = isShared(this.#net.ledger.log(block.logId));
+    if (shared && this.#options.gossip !== false) {
+      this.#parts.gossip.publish(block.logId, block.wire);
+    }
+  }
+
+  async #judge(topic: string, data: Uint8Array, from: PeerId): Promise<Verdict> {
+    const { text } = this.#net.network;
+    if (topic === registryTopic(text)) return this.#registries.judge(data, from);
+    if (topic === alertsTopic(text)) return this.#judgeAlert(data, from);
+    return this.#parts.gossip.judge(topic, data, from);
+  }
+
+  #judgeAlert(data: Uint8Array, from: PeerId): Verdict {
+    const document = decodeAlert(data);
+    const taken = document.ok ? this.#net.network.offer(document.value) : document;
+    if (!taken.ok) {
+      if (isLate(taken.error)) return { kind: 'ignore', reason: taken.error };
+      penalise(this.#net, from, penalty.malformed, taken.error.code);
+      return { kind: 'reject', reason: taken.error };
+    }
+    if (!taken.value) return { kind: 'ignore', reason: knownDocument };
+    this.#tell({ kind: 'networkChanged' });
+    this.enforce();
+    return { kind: 'accept' };
+  }
+
+  /** A document that came in a hello: others may not have met its bearer. */
+  #documentTaken(document: Uint8Array): void {
+    this.#tell({ kind: 'networkChanged' });
+    this.#track(this.announceNetwork(document));
+  }
+
+  /** At intervals, one random peer: hello again, heads, registries. */
+  #antiEntropy(): void {
+    const now = this.#net.host.clock.now();
+    for (const { peer, identity } of this.#net.sessions.all()) {
+      const expired = identity?.expires !== undefined && identity.expires <= now;
+      if (expired) this.#track(this.#net.transport.hangUp(peer));
+    }
+    const [session] = usablePeers(this.#net);
+    if (session !== undefined) this.#track(this.#meet(session));
+  }
+
+  async #meet(session: Session): Promise<void> {
+    await this.#greeter.refresh(session);
+    if (session.identity === undefined) return;
+    await this.#heads.compare(session);
+    await this.#heads.registries(session);
+  }
+
+  #behind(logId: LogId): void {
+    this.#parts.sync.want(logId);
+    this.#parts.live.look();
+  }
+
+  /** Many logs followed at once cost one exchange. */
+  #lookSoon(): void {
+    this.#looking ??= this.#net.host.timers.after(limits.gapPatienceMs, () => {
+      this.#looking = undefined;
+      this.#track(this.compareHeads());
+    });
+  }
+
+  #peersToTell(): readonly KnownPeer[] {
+    const known: KnownPeer[] = [];
+    for (const { peer, identity } of usablePeers(this.#net)) {
+      if (known.length >= helloLimits.peers) break;
+      const addresses = identity?.addresses ?? [];
+      if (addresses.length > 0) known.push({ peer, addresses });
+    }
+    return known;
+  }
+
+  #tell(event: GossipEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #track(work: Promise<unknown>): void {
+    const tracked = work.finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
+  }
+}
+
+/** Who passes on an older document, or one of two that the founder signed, did nothing wrong. */
+function isLate({ code }: Fault): boolean {
+  return code === 'network-document-old' || code === 'network-document-conflict';
+}
+
+const knownDocument = fault('announcement-stale', 'this network document is known');

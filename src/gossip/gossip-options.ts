@@ -1,0 +1,45 @@
+/** What a `GossipNode` is given, and what it tells. */
+import type { Crypto } from '../crypto.ts';
+import type { Fault } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Did, PeerId } from '../types.ts';
+import type { LedgerPort } from './ledger-port.ts';
+import type { NetworkPort, SelfPort } from './net.ts';
+import type { PeerControl } from './peer-control.ts';
+import type { JudgeEvent } from './publish.ts';
+import type { FoundRegistry } from './registries.ts';
+import type { Transport } from './transport.ts';
+
+export interface GossipOptions {
+  /** Owned by the caller, who disposes it after the node. */
+  readonly transport: Transport;
+  readonly ledger: LedgerPort;
+  readonly host: Host;
+  readonly crypto: Crypto;
+  readonly network: NetworkPort;
+  readonly self: SelfPort;
+  readonly judgeEvent: JudgeEvent;
+  /** Multiaddrs to stay connected to. */
+  readonly bootstrap: readonly string[];
+  /** False: no topics; everything comes by sync. */
+  readonly gossip?: boolean;
+  /** False: logs without a topic are polled only, not read live. */
+  readonly livePulls?: boolean;
+  /** What the operator decided earlier; later decisions go through it too. */
+  readonly control?: PeerControl;
+}
+
+export type GossipEvent =
+  /** A peer's hello is accepted; again after each reconnect. */
+  | { readonly kind: 'peerReady'; readonly peer: PeerId; readonly organisation: Did }
+  /** A peer was not let in, or did not let us in; the organisation where it proved one. */
+  | {
+      readonly kind: 'peerRefused';
+      readonly peer: PeerId;
+      readonly organisation: Did | undefined;
+      readonly reason: Fault;
+    }
+  /** Someone keeps or announces a registry that our ledger does not. */
+  | { readonly kind: 'registryFound'; readonly found: FoundRegistry }
+  /** A newer network document is in force. */
+  | { readonly kind: 'networkChanged' };

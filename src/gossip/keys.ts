@@ -1,0 +1,90 @@
+/** Serving and fetching key chains (keys-codec.ts has the messages). */
+import { fault } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { err, ok, type Result } from '../result.ts';
+import { asLogIndex, type LogId, type LogIndex } from '../types.ts';
+import { decodeKeys, encodeKeys, type KeysPage } from './keys-codec.ts';
+import { isShared, type Net } from './net.ts';
+import { askPeer, protocols, serve, shortLimit } from './serve.ts';
+import type { Session } from './sessions.ts';
+
+export async function serveKeys(net: Net): Promise<void> {
+  await serve(net, {
+    protocol: protocols.keys,
+    limit: shortLimit,
+    greeted: true,
+    answer: async (exchange) => {
+      const frame = await exchange.next();
+      if (!frame.ok) return frame;
+      const request = decodeKeys(frame.value);
+      if (!request.ok) return request;
+      if (request.value.kind !== 'ask') return err(fault('message-shape', 'not a request'));
+      const { logId, from } = request.value;
+      const log = net.ledger.log(logId);
+      if (!isShared(log) || log.size === 0) {
+        return err(fault('log-unknown', 'this log is not served here'));
+      }
+      const options = { from, maxBytes: limits.maxKeysPageBytes };
+      const chain = await net.ledger.keyChain(logId, options);
+      if (!chain.ok) return chain;
+      const { size, checkpoint, entries, next } = chain.value;
+      const page = { kind: 'page' as const, size, checkpoint, entries };
+      return exchange.send(encodeKeys(next === undefined ? page : { ...page, next }));
+    },
+  });
+}
+
+/**
+ * All pages of a log's key chain from one peer, as it states them: who uses them checks genesis,
+ * paths and checkpoints. Faults: those of `askPeer`; `page-over-limit` where there is no end.
+ */
+export async function fetchKeys(
+  net: Net,
+  session: Session,
+  logId: LogId,
+  signal: AbortSignal = net.signal,
+): Promise<Result<readonly KeysPage[]>> {
+  const pages: KeysPage[] = [];
+  let from: LogIndex | undefined = asLogIndex(0);
+  while (from !== undefined) {
+    const page = await fetchPage(net, session, logId, from, signal);
+    if (!page.ok) return page;
+    const last = page.value.entries.at(-1);
+    const { next } = page.value;
+    if (next !== undefined && (last === undefined || next <= last.index)) {
+      return err(fault('message-shape', 'a page of keys that does not go on'));
+    }
+    pages.push(page.value);
+    if (pages.length > limits.maxKeysPages) {
+      return err(fault('page-over-limit', `more than ${limits.maxKeysPages} pages of keys`));
+    }
+    from = next;
+  }
+  return ok(pages);
+}
+
+async function fetchPage(
+  net: Net,
+  session: Session,
+  logId: LogId,
+  from: LogIndex,
+  signal: AbortSignal,
+): Promise<Result<KeysPage>> {
+  return askPeer(
+    net,
+    session,
+    protocols.keys,
+    shortLimit,
+    async (exchange) => {
+      const sent = await exchange.send(encodeKeys({ kind: 'ask', logId, from }));
+      if (!sent.ok) return sent;
+      const frame = await exchange.next();
+      if (!frame.ok) return frame;
+      const message = decodeKeys(frame.value);
+      if (!message.ok) return message;
+      if (message.value.kind === 'page') return ok(message.value);
+      return err(fault('message-shape', 'not a page of keys'));
+    },
+    signal,
+  );
+}

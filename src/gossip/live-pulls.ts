@@ -1,0 +1,85 @@
+/**
+ * Logs without a topic (gossip is off, or there are more than `maxBlockTopics`) are read live from
+ * one peer each, which is chosen anew when the read ends.
+ */
+import { limits } from '../limits.ts';
+import type { LogId } from '../types.ts';
+import type { Applier } from './applier.ts';
+import { pullBlocks } from './blocks-client.ts';
+import { shuffled, usable, type Net } from './net.ts';
+import type { Session } from './sessions.ts';
+
+export class LivePulls implements AsyncDisposable {
+  readonly #net: Net;
+  readonly #applier: Applier;
+  readonly #logs = new Set<LogId>();
+  readonly #running = new Map<
+    LogId,
+    { readonly stop: AbortController; readonly done: Promise<void> }
+  >();
+  readonly #timer: Disposable;
+  #closed = false;
+
+  constructor(net: Net, applier: Applier) {
+    this.#net = net;
+    this.#applier = applier;
+    this.#timer = net.host.timers.every(limits.dialIntervalMs, () => this.look());
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  add(logId: LogId): void {
+    this.#logs.add(logId);
+    this.look();
+  }
+
+  remove(logId: LogId): void {
+    this.#logs.delete(logId);
+    this.#running.get(logId)?.stop.abort();
+  }
+
+  /** Starts a read for each log that has none and a peer that has it. */
+  look(): void {
+    for (const logId of this.#logs) {
+      if (this.#closed || this.#running.size >= limits.maxLivePulls) return;
+      if (this.#running.has(logId)) continue;
+      const source = this.#choose(logId);
+      if (source === undefined) continue;
+      const stop = new AbortController();
+      this.#running.set(logId, { stop, done: this.#read(logId, source, stop) });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#timer[Symbol.dispose]();
+    const running = [...this.#running.values()];
+    for (const read of running) read.stop.abort();
+    await Promise.all(running.map((read) => read.done));
+  }
+
+  async #read(logId: LogId, source: Session, stop: AbortController): Promise<void> {
+    const cancel = (): void => stop.abort();
+    this.#net.signal.addEventListener('abort', cancel);
+    const request = { logId, live: true };
+    const read = await pullBlocks(this.#net, this.#applier, source, request, stop.signal);
+    this.#net.signal.removeEventListener('abort', cancel);
+    const rejected = read.ok && read.value.rejected !== undefined;
+    if (rejected || !read.ok) source.failed(this.#net.host.clock.monotonic());
+    this.#running.delete(logId);
+  }
+
+  /** A peer that is known to have the log, whatever its size: live reads may wait for more. */
+  #choose(logId: LogId): Session | undefined {
+    const log = this.#net.ledger.log(logId);
+    if (log === undefined || log.role === 'writer' || log.state !== 'open') return undefined;
+    const nowMs = this.#net.host.clock.monotonic();
+    for (const peer of shuffled(this.#net, this.#net.sources.of(logId))) {
+      const session = this.#net.sessions.get(peer);
+      if (usable(this.#net, session) && session.restUntilMs <= nowMs) return session;
+    }
+    return undefined;
+  }
+}

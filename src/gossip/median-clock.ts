@@ -1,0 +1,49 @@
+/**
+ * What time others think it is (ledger.md "Leaves", `clock-untrusted`). Each `hello` and `heads`
+ * carries the sender's `now`; halfway through the round trip it is compared with ours. One sample
+ * counts for each organisation, the newest, so nobody votes twice.
+ */
+import { limits } from '../limits.ts';
+import type { Did, TimeMs } from '../types.ts';
+
+export interface ClockOpinion {
+  /** Median of (their clock - ours), in ms; positive where we are behind. */
+  readonly offsetMs: number;
+  readonly organisations: number;
+}
+
+/** Fewer organisations than this only warn. */
+export const minClockOpinions = 3;
+
+export class MedianClock {
+  readonly #samples = new Map<Did, { readonly offsetMs: number; readonly atMs: number }>();
+
+  /** `sentMs` and `nowMs` are our clock before and after the request that brought `theirs`. */
+  note(organisation: Did, theirs: TimeMs, sentMs: TimeMs, nowMs: TimeMs, atMs: number): void {
+    this.#samples.delete(organisation);
+    if (this.#samples.size >= limits.maxClockSamples) {
+      const [oldest] = this.#samples.keys();
+      if (oldest !== undefined) this.#samples.delete(oldest);
+    }
+    this.#samples.set(organisation, { offsetMs: theirs - (sentMs + nowMs) / 2, atMs });
+  }
+
+  /**
+   * The median over the organisations that `counts` names, of samples at most `clockSampleMs` old.
+   * Of an even number the two middle ones are averaged. Undefined without any sample.
+   */
+  opinion(counts: (organisation: Did) => boolean, atMs: number): ClockOpinion | undefined {
+    const offsets: number[] = [];
+    for (const [organisation, sample] of this.#samples) {
+      if (atMs - sample.atMs <= limits.clockSampleMs && counts(organisation)) {
+        offsets.push(sample.offsetMs);
+      }
+    }
+    if (offsets.length === 0) return undefined;
+    offsets.sort((a, b) => a - b);
+    const middle = Math.floor(offsets.length / 2);
+    const upper = offsets[middle] ?? 0;
+    const lower = offsets.length % 2 === 1 ? upper : (offsets[middle - 1] ?? 0);
+    return { offsetMs: (lower + upper) / 2, organisations: offsets.length };
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * The frames sent but not acknowledged, oldest first: the sender waits while they would hold more
+ * than `maxUnackedBytes`.
+ */
+import { limits } from '../limits.ts';
+
+export class UnackedWindow {
+  readonly #frames: { readonly next: number; readonly bytes: number }[] = [];
+  #bytes = 0;
+  #wake: (() => void) | undefined;
+  #closed = false;
+
+  /** True once there is room for so many bytes, false where the window was closed instead. */
+  async room(bytes: number): Promise<boolean> {
+    // One frame always fits, or a window smaller than a frame would wait forever.
+    while (
+      !this.#closed &&
+      this.#frames.length > 0 &&
+      this.#bytes + bytes > limits.maxUnackedBytes
+    ) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return !this.#closed;
+  }
+
+  sent(next: number, bytes: number): void {
+    this.#frames.push({ next, bytes });
+    this.#bytes += bytes;
+  }
+
+  /** Everything up to this index has been applied; false where so much was never sent. */
+  acknowledged(next: number): boolean {
+    const newest = this.#frames.at(-1);
+    if (newest !== undefined && next > newest.next) return false;
+    while (this.#frames[0] !== undefined && this.#frames[0].next <= next) {
+      this.#bytes -= this.#frames.shift()?.bytes ?? 0;
+    }
+    this.#wake?.();
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake?.();
+  }
+}
