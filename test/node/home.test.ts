@@ -19,13 +19,11 @@ import { createHome, type CreatedHome } from '../../src/node/home-create.ts';
 import { genesisProof } from '../../src/node/home-keys.ts';
 import { lockHolder, lockHome } from '../../src/node/home-lock.ts';
 import { homePaths, openHome, readNetwork, saveNetwork, type Home } from '../../src/node/home.ts';
-import { processRuntime } from '../../src/node/runtime.ts';
 import { err, ok, type Result } from '../../src/result.ts';
 import { fault } from '../../src/errors.ts';
 import { asStreamName, asTimeMs } from '../../src/types.ts';
-import { tempFolder } from './cli/harness.ts';
+import { real as runtime, tempFolder } from './cli/harness.ts';
 
-const runtime = processRuntime();
 const noPassphrase = (): Promise<Result<string>> =>
   Promise.resolve(err(fault('key-passphrase-needed', 'asked')));
 

@@ -20,7 +20,7 @@ export async function callNode(context: Context, request: ApiRequest): Promise<R
   const connection = await connect(context);
   if (!connection.ok) return connection;
   using open = connection.value;
-  return callOn(open, context, request);
+  return await callOn(open, context, request);
 }
 
 export async function callOn(

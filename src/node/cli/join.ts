@@ -25,9 +25,9 @@ export const join: Action = async (context, [line = ''], options) => {
   if (!home.ok) return home;
   const locked = await lockHome(context.paths, context.runtime);
   if (!locked.ok) return locked;
-  await using lock = locked.value;
+  await using scope = new AsyncDisposableStack();
+  scope.use(locked.value);
   const joined = await joinNetwork(context, home.value, invite.value, options);
-  await lock.release();
   if (!joined.ok) return joined;
   const network = networkIdText(invite.value.network);
   const { inviter } = invite.value;

@@ -57,7 +57,7 @@ async function read(
     accept: 'application/x-ndjson',
     signal: context.signal,
   });
-  return answer.ok ? print(context, answer.value.chunks) : answer;
+  return answer.ok ? await print(context, answer.value.chunks) : answer;
 }
 
 /**

@@ -60,7 +60,8 @@ async function verifyOffline(
   if (!home.ok) return home;
   const locked = await lockHome(context.paths, context.runtime);
   if (!locked.ok) return locked;
-  await using lock = locked.value;
+  await using scope = new AsyncDisposableStack();
+  scope.use(locked.value);
   const secret = await new SeedReader(context.paths, existingPassphrase(context, options)).read(
     'node',
   );
@@ -69,10 +70,7 @@ async function verifyOffline(
   const parts = { ...home.value, keys: { nodeSecret: secret.value } };
   const opened = await openHomeLedger(parts, context.runtime);
   if (!opened.ok) return opened;
-  await using ledger = opened.value;
-  const view = await verifyStream(context, home.value, ledger, stream);
-  await lock.release();
-  return view;
+  return await verifyStream(context, home.value, scope.use(opened.value), stream);
 }
 
 async function verifyStream(
@@ -92,7 +90,7 @@ async function verifyStream(
   }
   const total = logs.reduce((sum, { size }) => sum + size, 0);
   using progress = await startProgress(context.runtime.stderr, `verify ${stream}`, total);
-  return verifyLogs(ledger, stream, logs, context.runtime.clock, {
+  return await verifyLogs(ledger, stream, logs, context.runtime.clock, {
     onProgress: (checked) => progress.update(checked, `${countText(checked)} entries`),
     signal: context.signal,
   });

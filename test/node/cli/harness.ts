@@ -31,7 +31,8 @@ function capture(): Output & { text(): string } {
   };
 }
 
-const real = processRuntime();
+/** The one of this process. */
+export const real: Runtime = processRuntime();
 
 /** The exit code and what was printed. */
 export async function hw(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
