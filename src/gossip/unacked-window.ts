@@ -7,6 +7,7 @@ import { limits } from '../limits.ts';
 export class UnackedWindow {
   readonly #frames: { readonly next: number; readonly bytes: number }[] = [];
   #bytes = 0;
+  #highest = 0;
   #wake: (() => void) | undefined;
   #closed = false;
 
@@ -27,13 +28,13 @@ export class UnackedWindow {
 
   sent(next: number, bytes: number): void {
     this.#frames.push({ next, bytes });
+    this.#highest = next;
     this.#bytes += bytes;
   }
 
   /** Everything up to this index has been applied; false where so much was never sent. */
   acknowledged(next: number): boolean {
-    const newest = this.#frames.at(-1);
-    if (newest !== undefined && next > newest.next) return false;
+    if (next > this.#highest) return false;
     while (this.#frames[0] !== undefined && this.#frames[0].next <= next) {
       this.#bytes -= this.#frames.shift()?.bytes ?? 0;
     }
