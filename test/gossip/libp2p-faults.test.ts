@@ -15,6 +15,7 @@ import { asPeerId } from '../../src/types.ts';
 import { must } from '../support/result.ts';
 import { makeTransport, sleep, testGate, until } from './libp2p-support.ts';
 
+const reset = (stream: Stream): boolean => stream.status === 'reset';
 const protocolName = '/headwater/test/sink';
 
 describe('a transport over libp2p with a peer that breaks the rules', function () {
@@ -137,7 +138,6 @@ describe('a transport over libp2p with a peer that breaks the rules', function (
     unanswered.send(Uint8Array.of(0, 0, 0, 0));
     await until(() => ends.length === 2 && target.openStreams === 0, 'both are gone');
     assert.deepEqual(ends.toSorted(), ['answered', 'stream-reset']);
-    const reset = (stream: Stream): boolean => stream.status === 'reset';
     await until(() => reset(stalled) && reset(unanswered), 'the other side knows');
   });
 
@@ -174,7 +174,8 @@ describe('a transport over libp2p with a peer that breaks the rules', function (
   });
 
   it('stays reachable while connections that say nothing come in', async () => {
-    const target = await sink({ maxPendingInbound: 16 });
+    const gate = testGate();
+    const target = await node({ gate, limits: { maxPendingInbound: 16 } });
     const port = Number(/tcp\/(\d+)/.exec(target.addresses()[0] ?? '')?.[1]);
     const sockets: Socket[] = [];
     let refused = 0;
@@ -186,7 +187,7 @@ describe('a transport over libp2p with a peer that breaks the rules', function (
     }
     await until(() => refused >= 184, 'those above the limit are refused');
     for (const socket of sockets) socket.destroy();
-    await until(() => refused === 200, 'all are gone');
+    await until(() => refused === 200 && gate.connections === 0, 'all are gone');
     const from = await node();
     assert.equal(must(await from.dial(target.addresses()[0] ?? '')), target.self);
   });
