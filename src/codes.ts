@@ -84,6 +84,7 @@ export const codes = {
     'Correct the line or the pointer; --skip-invalid goes on without it.',
   ],
   'network-has-streams': ['conflict', 'Join with another --home, or with --leave.'],
+  'rotation-unfinished': ['config', 'hw key rotate goes on where it was cut off.'],
   'node-busy': ['busy', 'Try again in a moment.'],
   'token-refused': [
     'unauthorised',

@@ -280,7 +280,9 @@ export class GossipNode implements AsyncDisposable {
   #ready(session: Session, asked: boolean): void {
     const { identity, peer } = session;
     if (identity === undefined) return;
-    this.#tell({ kind: 'peerReady', peer, organisation: identity.organisation });
+    const { organisation, registry } = identity;
+    const named = registry === undefined ? {} : { registry };
+    this.#tell({ kind: 'peerReady', peer, organisation, ...named });
     if (asked) this.#track(this.#heads.compare(session));
     this.#track(this.#heads.registries(session));
     this.#parts.sync.pump();

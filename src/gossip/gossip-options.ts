@@ -2,7 +2,7 @@
 import type { Crypto } from '../crypto.ts';
 import type { Fault } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Did, PeerId } from '../types.ts';
+import type { Did, LogId, PeerId } from '../types.ts';
 import type { LedgerPort } from './ledger-port.ts';
 import type { NetworkPort, SelfPort } from './net.ts';
 import type { PeerControl } from './peer-control.ts';
@@ -31,7 +31,13 @@ export interface GossipOptions {
 
 export type GossipEvent =
   /** A peer's hello is accepted; again after each reconnect. */
-  | { readonly kind: 'peerReady'; readonly peer: PeerId; readonly organisation: Did }
+  | {
+      readonly kind: 'peerReady';
+      readonly peer: PeerId;
+      readonly organisation: Did;
+      /** The registry that the organisation's own delegation names. */
+      readonly registry?: LogId;
+    }
   /** A peer was not let in, or did not let us in; the organisation where it proved one. */
   | {
       readonly kind: 'peerRefused';

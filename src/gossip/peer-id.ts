@@ -29,3 +29,8 @@ export function peerKey(peer: PeerId): PublicKey | undefined {
   if (!equal(bytes.subarray(0, prefix.length), prefix)) return undefined;
   return asPublicKey(bytes.slice(prefix.length));
 }
+
+/** Whether a text is the id of a peer with an Ed25519 key. */
+export function isPeerId(text: string): boolean {
+  return /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/.test(text) && peerKey(asPeerId(text)) !== undefined;
+}

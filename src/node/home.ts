@@ -10,6 +10,8 @@
  *     network.cbor   its newest known document
  *   store/           LevelDB
  *   guard/           what must never go back, outside of LevelDB
+ *   control.json     what is followed, paused and banned
+ *   peers/           addresses of peers, found again by themselves if deleted
  *   api.token        bearer of the HTTP API, 0600
  *   run/             lock, node.json of the running node, logs: may be deleted while stopped
  */
@@ -42,6 +44,10 @@ export interface HomePaths {
   readonly lock: string;
   /** {"pid","api","addresses","startedAt"} of the running node. */
   readonly nodeInfo: string;
+  /** What the operator decided and outlives a restart. */
+  readonly control: string;
+  /** libp2p's store of peers and their addresses. */
+  readonly peers: string;
   readonly log: string;
 }
 
@@ -117,6 +123,8 @@ export function homePaths(directory: string): HomePaths {
     run: join(root, 'run'),
     lock: join(root, 'run', 'lock'),
     nodeInfo: join(root, 'run', 'node.json'),
+    control: join(root, 'control.json'),
+    peers: join(root, 'peers'),
     log: join(root, 'run', 'node.log'),
   };
 }

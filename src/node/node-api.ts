@@ -145,6 +145,7 @@ export interface StatusView {
   readonly checks: readonly Check[];
   readonly store: { readonly bytes: number; readonly accepting: boolean };
   readonly rates: { readonly publishedPerSecond: number; readonly appliedPerSecond: number };
+  readonly residentBytes: number;
 }
 
 /** operations.md `hw verify --json`. */

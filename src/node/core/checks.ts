@@ -18,7 +18,6 @@ export interface Observed {
   readonly storeAccepting: boolean;
   readonly freeBytes: number;
   readonly journalDropped: number;
-  readonly residentBytes: number;
 }
 
 type Finding = Omit<Check, 'since'>;

@@ -114,6 +114,15 @@ export class Follows {
     return ok(undefined);
   }
 
+  /** Targets of which no log is known yet. */
+  unresolved(): readonly string[] {
+    const targets = [...this.#configured, ...this.#control.all('follow')];
+    return targets.filter((text) => {
+      const target = this.target(text);
+      return !target.ok || (target.value.includes('/') && this.#logsOf(target.value).length === 0);
+    });
+  }
+
   #logsOf(target: string): readonly LogId[] {
     if (target.startsWith('hw:')) {
       const logId = parseLogId(target.slice(3));

@@ -3,7 +3,6 @@
  * stream's logs are made in the order of their partitions and then announced in the registry; what a
  * crash left half made is completed at the next start.
  */
-import { mintWriteDelegation } from '../../access/peer-delegation.ts';
 import type { CborMap } from '../../cbor.ts';
 import { fault } from '../../errors.ts';
 import { makeEvent } from '../../event/make.ts';
@@ -25,6 +24,7 @@ import {
   type PeerId,
   type StreamName,
 } from '../../types.ts';
+import { genesisProof } from '../home-keys.ts';
 import type { Home } from '../home.ts';
 import type { NewStream } from '../node-api.ts';
 import { profileData, registryTypes, streamData, type Profile, type StreamCard } from './cards.ts';
@@ -190,17 +190,8 @@ export class OwnLogs {
     return ok(undefined);
   }
 
-  async #create(name: StreamName, partition: number, shape: Shape): Promise<Result<LogId>> {
+  #create(name: StreamName, partition: number, shape: Shape): Promise<Result<LogId>> {
     const { keys, identity } = this.#home;
-    const own = didFromKey(keys.writer.publicKey) === identity.organisation;
-    if (keys.organisation === undefined && !own) {
-      return err(fault('organisation-key-missing', 'a new stream needs the organisation key once'));
-    }
-    const terms = { audience: keys.writer.publicKey, name, partition };
-    const proof =
-      own || keys.organisation === undefined
-        ? []
-        : [mintWriteDelegation(keys.organisation, this.#host.random, terms)];
     const first = partition === 0 ? undefined : this.#find(this.organisation, name, 0);
     const log: NewLog = {
       owner: identity.organisation,
@@ -212,7 +203,7 @@ export class OwnLogs {
       visibility: shape.visibility,
       retention: keepAll,
       ...(shape.contentType === undefined ? {} : { contentType: shape.contentType }),
-      proof,
+      proof: genesisProof(this.#home, this.#host.random, name, partition),
     };
     return this.#ledger.create(log, keys.writer);
   }

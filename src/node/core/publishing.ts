@@ -12,8 +12,13 @@ import { err, ok, type Result } from '../../result.ts';
 import type { LogId, ParsedEvent } from '../../types.ts';
 import type { ReceiptView, StreamView } from '../node-api.ts';
 
+/** What both our own ledger and another peer tell of an event. */
+export type PublishReceipt = Pick<
+  Receipt,
+  'log' | 'index' | 'leafHash' | 'block' | 'size' | 'root' | 'ack'
+>;
 /** One receipt or fault for each event, or a fault for all of them. */
-export type Receipts = Result<readonly Result<Receipt>[]>;
+export type Receipts = Result<readonly Result<PublishReceipt>[]>;
 
 export interface PublishPorts {
   readonly hasher: Hasher;
@@ -77,7 +82,7 @@ function publishLot(
   return own ? ports.publish(view.log, events, options) : ports.forward(view.log, events, signal);
 }
 
-function view(result: Result<Receipt> | undefined): Result<ReceiptView> {
+function view(result: Result<PublishReceipt> | undefined): Result<ReceiptView> {
   if (result === undefined) return missing();
   if (!result.ok) return result;
   const { log, index, leafHash, block, size, root, ack } = result.value;

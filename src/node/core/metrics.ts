@@ -1,0 +1,112 @@
+/** Prometheus metrics, read from the counters of the parts when they are asked for. */
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { GossipReport } from '../../gossip/gossip-report.ts';
+import type { LedgerStats } from '../../ledger/ledger-types.ts';
+import type { StreamView } from '../node-api.ts';
+
+export interface MetricSources {
+  stats(): LedgerStats;
+  report(): GossipReport | undefined;
+  streams(): readonly StreamView[];
+  residentBytes(): number;
+  journalDropped(): number;
+  uptimeSeconds(): number;
+}
+
+const ledgerCounters = [
+  ['publishedEvents', 'headwater_published_events_total', 'events appended to own logs'],
+  ['publishedBlocks', 'headwater_published_blocks_total', 'blocks signed'],
+  ['appliedEvents', 'headwater_applied_events_total', 'entries stored of other logs'],
+  ['appliedBlocks', 'headwater_applied_blocks_total', 'blocks stored of other logs'],
+  ['duplicates', 'headwater_duplicate_events_total', 'publishes answered with an earlier receipt'],
+  ['conflicts', 'headwater_conflicting_events_total', 'publishes refused as event-conflict'],
+  ['busy', 'headwater_busy_total', 'publishes refused because a queue was full'],
+  ['storeFailures', 'headwater_store_failures_total', 'writes that the store refused'],
+  ['forks', 'headwater_forks_total', 'logs seen with two histories'],
+  ['dedupeLookups', 'headwater_dedupe_lookups_total', 'ids looked up in the store'],
+] as const;
+
+const ledgerGauges = [
+  ['pendingEvents', 'headwater_pending_events', 'events that wait for a block'],
+  ['pendingBytes', 'headwater_pending_bytes', 'bytes that wait for a block'],
+  ['dedupeFilterBytes', 'headwater_dedupe_filter_bytes', 'memory of the dedupe filters'],
+] as const;
+
+/** The text of `/metrics`. A fresh registry a scrape: nothing is kept between two. */
+export function metricsText(sources: MetricSources): Promise<string> {
+  const registry = new Registry();
+  const registers = [registry];
+  const stats = sources.stats();
+  for (const [name, metric, help] of ledgerCounters) {
+    new Counter({ name: metric, help, registers }).inc(stats[name]);
+  }
+  const gauge = (name: string, help: string, value: number): void => {
+    new Gauge({ name, help, registers }).set(value);
+  };
+  for (const [name, metric, help] of ledgerGauges) gauge(metric, help, stats[name]);
+  gauge('headwater_store_accepting', '1 while the store takes writes', stats.accepting ? 1 : 0);
+  gauge('headwater_resident_bytes', 'resident memory', sources.residentBytes());
+  gauge('headwater_uptime_seconds', 'seconds since the start', sources.uptimeSeconds());
+  gauge('headwater_journal_dropped', 'journal entries lost', sources.journalDropped());
+  streamMetrics(registers, sources.streams());
+  const report = sources.report();
+  if (report !== undefined) networkMetrics(registers, report);
+  return registry.metrics();
+}
+
+function streamMetrics(registers: Registry[], streams: readonly StreamView[]): void {
+  const labelNames = ['stream', 'partition'];
+  const size = new Gauge({
+    name: 'headwater_log_size',
+    help: 'entries kept',
+    labelNames,
+    registers,
+  });
+  const lag = new Gauge({
+    name: 'headwater_log_lag_entries',
+    help: 'entries behind the best proved head',
+    labelNames,
+    registers,
+  });
+  for (const stream of streams) {
+    for (const log of stream.logs) {
+      const labels = { stream: stream.display, partition: String(log.partition) };
+      size.set(labels, log.size);
+      lag.set(labels, log.lagEntries);
+    }
+  }
+}
+
+function networkMetrics(registers: Registry[], report: GossipReport): void {
+  const gauge = (name: string, help: string, value: number): void => {
+    new Gauge({ name, help, registers }).set(value);
+  };
+  gauge('headwater_peers', 'connected peers', report.peers.length);
+  gauge('headwater_topics', 'block topics subscribed', report.topics);
+  gauge('headwater_syncing_logs', 'logs waiting or being fetched', report.syncing);
+  gauge('headwater_orphan_bytes', 'bytes of blocks ahead of our heads', report.orphanBytes);
+  const counts = new Counter({
+    name: 'headwater_network_total',
+    help: 'events of the network by name',
+    labelNames: ['name'],
+    registers,
+  });
+  for (const [name, count] of report.counts) counts.inc({ name }, count);
+  const rejects = new Counter({
+    name: 'headwater_rejects_total',
+    help: 'what peers sent that could never be valid, by reason',
+    labelNames: ['code'],
+    registers,
+  });
+  for (const [code, count] of report.rejectsByReason) rejects.inc({ code }, count);
+  const traffic = new Counter({
+    name: 'headwater_network_bytes_total',
+    help: 'bytes by protocol and direction',
+    labelNames: ['protocol', 'direction'],
+    registers,
+  });
+  for (const [protocol, bytes] of report.traffic) {
+    traffic.inc({ protocol, direction: 'in' }, bytes.bytesIn);
+    traffic.inc({ protocol, direction: 'out' }, bytes.bytesOut);
+  }
+}

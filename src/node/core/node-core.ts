@@ -1,0 +1,358 @@
+/** The running node behind `NodeApi`: each call is handed to the part that knows. */
+import { nodeCrypto } from '../../crypto-node.ts';
+import { fault } from '../../errors.ts';
+import type { GossipNode } from '../../gossip/gossip-node.ts';
+import { parseLogId } from '../../ids.ts';
+import { parsePosition } from '../../ledger/cursors.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { limits } from '../../limits.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { asLogIndex, asStreamName, isStreamName } from '../../types.ts';
+import type { Did, LogId, ParsedEvent, PeerId, TimeMs } from '../../types.ts';
+import type { Home } from '../home.ts';
+import type { Runtime } from '../runtime.ts';
+import type {
+  Actor,
+  Check,
+  Delivery,
+  NetworkView,
+  NewStream,
+  NodeApi,
+  PeerView,
+  ReadRequest,
+  ReceiptView,
+  StatusView,
+  StreamView,
+  VerifyView,
+} from '../node-api.ts';
+import { verifyLogs } from '../verify-view.ts';
+import type { ControlState } from './control-state.ts';
+import type { Follows } from './follows.ts';
+import { readHistory, type HistoryLedger } from './history.ts';
+import { journalTypes, type Journal } from './journal.ts';
+import { metricsText } from './metrics.ts';
+import type { NetworkControl, Reachable } from './network-control.ts';
+import type { OwnLogs } from './own-logs.ts';
+import type { Peers } from './peers.ts';
+import { publishToStream } from './publishing.ts';
+import type { Rates } from './rates.ts';
+import type { Registries } from './registries.ts';
+import { unknown } from './registries.ts';
+import type { Streams } from './streams.ts';
+
+/** The parts of a node that has a network. */
+export interface Networked {
+  readonly gossip: GossipNode;
+  readonly control: NetworkControl;
+  readonly peers: Peers;
+  reachable(): Reachable;
+}
+
+export interface CoreParts {
+  readonly home: Home;
+  readonly runtime: Runtime;
+  readonly ledger: Ledger;
+  readonly registries: Registries;
+  readonly streams: Streams;
+  readonly follows: Follows;
+  readonly ownLogs: OwnLogs;
+  readonly control: ControlState;
+  readonly journal: Journal;
+  readonly rates: Rates;
+  readonly peer: PeerId;
+  readonly version: string;
+  readonly startedAt: TimeMs;
+  /** Set once the parts are there; a home without a network has none. */
+  readonly network: () => Networked | undefined;
+  readonly api: () => string;
+  readonly checks: () => Promise<readonly Check[]>;
+  readonly storeBytes: () => Promise<number>;
+  /** Set by `ready`, cleared by the drain. */
+  readonly isReady: () => boolean;
+  readonly stop: (actor: Actor) => void;
+}
+
+export class NodeCore implements NodeApi {
+  readonly #parts: CoreParts;
+
+  constructor(parts: CoreParts) {
+    this.#parts = parts;
+  }
+
+  async status(): Promise<StatusView> {
+    const { home, runtime, streams, peer, version, startedAt, ledger, rates } = this.#parts;
+    const network = this.network();
+    const [published = 0, applied = 0] = rates.perSecond();
+    return {
+      version,
+      ready: this.ready(),
+      organisation: home.identity.organisation,
+      name: home.config.organisation,
+      peer,
+      ...(network === undefined
+        ? {}
+        : { network: { id: network.id, name: network.name, version: network.version } }),
+      api: this.#parts.api(),
+      addresses: this.#parts.network()?.reachable().addresses ?? [],
+      startedAt,
+      streams: streams.list(false),
+      peers: this.peers(),
+      checks: await this.checks(),
+      store: { bytes: await this.#parts.storeBytes(), accepting: ledger.stats().accepting },
+      rates: { publishedPerSecond: published, appliedPerSecond: applied },
+      residentBytes: runtime.residentBytes(),
+    };
+  }
+
+  checks(): Promise<readonly Check[]> {
+    return this.#parts.checks();
+  }
+  ready(): boolean {
+    return this.#parts.isReady();
+  }
+
+  stream(organisation: string | undefined, name: string): Result<StreamView> {
+    if (organisation === undefined) return this.streamByText(name);
+    if (!isStreamName(name)) return err(fault('bad-name', `${JSON.stringify(name)} is not a name`));
+    const owner = this.#owner(organisation);
+    if (!owner.ok) return owner;
+    return this.#parts.streams.view({ owner: owner.value, name: asStreamName(name) });
+  }
+
+  streamByText(text: string): Result<StreamView> {
+    const key = this.#parts.streams.parse(text);
+    return key.ok ? this.#parts.streams.view(key.value) : key;
+  }
+
+  streams(all: boolean): Promise<readonly StreamView[]> {
+    return Promise.resolve(this.#parts.streams.list(all));
+  }
+
+  async createStream(input: NewStream, actor: Actor): Promise<Result<StreamView>> {
+    const { ownLogs, home } = this.#parts;
+    const created = await ownLogs.createStream(input);
+    if (!created.ok) return created;
+    this.#journal('stream.create', created.value, actor);
+    return this.#parts.streams.view({ owner: home.identity.organisation, name: created.value });
+  }
+
+  async setStreamPaused(
+    stream: StreamView,
+    paused: boolean,
+    actor: Actor,
+  ): Promise<Result<StreamView>> {
+    const { ledger, control, streams } = this.#parts;
+    if (!stream.own) return err(fault('stream-not-own', `${stream.display} is of another owner`));
+    const kept = await control.set('pausedStreams', stream.id, paused);
+    if (!kept.ok) return kept;
+    for (const { log } of stream.logs) {
+      const done = paused ? ledger.pause(log) : ledger.resume(log);
+      if (!done.ok) return done;
+    }
+    this.#journal(paused ? 'stream.pause' : 'stream.resume', stream.display, actor);
+    return streams.view(stream);
+  }
+
+  async follow(target: string, actor: Actor): Promise<Result<readonly StreamView[]>> {
+    const { follows } = this.#parts;
+    const canonical = follows.target(target);
+    if (!canonical.ok) return canonical;
+    const done = await follows.follow(canonical.value);
+    if (!done.ok) return done;
+    this.#journal('follow', canonical.value, actor);
+    return ok(this.#targeted(canonical.value));
+  }
+
+  async unfollow(
+    target: string,
+    purge: boolean,
+    actor: Actor,
+  ): Promise<Result<readonly StreamView[]>> {
+    const { follows } = this.#parts;
+    const canonical = follows.target(target);
+    if (!canonical.ok) return canonical;
+    const before = this.#targeted(canonical.value);
+    const done = await follows.unfollow(canonical.value, purge);
+    if (!done.ok) return done;
+    this.#journal(purge ? 'unfollow.purge' : 'unfollow', canonical.value, actor);
+    return ok(before);
+  }
+
+  publish(
+    stream: StreamView,
+    events: readonly ParsedEvent[],
+    signal?: AbortSignal,
+  ): Promise<Result<readonly Result<ReceiptView>[]>> {
+    const { ledger } = this.#parts;
+    const ports = {
+      hasher: nodeCrypto,
+      log: (logId: LogId) => ledger.log(logId),
+      publish: ledger.publish.bind(ledger),
+      forward: (logId: LogId, passed: readonly ParsedEvent[], until?: AbortSignal) => {
+        const gossip = this.#parts.network()?.gossip;
+        if (gossip !== undefined) return gossip.passOn(logId, passed, until);
+        return Promise.resolve(err(fault('writer-unreachable', 'this home has no network')));
+      },
+    };
+    return publishToStream(ports, stream, events, signal);
+  }
+
+  room(signal: AbortSignal): Promise<void> {
+    return this.#parts.runtime.timers.sleep(limits.maxLingerMs, signal);
+  }
+
+  read(
+    stream: StreamView,
+    request: ReadRequest,
+    signal: AbortSignal,
+  ): Promise<Result<AsyncIterable<readonly Delivery[]>>> {
+    if (stream.logs.length === 0) {
+      const hint = `hw follow ${stream.display} fetches it; --follow does it in one step.`;
+      const problem = fault(
+        'stream-not-followed',
+        `${stream.display} is not kept here`,
+        undefined,
+        hint,
+      );
+      return Promise.resolve(err(problem));
+    }
+    return readHistory(this.#history(), this.#parts.runtime, stream, request, signal);
+  }
+
+  logId(text: string): Result<LogId> {
+    const logId = parseLogId(text);
+    if (!logId.ok || this.#parts.ledger.log(logId.value) !== undefined) return logId;
+    return err(unknown(`hw:${text}`));
+  }
+
+  async event(log: LogId, index: number): Promise<Result<Delivery>> {
+    const entry = await this.#parts.ledger.entry(log, asLogIndex(index));
+    if (!entry.ok) return entry;
+    const { event, kind, recordedTime } = entry.value;
+    if (event === undefined) {
+      return err(
+        fault('event-unknown', `entry ${index} is a ${kind} without a readable event`, { index }),
+      );
+    }
+    return ok({ log, index: asLogIndex(index), recordedTime, event, position: () => '' });
+  }
+
+  checkpoint(log: LogId): Result<string> {
+    const summary = this.#parts.ledger.log(log);
+    if (summary !== undefined && summary.checkpoint !== '') return ok(summary.checkpoint);
+    return err(fault('event-unknown', 'nothing of this log has arrived yet'));
+  }
+
+  async setCursor(name: string, position: string): Promise<Result<void>> {
+    const parsed = parsePosition(position);
+    return parsed.ok ? this.#parts.ledger.setCursor(name, parsed.value) : parsed;
+  }
+
+  verify(
+    stream: StreamView,
+    onProgress: (checked: number, of: number) => void,
+    signal: AbortSignal,
+  ): Promise<Result<VerifyView>> {
+    const { ledger, runtime } = this.#parts;
+    if (stream.logs.length === 0) {
+      return Promise.resolve(
+        err(fault('stream-not-followed', `${stream.display} is not kept here`)),
+      );
+    }
+    return verifyLogs(ledger, stream.display, stream.logs, runtime.clock, { onProgress, signal });
+  }
+
+  peers(): readonly PeerView[] {
+    return this.#parts.network()?.peers.list() ?? [];
+  }
+
+  async setPeerState(
+    peer: string,
+    state: 'ok' | 'paused' | 'banned',
+    actor: Actor,
+  ): Promise<Result<PeerView>> {
+    const network = this.#parts.network();
+    if (network === undefined) return err(fault('network-none', 'this home has no network'));
+    const set = await network.peers.set(peer, state);
+    if (set.ok) this.#journal(`peer.${state}`, peer, actor);
+    return set;
+  }
+
+  network(): NetworkView | undefined {
+    return this.#parts.network()?.control.view();
+  }
+
+  async invite(member: string | undefined, actor: Actor): Promise<Result<string>> {
+    const network = this.#parts.network();
+    if (network === undefined) return err(fault('network-none', 'this home has no network'));
+    const line = await network.control.invite(network.reachable(), member);
+    if (line.ok) this.#journal('network.invite', member ?? 'anyone', actor);
+    return line;
+  }
+
+  async acceptMember(member: string, actor: Actor): Promise<Result<NetworkView>> {
+    const network = this.#parts.network();
+    if (network === undefined) return err(fault('network-none', 'this home has no network'));
+    const accepted = await network.control.accept(member);
+    if (accepted.ok) this.#journal('network.accept', member, actor);
+    return accepted;
+  }
+
+  metrics(): Promise<string> {
+    const { ledger, runtime, streams, journal, startedAt } = this.#parts;
+    return metricsText({
+      stats: () => ledger.stats(),
+      report: () => this.#parts.network()?.gossip.report(),
+      streams: () => streams.list(false),
+      residentBytes: () => runtime.residentBytes(),
+      journalDropped: () => journal.dropped,
+      uptimeSeconds: () => (runtime.clock.now() - startedAt) / 1000,
+    });
+  }
+
+  shutdown(actor: Actor): void {
+    this.#journal('node.stop', undefined, actor);
+    this.#parts.stop(actor);
+  }
+
+  #owner(organisation: string): Result<Did> {
+    const { home, registries } = this.#parts;
+    const own = organisation === home.config.organisation && !home.config.aliases[organisation];
+    return own ? ok(home.identity.organisation) : registries.organisation(organisation);
+  }
+
+  /** The views that a follow target stands for, as far as they are known. */
+  #targeted(target: string): readonly StreamView[] {
+    const { streams } = this.#parts;
+    if (!target.includes('/')) {
+      return streams
+        .list(true)
+        .filter((view) => view.owner === target || `hw:${view.id}` === target);
+    }
+    const view = this.streamByText(target);
+    return view.ok ? [view.value] : [];
+  }
+
+  #history(): HistoryLedger {
+    const { ledger } = this.#parts;
+    return {
+      batches: (logId, from, to, options) => ledger.batches(logId, from, to, options),
+      sizeOf: (logId) => ledger.log(logId)?.size ?? 0,
+      onAppended: (listener) => ledger.onAppended(listener),
+      indexAtTime: (logId, time) => ledger.indexAtTime(logId, time),
+      cursor: (name) => ledger.cursor(name),
+      setCursor: (name, position) => ledger.setCursor(name, position),
+      entry: (logId, index) => ledger.entry(logId, index),
+      subjectIndexes: (logId, subject, options) => ledger.subjectIndexes(logId, subject, options),
+    };
+  }
+
+  #journal(action: string, subject: string | undefined, { who, why }: Actor): void {
+    const data = { action, who, why };
+    this.#parts.journal.record({
+      type: journalTypes.action,
+      ...(subject === undefined ? {} : { subject }),
+      data,
+    });
+  }
+}

@@ -1,0 +1,204 @@
+/** A home's place in its network: transport, gossip and what the node does on their events. */
+import { mintPeerDelegation, verifyPeerDelegation } from '../access/peer-delegation.ts';
+import { nodeCrypto } from '../crypto-node.ts';
+import type { Fault } from '../errors.ts';
+import { judgeEvent } from '../event/judge.ts';
+import { ConnectionGate } from '../gossip/connection-gate.ts';
+import { GossipNode } from '../gossip/gossip-node.ts';
+import type { GossipEvent } from '../gossip/gossip-options.ts';
+import { createTransport } from '../gossip/libp2p-transport.ts';
+import { allTopics } from '../gossip/topics.ts';
+import type { Transport } from '../gossip/transport.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { limits } from '../limits.ts';
+import { ok, type Result } from '../result.ts';
+import type { LogId } from '../types.ts';
+import type { ControlState } from './core/control-state.ts';
+import { NetworkControl, type Reachable } from './core/network-control.ts';
+import type { Networked } from './core/node-core.ts';
+import { Peers } from './core/peers.ts';
+import type { RegistryFeed } from './core/registry-feed.ts';
+import type { Registries } from './core/registries.ts';
+import { savePeerDelegation, type Home } from './home.ts';
+import type { NodeLog } from './logger.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface NetworkingParts {
+  readonly home: Home;
+  readonly runtime: Runtime;
+  readonly log: NodeLog;
+  readonly version: string;
+  readonly ledger: Ledger;
+  readonly registries: Registries;
+  readonly control: ControlState;
+  readonly feed: RegistryFeed;
+  readonly ownRegistry: LogId | undefined;
+  readonly warn: (subject: string, problem: Fault) => void;
+}
+
+/** Undefined for a home without a network, for which libp2p is not even started. */
+export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networking | undefined>> {
+  const { home, runtime } = parts;
+  let gossip: GossipNode | undefined;
+  const network = NetworkControl.open(home, nodeCrypto, runtime.clock, async (document) =>
+    gossip === undefined ? ok(undefined) : gossip.announceNetwork(document),
+  );
+  if (!network.ok) return network;
+  if (network.value === undefined) return ok(undefined);
+  const delegations = await ownDelegations(parts);
+  if (!delegations.ok) return delegations;
+  const { known } = network.value;
+  const transport = await openTransport(parts, known.text);
+  if (!transport.ok) return transport;
+  gossip = await GossipNode.start({
+    transport: transport.value,
+    ledger: parts.ledger,
+    host: runtime,
+    crypto: nodeCrypto,
+    network: known,
+    self: {
+      organisation: home.identity.organisation,
+      delegations: () => delegations.value,
+      roles: home.config.roles,
+      software: `headwater/${parts.version}`,
+    },
+    judgeEvent,
+    bootstrap: [...home.config.p2p.bootstrap, ...(known.current?.bootstrap ?? [])],
+  });
+  return ok(new Networking(parts, network.value, transport.value, gossip));
+}
+
+function openTransport(
+  parts: NetworkingParts,
+  network: string,
+): ReturnType<typeof createTransport> {
+  const { home, runtime, log, version } = parts;
+  const { p2p, roles } = home.config;
+  const configured = { ...limits, ...home.config.limits };
+  return createTransport({
+    seed: home.keys.peerSeed,
+    listen: p2p.listen,
+    ...(p2p.announce.length === 0 ? {} : { announce: p2p.announce }),
+    topics: allTopics(network),
+    roles,
+    datastorePath: home.paths.peers,
+    host: runtime,
+    hasher: nodeCrypto,
+    gate: new ConnectionGate(runtime.clock, configured),
+    log,
+    limits: configured,
+    version,
+  });
+}
+
+/**
+ * Our delegation as others shall see it: naming our registry, so that nobody can pass off another one
+ * as ours. The organisation's key makes it out at the first start where it is at hand.
+ */
+async function ownDelegations(parts: NetworkingParts): Promise<Result<readonly Uint8Array[]>> {
+  const { home, runtime, ownRegistry } = parts;
+  const standing = verifyPeerDelegation(nodeCrypto, {
+    proof: home.peerDelegation,
+    peerKey: home.identity.peerKey,
+    now: runtime.clock.now(),
+  });
+  if (!standing.ok) return standing;
+  const signer = home.keys.organisation;
+  if (standing.value.registry !== undefined || ownRegistry === undefined || signer === undefined) {
+    return ok(home.peerDelegation);
+  }
+  const { peerKey } = home.identity;
+  const named = mintPeerDelegation(signer, runtime.random, { peerKey, registry: ownRegistry });
+  const saved = await savePeerDelegation(home.paths, named);
+  return saved.ok ? ok([named]) : saved;
+}
+
+/** Gossip and transport with the node's answers to their events; disposing closes both. */
+export class Networking implements Networked, AsyncDisposable {
+  readonly gossip: GossipNode;
+  readonly control: NetworkControl;
+  readonly peers: Peers;
+  readonly #parts: NetworkingParts;
+  readonly #transport: Transport & AsyncDisposable;
+  readonly #listening: Disposable;
+  readonly #work = new Set<Promise<unknown>>();
+
+  constructor(
+    parts: NetworkingParts,
+    control: NetworkControl,
+    transport: Transport & AsyncDisposable,
+    gossip: GossipNode,
+  ) {
+    this.#parts = parts;
+    this.control = control;
+    this.#transport = transport;
+    this.gossip = gossip;
+    this.peers = new Peers(gossip, parts.control, parts.registries);
+    this.peers.restore();
+    this.#listening = gossip.listen((event) => this.#on(event));
+    gossip.enforce();
+  }
+
+  reachable(): Reachable {
+    return { peer: this.#transport.self, addresses: this.#transport.addresses() };
+  }
+
+  /** Fetches a followed log, by the peers that its stream's card names first. */
+  follow(logId: LogId): void {
+    const key = this.#parts.registries.ofLog(logId);
+    const profile = key === undefined ? undefined : this.#parts.registries.profile(key.owner);
+    const hints = (profile?.peers ?? []).map(({ id, addresses }) => ({ peer: id, addresses }));
+    this.gossip.follow(logId, hints);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listening[Symbol.dispose]();
+    await this.gossip[Symbol.asyncDispose]();
+    await this.#transport[Symbol.asyncDispose]();
+    await Promise.allSettled(this.#work);
+  }
+
+  #on(event: GossipEvent): void {
+    const { warn, runtime, log } = this.#parts;
+    switch (event.kind) {
+      case 'peerReady':
+        this.peers.ready(event.peer);
+        if (event.registry !== undefined)
+          this.#track(this.#named(event.organisation, event.registry));
+        log.debug({ peer: event.peer, organisation: event.organisation }, 'a peer is ready');
+        return;
+      case 'peerRefused': {
+        const { peer, organisation, reason } = event;
+        this.peers.refused(peer, organisation, reason, runtime.clock.now(), limits.maxRefusedPeers);
+        warn(`peer ${peer}`, reason);
+        return;
+      }
+      case 'registryFound':
+        this.#track(this.#found(event.found.logId));
+        return;
+      case 'networkChanged':
+        this.#track(this.control.save());
+        return;
+    }
+  }
+
+  /** A peer's organisation names its own registry: that one counts, and is kept here. */
+  async #named(organisation: Parameters<RegistryFeed['name']>[0], registry: LogId): Promise<void> {
+    await this.#found(registry);
+    this.#parts.feed.name(organisation, registry);
+  }
+
+  async #found(registry: LogId): Promise<void> {
+    const { ledger, registries, warn } = this.#parts;
+    if (ledger.log(registry) !== undefined) return;
+    if ([...registries.owners()].length >= limits.maxRegistries) return;
+    const followed = await ledger.follow(registry);
+    if (followed.ok) this.gossip.follow(registry);
+    else warn(`registry ${registry}`, followed.error);
+  }
+
+  #track(work: Promise<unknown>): void {
+    const tracked = work.finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * Puts a node together from a home: ledger, network, registries, journal, HTTP. Everything is opened
+ * here in order and closed in the opposite order by one stack; nothing else owns a part.
+ */
+import { peerIdFromKey } from '../gossip/peer-id.ts';
+import { asTimeMs } from '../types.ts';
+import { fault, type Fault } from '../errors.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { limits, protocol } from '../limits.ts';
+import { err, ok, type Result } from '../result.ts';
+import { packageVersion } from './cli/version.ts';
+import { ControlState } from './core/control-state.ts';
+import { CheckBook, judge } from './core/checks.ts';
+import { Follows } from './core/follows.ts';
+import { Journal, journalTypes } from './core/journal.ts';
+import { NodeCore, type CoreParts } from './core/node-core.ts';
+import { OwnLogs } from './core/own-logs.ts';
+import { Rates } from './core/rates.ts';
+import { Registries } from './core/registries.ts';
+import { RegistryFeed } from './core/registry-feed.ts';
+import { Streams } from './core/streams.ts';
+import { folderBytes, freeBytes } from './disk.ts';
+import type { Home } from './home.ts';
+import { buildServer, listen } from './http/server.ts';
+import { createLogger, type NodeLog } from './logger.ts';
+import { joinNetwork, type Networking } from './networking.ts';
+import type { Actor, Check } from './node-api.ts';
+import { openHomeLedger } from './open-ledger.ts';
+import type { RunningNode, StartOptions } from './running-node.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Starts a node; on a fault everything that was opened is closed again. */
+export async function startNode(
+  home: Home,
+  runtime: Runtime,
+  options: StartOptions = {},
+): Promise<Result<RunningNode>> {
+  await using stack = new AsyncDisposableStack();
+  const starting = new Starting(home, runtime, stack, options);
+  const started = await starting.run();
+  if (!started.ok) return started;
+  return ok(running(started.value, stack.move()));
+}
+
+interface Started {
+  readonly api: string;
+  readonly addresses: readonly string[];
+  readonly asked: Promise<void>;
+  drain(): Promise<void>;
+}
+
+/** The node from outside; `stop` drains once, however often it is called. */
+function running(started: Started, stack: AsyncDisposableStack): RunningNode {
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= started.drain().then(() => stack.disposeAsync());
+    return stopping;
+  };
+  return {
+    api: started.api,
+    addresses: started.addresses,
+    stopped: started.asked.then(stop),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+class Starting {
+  readonly #home: Home;
+  readonly #runtime: Runtime;
+  readonly #stack: AsyncDisposableStack;
+  readonly #options: StartOptions;
+  readonly #log: NodeLog;
+  readonly #asked: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+  #network: Networking | undefined;
+  #api = '';
+  #ready = false;
+
+  constructor(home: Home, runtime: Runtime, stack: AsyncDisposableStack, options: StartOptions) {
+    this.#home = home;
+    this.#runtime = runtime;
+    this.#stack = stack;
+    this.#options = options;
+    this.#log = createLogger(runtime);
+  }
+
+  async run(): Promise<Result<Started>> {
+    const ledger = await this.#openLedger();
+    if (!ledger.ok) return ledger;
+    const control = await ControlState.load(this.#home.paths.control);
+    if (!control.ok) return control;
+    const peer = peerIdFromKey(this.#home.identity.peerKey);
+    const ownLogs = new OwnLogs(ledger.value, this.#home, this.#runtime, peer);
+    const opened = await ownLogs.open();
+    if (!opened.ok) return opened;
+    const parts = await this.#parts(ledger.value, control.value, ownLogs);
+    const networked = await this.#join(parts);
+    if (!networked.ok) return networked;
+    return this.#serve(parts);
+  }
+
+  async #openLedger(): Promise<Result<Ledger>> {
+    const { acceptClock } = this.#options;
+    const ledger = await openHomeLedger(this.#home, this.#runtime, {
+      ...(acceptClock === undefined ? {} : { acceptClockStep: acceptClock }),
+      clockCheck: () => this.#clockCheck(),
+    });
+    if (ledger.ok) this.#stack.use(ledger.value);
+    return ledger;
+  }
+
+  /** The peers' word on our clock: three organisations that we follow can stop us from signing. */
+  #clockCheck(): Result<void> {
+    const opinion = this.#network?.gossip.clockOpinion();
+    if (opinion === undefined || Math.abs(opinion.offsetMs) <= protocol.maxClockSkewMs)
+      return ok(undefined);
+    const seconds = Math.round(opinion.offsetMs / 1000);
+    const message = `this clock is ${-seconds} s off the median of ${opinion.organisations} organisations`;
+    return err(fault('clock-untrusted', message));
+  }
+
+  async #parts(ledger: Ledger, control: ControlState, ownLogs: OwnLogs): Promise<Parts> {
+    const { config, identity } = this.#home;
+    const aliases = new Map(Object.entries(config.aliases));
+    const registries = new Registries(identity.organisation, aliases);
+    const streams = new Streams({
+      ledger,
+      registries,
+      control,
+      self: identity.organisation,
+      peerOwner: ownLogs.peerOwner,
+      lag: (logId) => this.#network?.gossip.lag(logId) ?? { entries: 0 },
+    });
+    const journal = this.#openJournal(ledger, ownLogs);
+    const follows: Follows = new Follows(ledger, registries, streams, control, config.follow, {
+      followed: (logId) => this.#network?.follow(logId),
+      unfollowed: (logId) => this.#network?.gossip.unfollow(logId),
+      problem: (target, problem) => this.#warn(journal, target, problem),
+    });
+    const feed = new RegistryFeed(ledger, registries, {
+      stream: (card) => this.#track(follows.learned(card)),
+      problem: (logId, problem) => this.#warn(journal, `registry ${logId}`, problem),
+    });
+    this.#stack.use(feed);
+    await feed.start();
+    const rates = this.#stack.use(
+      new Rates(this.#runtime, () => [
+        ledger.stats().publishedEvents,
+        ledger.stats().appliedEvents,
+      ]),
+    );
+    return { ledger, control, ownLogs, registries, streams, journal, follows, feed, rates };
+  }
+
+  #openJournal(ledger: Ledger, ownLogs: OwnLogs): Journal {
+    const peer = peerIdFromKey(this.#home.identity.peerKey);
+    const append = (events: Parameters<Ledger['publish']>[1]): ReturnType<Ledger['publish']> => {
+      const log = ownLogs.journal();
+      if (log !== undefined) return ledger.publish(log.logId, events);
+      return Promise.resolve(err(fault('internal', 'there is no journal')));
+    };
+    const journal = new Journal(this.#runtime, peer, append, (problem) =>
+      this.#log.error({ problem }, 'the journal could not be written'),
+    );
+    return this.#stack.use(journal);
+  }
+
+  async #join(parts: Parts): Promise<Result<void>> {
+    const { ownLogs, registries, control, ledger, feed } = parts;
+    const joined = await joinNetwork({
+      home: this.#home,
+      runtime: this.#runtime,
+      log: this.#log,
+      version: packageVersion(),
+      ledger,
+      registries,
+      control,
+      feed,
+      ownRegistry: ownLogs.registry()?.logId,
+      warn: (subject, problem) => this.#warn(parts.journal, subject, problem),
+    });
+    if (!joined.ok) return joined;
+    if (joined.value === undefined) return ok(undefined);
+    this.#stack.use(joined.value);
+    this.#network = joined.value;
+    return ok(undefined);
+  }
+
+  async #serve(parts: Parts): Promise<Result<Started>> {
+    const core = new NodeCore(this.#coreParts(parts));
+    const server = await buildServer(core, {
+      token: this.#home.apiToken,
+      timers: this.#runtime.timers,
+      version: packageVersion(),
+      onFault: (problem, request) => this.#log.error({ problem, request }, 'a request failed'),
+    });
+    this.#stack.defer(() => server.close());
+    const listening = await listen(server, this.#home.config.http.listen);
+    if (!listening.ok) return listening;
+    this.#api = listening.value;
+    const settled = await this.#settle(parts);
+    if (!settled.ok) return settled;
+    this.#ready = true;
+    const addresses = this.#network?.reachable().addresses ?? [];
+    parts.journal.record({ type: journalTypes.started, data: { version: packageVersion() } });
+    this.#log.info({ api: this.#api, addresses }, 'the node is ready');
+    const drain = async (): Promise<void> => {
+      this.#ready = false;
+      parts.journal.record({ type: journalTypes.stopped, data: {} });
+      this.#log.info('the node is stopping');
+      await Promise.allSettled(this.#work);
+    };
+    return ok({ api: this.#api, addresses, asked: this.#asked.promise, drain });
+  }
+
+  /** What needs the network and the registries: repairs, pauses, the profile, follows. */
+  async #settle({
+    ownLogs,
+    registries,
+    control,
+    ledger,
+    streams,
+    follows,
+    feed,
+    journal,
+  }: Parts): Promise<Result<void>> {
+    const owner = this.#home.identity.organisation;
+    const repaired = await ownLogs.repair((name) => registries.card({ owner, name }) !== undefined);
+    if (!repaired.ok) return repaired;
+    const paused = new Set(control.all('pausedStreams'));
+    for (const view of streams.list(false)) {
+      if (view.own && paused.has(view.id)) for (const { log } of view.logs) ledger.pause(log);
+    }
+    const addresses = [...(this.#network?.reachable().addresses ?? [])];
+    const profile = {
+      owner,
+      name: this.#home.config.organisation,
+      peers: [
+        {
+          id: peerIdFromKey(this.#home.identity.peerKey),
+          addresses: addresses.slice(0, limits.maxCardAddresses),
+        },
+      ],
+    };
+    if (JSON.stringify(registries.profile(owner)) !== JSON.stringify(profile)) {
+      const announced = await ownLogs.announceProfile(profile);
+      // A clock that is not trusted, or a full disk, must not keep the node from serving reads.
+      if (!announced.ok) this.#warn(journal, 'profile', announced.error);
+    }
+    await feed.settled();
+    await follows.start();
+    return ok(undefined);
+  }
+
+  #coreParts(parts: Parts): CoreParts {
+    const { paths } = this.#home;
+    const book = new CheckBook();
+    return {
+      ...parts,
+      home: this.#home,
+      runtime: this.#runtime,
+      peer: peerIdFromKey(this.#home.identity.peerKey),
+      version: packageVersion(),
+      startedAt: asTimeMs(this.#runtime.clock.now()),
+      network: () => this.#network,
+      api: () => this.#api,
+      checks: () => this.#checks(parts, book),
+      storeBytes: () => folderBytes(paths.store),
+      isReady: () => this.#ready,
+      stop: (_actor: Actor) => this.#asked.resolve(),
+    };
+  }
+
+  async #checks(
+    { streams, follows, ledger, journal }: Parts,
+    book: CheckBook,
+  ): Promise<readonly Check[]> {
+    const findings = judge({
+      streams: streams.list(false),
+      unresolved: follows.unresolved(),
+      connectedPeers: this.#network?.gossip.report().peers.length ?? 0,
+      hasNetwork: this.#network !== undefined,
+      clockOffsetMs: this.#network?.gossip.clockOpinion()?.offsetMs,
+      storeAccepting: ledger.stats().accepting,
+      freeBytes: await freeBytes(this.#home.paths.root),
+      journalDropped: journal.dropped,
+    });
+    return book.update(findings, this.#runtime.clock.now());
+  }
+
+  #warn(journal: Journal, subject: string, { code, message }: Fault): void {
+    this.#log.warn({ code, subject }, message);
+    journal.record({ type: journalTypes.warning, subject, data: { code, message } });
+  }
+
+  /** Work that an event began; the drain waits for it. */
+  #track(work: Promise<unknown>): void {
+    const tracked = work.finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
+  }
+  readonly #work = new Set<Promise<unknown>>();
+}
+
+interface Parts {
+  readonly ledger: Ledger;
+  readonly control: ControlState;
+  readonly ownLogs: OwnLogs;
+  readonly registries: Registries;
+  readonly streams: Streams;
+  readonly journal: Journal;
+  readonly follows: Follows;
+  readonly feed: RegistryFeed;
+  readonly rates: Rates;
+}
