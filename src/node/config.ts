@@ -158,7 +158,8 @@ function sections(): readonly string[] {
 
 function requireKey(path: string, place: Place): Result<NonNullable<ReturnType<typeof keySpec>>> {
   const spec = keySpec(path);
-  if (spec === undefined) return err(unknown('config-unknown-key', path, [...keyPaths(), ...sections()], place));
+  if (spec === undefined)
+    return err(unknown('config-unknown-key', path, [...keyPaths(), ...sections()], place));
   if (spec.planned === true) {
     return err(fault('not-supported', `${path} is not built yet`, place, 'Remove the key.'));
   }

@@ -27,6 +27,11 @@ export function keyPath(paths: HomePaths, name: KeyName): string {
   return join(paths.keys, `${name}.key`);
 }
 
+/** Where a new writer key lies while `hw key rotate` is at work. */
+export function nextWriterPath(paths: HomePaths): string {
+  return join(paths.keys, 'writer.next.key');
+}
+
 /** What can be told of a key file without opening it. */
 export interface KeyInfo {
   readonly name: KeyName;
@@ -53,6 +58,12 @@ export async function openHomeKeys(
   identity: Identity,
   ask: AskPassphrase | undefined,
 ): Promise<Result<HomeKeys>> {
+  const next = nextWriterPath(paths);
+  if (await exists(next)) {
+    return err(
+      fault('rotation-unfinished', 'a rotation of the writer key was cut off', { file: next }),
+    );
+  }
   const seeds = new SeedReader(paths, ask);
   const peerSeed = await seeds.read('peer');
   if (!peerSeed.ok) return peerSeed;
@@ -83,6 +94,11 @@ export class SeedReader {
   constructor(paths: HomePaths, ask: AskPassphrase | undefined) {
     this.#paths = paths;
     this.#ask = ask;
+  }
+
+  /** What was answered, if anything was asked. */
+  get passphrase(): string | undefined {
+    return this.#passphrase;
   }
 
   /** Fresh bytes, the caller's to wipe. Codes of `readSeed`, and those of the asking. */

@@ -277,6 +277,13 @@ export const commands: readonly CommandSpec[] = [
     async () => (await import('./key.ts')).list,
   ),
   spec(
+    'key rotate',
+    'pass every stream of this home on to a new writer key; the node must be down',
+    'hw key rotate',
+    [passphraseFile],
+    async () => (await import('./key.ts')).rotate,
+  ),
+  spec(
     'key export <name>',
     'print a key file, for safekeeping elsewhere',
     'hw key export recovery > recovery.key',
@@ -296,7 +303,7 @@ export const commands: readonly CommandSpec[] = [
 /** Designed, not built: refused with `not-supported` rather than as unknown. */
 export const plannedCommands: readonly (readonly string[])[] = (
   'top prove trace export search redact grant offer sub account market flow witness backup bridge ' +
-  'service completion stream/policy stream/close stream/recover peer/throttle key/rotate key/recover'
+  'service completion stream/policy stream/close stream/recover peer/throttle key/recover'
 )
   .split(' ')
   .map((words) => words.split('/'));

@@ -4,9 +4,10 @@ import { fault } from '../../errors.ts';
 import { err, ok } from '../../result.ts';
 import { readText, replaceFile } from '../files.ts';
 import { keyInfo, keyNames, keyPath } from '../home-keys.ts';
-import { lockHolder } from '../home-lock.ts';
+import { lockHolder, lockHome } from '../home-lock.ts';
 import { nearest } from '../nearest.ts';
 import type { Action } from './command.ts';
+import { existingPassphrase } from './passphrase.ts';
 import { table } from './table.ts';
 
 const purposes = {
@@ -64,6 +65,23 @@ export const exportKey: Action = async (context, [name = '']) => {
   await context.runtime.stdout.write(text.value);
   if (!info.value.locked)
     await context.note('This file is the key itself, without a passphrase: keep it safe.');
+  return ok(0);
+};
+
+export const rotate: Action = async (context, _args, options) => {
+  const home = await context.readHome();
+  if (!home.ok) return home;
+  const locked = await lockHome(context.paths, context.runtime);
+  if (!locked.ok) return locked;
+  await using scope = new AsyncDisposableStack();
+  scope.use(locked.value);
+  const { rotateWriterKey } = await import('../key-rotation.ts');
+  const ask = existingPassphrase(context, options);
+  const rotated = await rotateWriterKey(home.value, context.runtime, ask);
+  if (!rotated.ok) return rotated;
+  const { writer, logs } = rotated.value;
+  await context.value({ writer, logs });
+  await context.say(`the writer key is now ${writer}`, `${logs.length} log(s) passed on to it`);
   return ok(0);
 };
 
