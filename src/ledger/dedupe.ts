@@ -54,6 +54,8 @@ export class Dedupe {
   readonly #loading = new Map<number, BloomFilter>();
   #work: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** A load that began before a reset is thrown away. */
+  #generation = 0;
 
   constructor(
     env: { readonly store: Store; readonly crypto: Hasher },
@@ -103,6 +105,15 @@ export class Dedupe {
     return loading;
   }
 
+  /** The log was loaded anew: the filters may lack rows, so they are made again. */
+  reset(slices: readonly Slice[]): void {
+    for (const filter of this.#filters.values()) this.#memory.give(filter.bytes.length);
+    this.#filters.clear();
+    this.#generation += 1;
+    this.#slices = slices;
+    void this.load();
+  }
+
   /** Keeps the filter of the open slice, frees the memory. Awaits what is under way. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -138,12 +149,13 @@ export class Dedupe {
     const slice = this.#slices.find((one) => one.number === number);
     const filter = slice === undefined ? undefined : this.#reserve(slice, this.#loading);
     if (slice === undefined || filter === undefined) return;
+    const generation = this.#generation;
     const kept = await this.#kept(slice);
     const filled = kept === undefined ? await this.#fill(number, filter) : true;
     if (kept !== undefined)
       kept.forEach((byte, i) => (filter.bytes[i] = byte | (filter.bytes[i] ?? 0)));
     this.#loading.delete(number);
-    if (filled) this.#filters.set(number, filter);
+    if (filled && generation === this.#generation) this.#filters.set(number, filter);
     else this.#memory.give(filter.bytes.length);
   }
 

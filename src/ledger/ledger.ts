@@ -1,13 +1,28 @@
 /**
  * The ledger of one home: its own logs and those that it follows, over one store and one guard. A
- * thin face: the work is in writer.ts (own logs), replica.ts (blocks of others), replay.ts
- * (reading), proofs and audit.ts (checking everything).
+ * thin face: the work is in writer.ts and intake.ts (own logs), replica.ts (blocks of others),
+ * replay.ts and lookup.ts (reading), prover.ts (proofs) and audit.ts (checking everything).
  */
+import { equal, utf8 } from '../bytes.ts';
 import type { CborMap } from '../cbor.ts';
 import type { Signer } from '../crypto.ts';
-import type { Result } from '../result.ts';
-import type { Hash, LogId, LogIndex, ParsedEvent, TimeMs, TreeSize } from '../types.ts';
-import type { Position } from './cursors.ts';
+import { fault, HeadwaterError, type Fault } from '../errors.ts';
+import { keyOf, keyspace } from '../keyspace.ts';
+import { err, ok, type Result } from '../result.ts';
+import {
+  asLogIndex,
+  type Hash,
+  type LogId,
+  type LogIndex,
+  type ParsedEvent,
+  type TimeMs,
+  type TreeSize,
+} from '../types.ts';
+import { auditLog } from './audit.ts';
+import { createLog, newHandle, purgeLog, unknownLog } from './create-log.ts';
+import { Cursors, type Position } from './cursors.ts';
+import { forkEvidence, rowWrite } from './fork-check.ts';
+import { LedgerEnv } from './ledger-env.ts';
 import type {
   AppendedBlock,
   ApplyOutcome,
@@ -24,120 +39,361 @@ import type {
   VerifyOptions,
   VerifyReport,
 } from './ledger-types.ts';
+import type { LogHandle } from './log-handle.ts';
+import { findById, indexAtTime, subjectIndexes, type SubjectRange } from './lookup.ts';
+import { guardFault, openLogs } from './open-log.ts';
+import { OwnLog } from './own-log.ts';
+import { consistencyProofOf, inclusionProofOf, keyChainOf, rangeRootOf } from './prover.ts';
+import { applyWire, Replica } from './replica.ts';
+import { batchesOf, blocksOf, entriesOf, entryOf, tailOf } from './replay.ts';
+import { openSchema } from './schema.ts';
+import { StoreHealth } from './store-health.ts';
 
-export abstract class Ledger implements AsyncDisposable {
-  /**
-   * Opens the store's logs: schema, newest block of each log, guard. A log that does not verify is
-   * `damaged`, an own log that is behind its guard `waiting`; the ledger opens all the same.
-   * Codes: schema-newer, schema-damaged, those of the store.
-   */
-  static open(_options: LedgerOptions): Promise<Result<Ledger>> {
-    throw new Error('not built yet');
+const flushKey = keyOf(keyspace.meta, utf8('flush'));
+
+export class Ledger implements AsyncDisposable {
+  readonly #env: LedgerEnv;
+  readonly #health: StoreHealth;
+  readonly #cursors: Cursors;
+  readonly #own = new Map<LogId, OwnLog>();
+  readonly #replicas = new Map<LogId, Replica>();
+  readonly #flushTimer: Disposable;
+  readonly #warnings: readonly Fault[];
+  #closing: Promise<void> | undefined;
+
+  private constructor(env: LedgerEnv, warnings: readonly Fault[]) {
+    this.#env = env;
+    this.#warnings = warnings;
+    const { host, limits, store } = env.options;
+    this.#cursors = new Cursors(store, limits.maxCursors);
+    this.#health = new StoreHealth(env, (handle) => this.#own.get(handle.logId)?.reloaded());
+    this.#flushTimer = host.timers.every(limits.flushIntervalMs, () => void this.flush());
   }
 
-  /** Makes a log with its genesis block; resolves when it is durable. Without signer policy checks. */
-  abstract create(log: NewLog, signer: Signer): Promise<Result<LogId>>;
-  /** Own logs after a restart. The signer must hold the key in force. */
-  abstract attachSigner(logId: LogId, signer: Signer): Result<void>;
+  /**
+   * Opens the store's logs: schema, newest block of each log, guard. A log that does not verify is
+   * `damaged`, an own log that is behind its guard `waiting`; the ledger opens all the same and
+   * `warnings` says why. On failure store and guard stay the caller's. Codes: schema-newer,
+   * schema-damaged, guard-failed, those of the store.
+   */
+  static async open(options: LedgerOptions): Promise<Result<Ledger>> {
+    const env = new LedgerEnv(options);
+    const schema = await openSchema(options.store);
+    if (!schema.ok) return schema;
+    const handles = await openLogs(env);
+    if (!handles.ok) return handles;
+    const torn = options.guard.recovered;
+    const warnings = torn === undefined ? [] : [torn];
+    for (const handle of handles.value) {
+      env.logs.set(handle.logId, handle);
+      env.nextLogNumber = Math.max(env.nextLogNumber, handle.row.number + 1);
+      if (handle.row.reason !== undefined) warnings.push(handle.row.reason);
+    }
+    const raised = await guardFault(env, handles.value);
+    return raised === undefined ? ok(new Ledger(env, warnings)) : err(raised);
+  }
+
+  /** What opening found and mended or could not mend: for the journal. */
+  warnings(): readonly Fault[] {
+    return this.#warnings;
+  }
+
+  /** Makes a log with its genesis block; resolves when it is durable. The signer is attached. */
+  async create(log: NewLog, signer: Signer): Promise<Result<LogId>> {
+    const handle = await createLog(this.#env, log, signer);
+    if (!handle.ok) return handle;
+    this.#attach(handle.value, signer);
+    return ok(handle.value.logId);
+  }
+
+  /** Own logs after a restart. Codes: log-unknown, log-read-only, writer-key (not the key in force). */
+  attachSigner(logId: LogId, signer: Signer): Result<void> {
+    const handle = this.#env.logs.get(logId);
+    if (handle === undefined) return err(unknownLog(logId));
+    if (handle.row.role !== 'writer') return err(fault('log-read-only', 'the log is followed'));
+    const key = handle.stored?.state.writerKey;
+    if (key !== undefined && !equal(key, signer.publicKey)) {
+      return err(fault('writer-key', 'the signer does not hold the key in force'));
+    }
+    this.#attach(handle, signer);
+    return ok(undefined);
+  }
+
   /** Durable. Following what is known already is no error. */
-  abstract follow(logId: LogId): Promise<Result<void>>;
-  /** With `purge` all that is stored of the log goes too. Own logs: `log-exists`. */
-  abstract unfollow(logId: LogId, options: { readonly purge: boolean }): Promise<Result<void>>;
-  abstract logs(): readonly LogSummary[];
-  abstract log(logId: LogId): LogSummary | undefined;
+  async follow(logId: LogId): Promise<Result<void>> {
+    const known = this.#env.logs.get(logId);
+    if (known !== undefined && known.row.role !== 'unfollowed') return ok(undefined);
+    const handle = known ?? newHandle(this.#env, logId, 'replica');
+    if (known?.row.standing === 'damaged') {
+      const purged = await purgeLog(this.#env, handle, { keepRow: true });
+      if (!purged.ok) return purged;
+      handle.reset({ ...handle.row, standing: 'open', reason: undefined }, undefined);
+    }
+    const { row } = handle;
+    handle.row = { ...row, role: 'replica' };
+    const stored = await this.#env.options.store.batch([rowWrite(handle)], { sync: true });
+    if (stored.ok) this.#env.logs.set(logId, handle);
+    else handle.row = row;
+    return stored;
+  }
+
+  /** With `purge` all that is stored of the log goes too. Codes: log-unknown, log-exists (an own log). */
+  async unfollow(logId: LogId, options: { readonly purge: boolean }): Promise<Result<void>> {
+    const handle = this.#env.logs.get(logId);
+    if (handle === undefined) return err(unknownLog(logId));
+    if (handle.row.role === 'writer') return err(fault('log-exists', 'the log is written here'));
+    handle.row = { ...handle.row, role: 'unfollowed' };
+    await this.#replicas.get(logId)?.settled();
+    this.#replicas.delete(logId);
+    const { store } = this.#env.options;
+    const stored = await store.batch([rowWrite(handle)], { sync: true });
+    if (!stored.ok || !options.purge) return stored;
+    this.#env.logs.delete(logId);
+    return purgeLog(this.#env, handle, { keepRow: false });
+  }
+
+  /** Own and followed logs. */
+  logs(): readonly LogSummary[] {
+    const active = [...this.#env.logs.values()].filter((one) => one.row.role !== 'unfollowed');
+    return active.map((handle) => handle.summary(this.#env));
+  }
+
+  log(logId: LogId): LogSummary | undefined {
+    const handle = this.#env.logs.get(logId);
+    return handle?.row.role === 'unfollowed' ? undefined : handle?.summary(this.#env);
+  }
 
   /**
    * Appends events to an own log; resolves after store and guard are synced, with one result an
    * event in their order. Idempotent by source and id. Outer codes, nothing appended: log-unknown,
-   * log-read-only, log-waiting and its reasons, stream-paused, clock-untrusted, busy,
-   * batch-too-large, event-too-large, disk-full, store-failed. Inner: event-conflict,
-   * parent-unknown, and those of a failing store. An aborted signal drops what is not yet in a
-   * block (`interrupted`).
+   * log-read-only, log-waiting, the reason of a log that is not open, stream-paused,
+   * clock-untrusted, busy, batch-too-large, event-too-large, disk-full, store-failed. Inner:
+   * event-conflict, parent-unknown, interrupted, and those of a failing store. An aborted signal
+   * drops what is not yet in a block.
    */
-  abstract publish(
+  async publish(
     logId: LogId,
     events: readonly ParsedEvent[],
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<Result<readonly Result<Receipt>[]>>;
-  /** A control entry of any type but genesis and rotate, in a block of its own. */
-  abstract appendControl(logId: LogId, map: CborMap): Promise<Result<Receipt>>;
-  /** Passes the log on to another writer key; later blocks are signed by it. */
-  abstract rotate(logId: LogId, newSigner: Signer): Promise<Result<Receipt>>;
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Result<readonly Result<Receipt>[]>> {
+    const own = this.#writerOf(logId);
+    return own.ok ? own.value.publish(events, options.signal) : own;
+  }
+
+  /** A control entry of any type but genesis and rotate, in a block of its own. Codes as `publish`. */
+  async appendControl(logId: LogId, map: CborMap): Promise<Result<Receipt>> {
+    const own = this.#writerOf(logId);
+    return own.ok ? own.value.control(map, undefined) : own;
+  }
+
+  /** Passes the log on to another writer key; later blocks are signed by it. Codes as `publish`. */
+  async rotate(logId: LogId, newSigner: Signer): Promise<Result<Receipt>> {
+    const own = this.#writerOf(logId);
+    return own.ok ? own.value.control(undefined, newSigner) : own;
+  }
+
   /** The writer refuses with `stream-paused`; a replica goes on. Kept until the process ends. */
-  abstract pause(logId: LogId): Result<void>;
-  abstract resume(logId: LogId): Result<void>;
+  pause(logId: LogId): Result<void> {
+    return this.#setPaused(logId, true);
+  }
+  resume(logId: LogId): Result<void> {
+    return this.#setPaused(logId, false);
+  }
 
-  /** Judges a block of a followed log and stores it if it is next. Never throws. */
-  abstract apply(wire: Uint8Array, via: 'gossip' | 'sync'): Promise<ApplyOutcome>;
+  /**
+   * Judges a block of a followed log and stores it if it is next. `wire` must not change
+   * afterwards. Never throws; faults of our own are `ignore`.
+   */
+  async apply(wire: Uint8Array, via: 'gossip' | 'sync'): Promise<ApplyOutcome> {
+    return applyWire(this.#env, wire, via, (handle) => this.#replicaOf(handle));
+  }
+
   /** Resolves when all that replicas have stored so far is on the disk. */
-  abstract flush(): Promise<Result<void>>;
+  async flush(): Promise<Result<void>> {
+    if (!this.#env.unsynced) return ok(undefined);
+    this.#env.unsynced = false;
+    const { store } = this.#env.options;
+    const done = await store.batch([{ key: flushKey, value: utf8('1') }], { sync: true });
+    if (!done.ok) this.#env.unsynced = true;
+    return done;
+  }
 
-  /** Whole blocks from the one that holds `from`; throws HeadwaterError (`store-corrupt`, …). */
-  abstract blocks(logId: LogId, from: LogIndex, options?: ReadOptions): AsyncIterable<StoredBlock>;
-  /** Entries [from, to), up to the head at the time of the call where `to` is left out. */
-  abstract entries(
+  /** Blocks that the writer signed and that contradict ours. */
+  async forkEvidence(logId: LogId): Promise<Result<readonly Uint8Array[]>> {
+    return this.#with(logId, (handle) => forkEvidence(this.#env, handle));
+  }
+
+  /** Whole blocks from the one that holds `from`; throws HeadwaterError (store-corrupt, log-unknown …). */
+  blocks(logId: LogId, from: LogIndex, options?: ReadOptions): AsyncIterable<StoredBlock> {
+    return blocksOf(this.#env, this.#handleOf(logId), from, options);
+  }
+  /** Entries [from, to), up to the head at the time of the call where `to` is left out; throws. */
+  entries(
     logId: LogId,
     from: LogIndex,
     to?: LogIndex,
     options?: ReadOptions,
-  ): AsyncIterable<LedgerEntry>;
+  ): AsyncIterable<LedgerEntry> {
+    return entriesOf(this.#env, this.#handleOf(logId), from, to, options);
+  }
   /** The same, block by block: the fast form. */
-  abstract batches(
+  batches(
     logId: LogId,
     from: LogIndex,
     to?: LogIndex,
     options?: ReadOptions,
-  ): AsyncIterable<EntryBatch>;
-  /** History from `from`, then live, without gap or duplicate, until the signal aborts. */
-  abstract tail(
+  ): AsyncIterable<EntryBatch> {
+    return batchesOf(this.#env, this.#handleOf(logId), from, to, options);
+  }
+  /** History from `from`, then live, without gap or duplicate, until the signal aborts; throws. */
+  tail(
     logId: LogId,
     from: LogIndex,
     options: { readonly signal: AbortSignal },
-  ): AsyncIterable<EntryBatch>;
-  /** `index-over-head`, `store-corrupt`, … */
-  abstract entry(logId: LogId, index: LogIndex): Promise<Result<LedgerEntry>>;
+  ): AsyncIterable<EntryBatch> {
+    return tailOf(this.#env, this.#handleOf(logId), from, options.signal);
+  }
+  /** Codes: log-unknown, index-over-head, store-corrupt, those of the store. */
+  async entry(logId: LogId, index: LogIndex): Promise<Result<LedgerEntry>> {
+    return this.#with(logId, (handle) => entryOf(this.#env, handle, index));
+  }
   /** First entry recorded at or after the time; the size where there is none. */
-  abstract indexAtTime(logId: LogId, time: TimeMs): Promise<Result<LogIndex>>;
-  abstract find(logId: LogId, source: string, id: string): Promise<Result<LogIndex | undefined>>;
-  /** Indexes of events with this subject in ascending order, or descending from the head. */
-  abstract subjectIndexes(
-    logId: LogId,
-    subject: string,
-    options?: { readonly from?: LogIndex; readonly to?: LogIndex; readonly reverse?: boolean },
-  ): AsyncIterable<LogIndex>;
+  async indexAtTime(logId: LogId, time: TimeMs): Promise<Result<LogIndex>> {
+    return this.#with(logId, (handle) => indexAtTime(this.#env, handle, time));
+  }
+  async find(logId: LogId, source: string, id: string): Promise<Result<LogIndex | undefined>> {
+    return this.#with(logId, (handle) => findById(this.#env, handle, source, id));
+  }
+  /** Indexes of events with this subject, ascending or with `reverse` from the newest; throws. */
+  subjectIndexes(logId: LogId, subject: string, range?: SubjectRange): AsyncIterable<LogIndex> {
+    return subjectIndexes(this.#env, this.#handleOf(logId), subject, range);
+  }
 
   /** Genesis and control entries with inclusion paths to one size; pages of up to `maxBytes`. */
-  abstract keyChain(
+  async keyChain(
     logId: LogId,
-    options?: { readonly from?: LogIndex; readonly maxBytes?: number },
-  ): Promise<Result<KeyChainPage>>;
+    options: { readonly from?: LogIndex; readonly maxBytes?: number } = {},
+  ): Promise<Result<KeyChainPage>> {
+    const { from = asLogIndex(0), maxBytes = Number.MAX_SAFE_INTEGER } = options;
+    return this.#with(logId, (handle) => keyChainOf(this.#env, handle, from, maxBytes));
+  }
   /** Checked against the root before it is given. `size` is the head's unless said. */
-  abstract inclusionProof(
+  async inclusionProof(
     logId: LogId,
     index: LogIndex,
     size?: TreeSize,
-  ): Promise<Result<readonly Hash[]>>;
-  abstract consistencyProof(
+  ): Promise<Result<readonly Hash[]>> {
+    return this.#with(logId, (handle) => inclusionProofOf(this.#env, handle, index, size));
+  }
+  async consistencyProof(
     logId: LogId,
     from: TreeSize,
     to?: TreeSize,
-  ): Promise<Result<readonly Hash[]>>;
+  ): Promise<Result<readonly Hash[]>> {
+    return this.#with(logId, (handle) => consistencyProofOf(this.#env, handle, from, to));
+  }
   /** Range root of [from, to): what a parent reference cites. */
-  abstract rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>>;
-
+  async rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>> {
+    return this.#with(logId, (handle) => rangeRootOf(this.#env, handle, from, to));
+  }
   /** Reads and checks everything that is stored of a log. Damage is in the report, never thrown. */
-  abstract verify(logId: LogId, options?: VerifyOptions): Promise<Result<VerifyReport>>;
+  async verify(logId: LogId, options?: VerifyOptions): Promise<Result<VerifyReport>> {
+    return this.#with(logId, async (handle) => ok(await auditLog(this.#env, handle, options)));
+  }
 
-  abstract cursor(name: string): Promise<Result<Position | undefined>>;
+  async cursor(name: string): Promise<Result<Position | undefined>> {
+    return this.#cursors.get(name);
+  }
   /** Durable when it resolves. */
-  abstract setCursor(name: string, position: Position): Promise<Result<void>>;
-  abstract removeCursor(name: string): Promise<Result<void>>;
-  abstract cursors(): Promise<Result<readonly string[]>>;
+  async setCursor(name: string, position: Position): Promise<Result<void>> {
+    return this.#cursors.set(name, position);
+  }
+  async removeCursor(name: string): Promise<Result<void>> {
+    return this.#cursors.remove(name);
+  }
+  async cursors(): Promise<Result<readonly string[]>> {
+    return this.#cursors.list();
+  }
 
-  /** Called after a block is durable (own) or stored (replica), in order of each log. */
-  abstract onAppended(listener: (block: AppendedBlock) => void): Disposable;
-  abstract stats(): LedgerStats;
-  /** Ends writing, flushes, closes store and guard. */
-  abstract close(): Promise<void>;
-  abstract [Symbol.asyncDispose](): Promise<void>;
+  /**
+   * Called after a block is durable (own) or stored (replica), in order of each log. A listener
+   * must not throw and returns soon: the writer waits for it.
+   */
+  onAppended(listener: (block: AppendedBlock) => void): Disposable {
+    return this.#env.listen(listener);
+  }
+
+  stats(): LedgerStats {
+    const pending = [...this.#own.values()].map((own) => own.pending);
+    return {
+      ...this.#env.counters,
+      pendingEvents: pending.reduce((sum, one) => sum + one.events, 0),
+      pendingBytes: pending.reduce((sum, one) => sum + one.bytes, 0),
+      dedupeFilterBytes: this.#env.filters.used,
+      accepting: this.#env.storeFailure === undefined,
+    };
+  }
+
+  /** Writes what waits, flushes, closes store and guard. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#flushTimer[Symbol.dispose]();
+    await Promise.all([...this.#own.values()].map((own) => own.close()));
+    await Promise.all([...this.#replicas.values()].map((replica) => replica.settled()));
+    await this.#health.close();
+    await this.flush();
+    await this.#env.options.store.close();
+    await this.#env.options.guard.close();
+  }
+
+  #attach(handle: LogHandle, signer: Signer): void {
+    const own = this.#own.get(handle.logId);
+    if (own !== undefined) own.addSigner(signer);
+    else this.#own.set(handle.logId, new OwnLog(this.#env, handle, this.#health, signer));
+  }
+
+  #replicaOf(handle: LogHandle): Replica {
+    const known = this.#replicas.get(handle.logId);
+    if (known !== undefined) return known;
+    const caughtUp = (): void => this.#own.get(handle.logId)?.reloaded();
+    const replica = new Replica(this.#env, handle, this.#health, caughtUp);
+    this.#replicas.set(handle.logId, replica);
+    return replica;
+  }
+
+  #writerOf(logId: LogId): Result<OwnLog> {
+    const handle = this.#env.logs.get(logId);
+    if (handle === undefined) return err(unknownLog(logId));
+    if (handle.row.role !== 'writer') return err(fault('log-read-only', 'the log is followed'));
+    const own = this.#own.get(logId);
+    return own === undefined
+      ? err(fault('log-waiting', 'the key of this log is not attached'))
+      : ok(own);
+  }
+
+  #setPaused(logId: LogId, paused: boolean): Result<void> {
+    const handle = this.#env.logs.get(logId);
+    if (handle === undefined) return err(unknownLog(logId));
+    handle.paused = paused;
+    return ok(undefined);
+  }
+
+  #handleOf(logId: LogId): LogHandle {
+    const handle = this.#env.logs.get(logId);
+    if (handle === undefined) throw new HeadwaterError(unknownLog(logId));
+    return handle;
+  }
+
+  async #with<T>(logId: LogId, run: (handle: LogHandle) => Promise<Result<T>>): Promise<Result<T>> {
+    const handle = this.#env.logs.get(logId);
+    return handle === undefined ? err(unknownLog(logId)) : run(handle);
+  }
 }

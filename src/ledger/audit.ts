@@ -1,0 +1,294 @@
+/**
+ * Checks everything that is stored of a log, from the bytes: every block against the state before
+ * it (commitments, leaves, seals, roots, signatures, events), full tiles, indexes. Damage never
+ * throws: each broken or missing stretch is a problem with its first index, and the walk goes on
+ * behind it, with a state that is put together from what the next block says of its past.
+ */
+import { equal } from '../bytes.ts';
+import { decodeLeaf } from './leaf.ts';
+import type { Fault } from '../errors.ts';
+import { didFromKey } from '../ids.ts';
+import { keyspace, numberKey, tileKey } from '../keyspace.ts';
+import { asBlockNumber, asLogIndex, asTreeSize, type LogIndex } from '../types.ts';
+import { isEvent, type DecodedBlock, type VerifiedBlock } from './block.ts';
+import { decodeBlock } from './block-codec.ts';
+import { BlockRecord } from './block-record.ts';
+import { locate } from './audit-locate.ts';
+import { countIndexes, IndexTally } from './audit-indexes.ts';
+import { EdgeTiles } from './edge-tiles.ts';
+import type { LedgerEnv } from './ledger-env.ts';
+import type { VerifyOptions, VerifyProblem, VerifyReport } from './ledger-types.ts';
+import type { LogHandle } from './log-handle.ts';
+import { isKnown, type LogState, type UnknownLog } from './log-state.ts';
+import { packTile } from './packed-tile.ts';
+import { emptyRoot, rootOf } from './tree.ts';
+import { verifyDecoded } from './verify-block.ts';
+
+/** Problems that a report lists. */
+const maxProblems = 100;
+
+export async function auditLog(
+  env: LedgerEnv,
+  handle: LogHandle,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
+  const audit = new Audit(env, handle);
+  const head = handle.stored;
+  const blocks = head?.state.blocks ?? (await audit.countBlocks());
+  if (head === undefined) audit.noHead(blocks, handle.row.reason);
+  for (let number = 0; number < blocks && options.signal?.aborted !== true; number++) {
+    await audit.block(number);
+    options.onProgress?.(audit.checked, handle.size);
+  }
+  if (options.signal?.aborted === true) audit.stopped();
+  else await audit.finish();
+  return audit.report(blocks);
+}
+
+class Audit {
+  readonly #env: LedgerEnv;
+  readonly #handle: LogHandle;
+  #state: LogState | UnknownLog;
+  /** Undefined once a block was broken: the tiles behind it cannot be made again. */
+  #edge: EdgeTiles | undefined = new EdgeTiles();
+  /** A block before this one was broken, so what it left is not known. */
+  #gap = false;
+  readonly #tally = new IndexTally();
+  readonly #problems: VerifyProblem[] = [];
+  #broken: VerifyProblem | undefined;
+  #missing: VerifyProblem | undefined;
+  #checkedEvents = 0;
+  #redacted = 0;
+  readonly #redactions = new Set<number>();
+  #dropped: LogIndex[] = [];
+  checked = 0;
+
+  constructor(env: LedgerEnv, handle: LogHandle) {
+    this.#env = env;
+    this.#handle = handle;
+    this.#state = { logId: handle.logId };
+  }
+
+  get #next(): number {
+    return isKnown(this.#state) ? this.#state.size : 0;
+  }
+
+  /** Where no head says it: the blocks that are stored. */
+  async countBlocks(): Promise<number> {
+    const rows = await countIndexes(this.#env, this.#handle.row.number, keyspace.blocks);
+    return rows ?? 0;
+  }
+
+  noHead(blocks: number, reason: Fault | undefined): void {
+    if (blocks > 0 || reason !== undefined) {
+      this.#tell('broken', 0, reason?.code ?? 'store-corrupt', 'the head of the log is missing');
+    } else this.#tell('incomplete', 0, 'block-missing', 'nothing of this log has arrived yet');
+  }
+
+  async block(number: number): Promise<void> {
+    const key = numberKey(keyspace.blocks, this.#handle.row.number, number);
+    const value = await this.#env.options.store.get(key);
+    if (!value.ok) {
+      await this.#unreadable(number, 'broken', value.error.code, value.error.message);
+      return;
+    }
+    if (value.value === undefined) {
+      await this.#unreadable(number, 'incomplete', 'block-missing', 'the block is not there');
+      return;
+    }
+    const { crypto } = this.#env.options;
+    const checked = BlockRecord.read(crypto, value.value);
+    const record = checked.ok ? checked : BlockRecord.read(crypto, value.value, true);
+    const block = record.ok ? decodeBlock(record.value.wire, { reduced: true }) : record;
+    if (!record.ok || !block.ok) {
+      const inner = block.ok ? undefined : block.error;
+      await this.#unreadable(
+        number,
+        'broken',
+        inner?.code ?? 'store-corrupt',
+        inner?.message ?? '',
+      );
+      return;
+    }
+    this.#judge(record.value, block.value, checked.ok ? undefined : checked.error);
+    if (this.#edge !== undefined) await this.#compareTiles();
+  }
+
+  /** The full tiles that the last block completed. */
+  #full: { readonly level: number; readonly index: number; readonly bytes: Uint8Array }[] = [];
+
+  #judge(record: BlockRecord, block: DecodedBlock, damage: Fault | undefined): void {
+    const { crypto, judges } = this.#env.options;
+    if (this.#gap) this.#resume(record, block);
+    this.#gap = false;
+    const verified = verifyDecoded({ crypto, judges }, this.#state, block);
+    if (!verified.ok) {
+      const place = locate(crypto, record, block, verified.error);
+      this.#tell('broken', place.index, verified.error.code, verified.error.message, place);
+      this.#stepOver(record);
+      return;
+    }
+    if (damage !== undefined) {
+      const { firstIndex, size } = record;
+      this.#tell('broken', firstIndex, damage.code, damage.message, { to: size });
+    }
+    this.#accept(record, verified.value);
+  }
+
+  #accept(record: BlockRecord, verified: VerifiedBlock): void {
+    const { block, events } = verified;
+    this.#state = verified.state;
+    for (const [i, entry] of block.entries.entries()) {
+      const index = asLogIndex(block.firstIndex + i);
+      if (entry.control?.['type'] === 'redact')
+        this.#redactions.add(Number(entry.control['index']));
+      if (isEvent(entry) && entry.bodyOffset < 0) this.#dropped.push(index);
+      else if (isEvent(entry)) this.#checkedEvents += 1;
+    }
+    this.checked += block.entries.length;
+    this.#tally.block(record, block, events, verified.state);
+    if (this.#edge !== undefined) {
+      this.#full.push(...this.#edge.append(verified.leafHashes, verified.nodes));
+    }
+  }
+
+  async #compareTiles(): Promise<void> {
+    const full = this.#full.splice(0);
+    const log = this.#handle.row.number;
+    for (const tile of full) {
+      const stored = await this.#env.options.store.get(tileKey(log, tile.level, tile.index));
+      const wanted = packTile(this.#env.options.crypto, tile.bytes);
+      if (stored.ok && stored.value !== undefined && equal(stored.value, wanted)) continue;
+      const index = tile.index * 256 ** (tile.level + 1);
+      const to = index + 256 ** (tile.level + 1);
+      const message = `tile ${tile.level}/${tile.index} is not that of the entries`;
+      this.#tell('broken', index, 'index-damaged', message, { to });
+    }
+  }
+
+  /** A block that gives nothing at all: up to where the next one begins. */
+  async #unreadable(
+    number: number,
+    kind: 'broken' | 'incomplete',
+    code: Fault['code'],
+    message: string,
+  ): Promise<void> {
+    const next = await this.#firstIndexOf(number + 1);
+    const to = Math.max(next ?? this.#handle.size, this.#next);
+    this.#tell(kind, this.#next, code, `block ${number}: ${message}`, { to });
+    this.#skipTo(number, to);
+  }
+
+  async #firstIndexOf(number: number): Promise<number | undefined> {
+    const key = numberKey(keyspace.blocks, this.#handle.row.number, number);
+    const value = await this.#env.options.store.get(key);
+    if (!value.ok || value.value === undefined) return undefined;
+    const record = BlockRecord.read(this.#env.options.crypto, value.value, true);
+    return record.ok ? record.value.firstIndex : undefined;
+  }
+
+  #stepOver(record: BlockRecord): void {
+    this.#skipTo(record.number, Math.max(this.#next, record.size));
+  }
+
+  /** Goes on behind a block that does not count; what it left is asked of the next one. */
+  #skipTo(number: number, size: number): void {
+    this.#gap = true;
+    this.#edge = undefined;
+    this.#full = [];
+    const known = isKnown(this.#state) ? this.#state : this.#handle.stored?.state;
+    if (known === undefined) return;
+    // At the genesis the head lends its word; what it says of the end must not count yet.
+    const { writerKey } = isKnown(this.#state) ? known : known.genesis;
+    const time = isKnown(this.#state) ? known.time : known.genesis.created;
+    const lowest = isKnown(this.#state) ? known.lowest : asLogIndex(0);
+    const place = { size: asTreeSize(size), blocks: asBlockNumber(number + 1) };
+    this.#state = { ...known, ...place, writerKey, time, lowest };
+  }
+
+  /** Takes frontier and previous seal from the next block: its signature vouches for both. */
+  #resume(record: BlockRecord, block: DecodedBlock): void {
+    if (!isKnown(this.#state)) return;
+    const seal = block.entries.at(-1);
+    const bytes = block.wire.subarray(
+      seal?.leafOffset,
+      (seal?.leafOffset ?? 0) + (seal?.leafLength ?? 0),
+    );
+    const leaf = decodeLeaf(bytes);
+    const sealHash = leaf.ok && leaf.value.kind === 2 ? leaf.value.previousSeal : undefined;
+    const root = rootOf(this.#env.options.crypto, block.frontier);
+    const size = asTreeSize(block.firstIndex);
+    const blocks = asBlockNumber(record.number);
+    const state = { ...this.#state, frontier: block.frontier, root, size, blocks };
+    this.#state = sealHash === undefined ? state : { ...state, sealHash };
+  }
+
+  stopped(): void {
+    this.#tell('incomplete', this.#next, 'interrupted', 'the check was stopped');
+  }
+
+  /** Head and indexes, where the blocks are sound. */
+  async finish(): Promise<void> {
+    const head = this.#handle.stored?.state;
+    if (this.#broken === undefined && this.#missing === undefined && head !== undefined) {
+      const state = this.#state;
+      if (!isKnown(state) || state.size !== head.size || !equal(state.root, head.root)) {
+        this.#tell('broken', this.#next, 'store-corrupt', 'the head is not that of the blocks');
+      }
+      for (const { index, message } of await this.#tally.compare(this.#env, this.#handle)) {
+        this.#tell('broken', index, 'index-damaged', message);
+      }
+    }
+    for (const index of this.#dropped) {
+      if (this.#redactions.has(index)) this.#redacted += 1;
+    }
+    const withheld = this.#dropped.find(
+      (index) => index >= (head?.lowest ?? 0) && !this.#redactions.has(index),
+    );
+    const first = withheld ?? this.#dropped[0];
+    if (first === undefined) return;
+    const why = withheld === undefined ? 'by retention or redaction' : 'by the sender';
+    this.#tell('incomplete', first, 'body-withheld', `bodies were left out ${why}`);
+  }
+
+  #tell(
+    kind: 'broken' | 'incomplete',
+    index: number,
+    code: Fault['code'],
+    message: string,
+    more: { readonly to?: number; readonly expected?: string; readonly found?: string } = {},
+  ): void {
+    const { to, expected, found } = more;
+    const problem: VerifyProblem = {
+      index: asLogIndex(index),
+      ...(to === undefined ? {} : { to: asLogIndex(to) }),
+      code,
+      message,
+      ...(expected === undefined ? {} : { expected }),
+      ...(found === undefined ? {} : { found }),
+    };
+    if (kind === 'broken') this.#broken ??= problem;
+    else this.#missing ??= problem;
+    if (this.#problems.length < maxProblems) this.#problems.push(problem);
+  }
+
+  report(blocks: number): VerifyReport {
+    const state = isKnown(this.#state) ? this.#state : this.#handle.stored?.state;
+    const first = this.#broken ?? this.#missing;
+    return {
+      log: this.#handle.logId,
+      verdict: this.#broken !== undefined ? 'broken' : this.#missing ? 'incomplete' : 'intact',
+      size: asTreeSize(this.#handle.size),
+      root: this.#handle.stored?.state.root ?? emptyRoot(this.#env.options.crypto),
+      blocks,
+      signer: state === undefined ? '' : didFromKey(state.writerKey),
+      witnesses: [],
+      entries: this.checked,
+      redacted: this.#redacted,
+      dropped: this.#dropped.length - this.#redacted,
+      checkedEvents: this.#checkedEvents,
+      ...(first === undefined ? {} : { firstProblem: first }),
+      problems: this.#problems,
+    };
+  }
+}

@@ -1,0 +1,97 @@
+/** What all parts of the ledger share: the outside world, counters, listeners, caches. */
+import type { Fault } from '../errors.ts';
+import type { LogId } from '../types.ts';
+import { FilterMemory } from './dedupe.ts';
+import { IdKeys } from './id-keys.ts';
+import type { AppendedBlock, LedgerOptions } from './ledger-types.ts';
+import type { LogHandle } from './log-handle.ts';
+import type { PackedTile } from './packed-tile.ts';
+
+/** Counters as they are kept; `LedgerStats` is what others see. */
+export interface Counters {
+  publishedEvents: number;
+  publishedBlocks: number;
+  appliedEvents: number;
+  appliedBlocks: number;
+  duplicates: number;
+  conflicts: number;
+  busy: number;
+  storeFailures: number;
+  forks: number;
+  dedupeLookups: number;
+}
+
+export class LedgerEnv {
+  readonly options: LedgerOptions;
+  readonly ids: IdKeys;
+  readonly filters: FilterMemory;
+  readonly tiles: TileCache;
+  /** By log id; the ledger adds and removes. */
+  readonly logs: Map<LogId, LogHandle> = new Map();
+  readonly counters: Counters = {
+    publishedEvents: 0,
+    publishedBlocks: 0,
+    appliedEvents: 0,
+    appliedBlocks: 0,
+    duplicates: 0,
+    conflicts: 0,
+    busy: 0,
+    storeFailures: 0,
+    forks: 0,
+    dedupeLookups: 0,
+  };
+  /** Why the store takes no writes; undefined while it does. */
+  storeFailure: Fault | undefined;
+  /** For the next log that becomes known. */
+  nextLogNumber = 1;
+  /** Something was written without sync since the last flush. */
+  unsynced = false;
+  readonly #listeners = new Set<(block: AppendedBlock) => void>();
+
+  constructor(options: LedgerOptions) {
+    this.options = options;
+    this.ids = new IdKeys(options.crypto, options.nodeSecret);
+    this.filters = new FilterMemory(options.limits.maxDedupeFilterBytes);
+    this.tiles = new TileCache(options.limits.maxCachedTiles);
+  }
+
+  listen(listener: (block: AppendedBlock) => void): Disposable {
+    // A wrapper of its own, so that a function that is registered twice is called twice.
+    const own = (block: AppendedBlock): void => listener(block);
+    this.#listeners.add(own);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(own) };
+  }
+
+  announce(block: AppendedBlock): void {
+    for (const listener of this.#listeners) listener(block);
+  }
+}
+
+/** Tiles never change once they are full, so only their number is bounded: oldest use goes first. */
+export class TileCache {
+  readonly #max: number;
+  readonly #tiles = new Map<string, PackedTile>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get(name: string): PackedTile | undefined {
+    const tile = this.#tiles.get(name);
+    if (tile === undefined) return undefined;
+    this.#tiles.delete(name);
+    this.#tiles.set(name, tile);
+    return tile;
+  }
+
+  set(name: string, tile: PackedTile): void {
+    this.#tiles.set(name, tile);
+    if (this.#tiles.size <= this.#max) return;
+    const oldest = this.#tiles.keys().next();
+    if (oldest.done !== true) this.#tiles.delete(oldest.value);
+  }
+
+  clear(): void {
+    this.#tiles.clear();
+  }
+}

@@ -1,0 +1,98 @@
+/** An own log at work: its keys, its writer, its intake, its dedupe. Made when a signer is there. */
+import type { CborMap } from '../cbor.ts';
+import type { Signer } from '../crypto.ts';
+import { fault, type Fault } from '../errors.ts';
+import { err, type Result } from '../result.ts';
+import type { ParsedEvent } from '../types.ts';
+import { Dedupe } from './dedupe.ts';
+import { Intake } from './intake.ts';
+import type { LedgerEnv } from './ledger-env.ts';
+import type { Receipt } from './ledger-types.ts';
+import type { LogHandle } from './log-handle.ts';
+import type { StoreHealth } from './store-health.ts';
+import { Writer } from './writer.ts';
+import { recordedTime } from './writer-clock.ts';
+
+export class OwnLog {
+  readonly #env: LedgerEnv;
+  readonly #handle: LogHandle;
+  readonly #dedupe: Dedupe;
+  readonly #writer: Writer;
+  readonly #intake: Intake;
+  #closed = false;
+
+  constructor(env: LedgerEnv, handle: LogHandle, health: StoreHealth, signer: Signer) {
+    this.#env = env;
+    this.#handle = handle;
+    const slices = handle.stored?.slices ?? [];
+    this.#dedupe = new Dedupe(env.options, env.filters, handle.row.number, slices);
+    this.#writer = new Writer(env, handle, this.#dedupe, health, signer);
+    this.#intake = new Intake(env, handle, this.#writer, this.#dedupe);
+    void this.#dedupe.load(); // Until it is done ids are looked up in the store.
+  }
+
+  get pending(): { readonly events: number; readonly bytes: number } {
+    return this.#intake.pending;
+  }
+
+  addSigner(signer: Signer): void {
+    this.#writer.addSigner(signer);
+  }
+
+  publish(
+    events: readonly ParsedEvent[],
+    signal: AbortSignal | undefined,
+  ): Promise<Result<readonly Result<Receipt>[]>> {
+    const refused = this.#refusal();
+    if (refused !== undefined) return Promise.resolve(err(refused));
+    return this.#intake.publish(events, signal);
+  }
+
+  control(map: CborMap | undefined, rotateTo: Signer | undefined): Promise<Result<Receipt>> {
+    const refused = this.#refusal();
+    if (refused !== undefined) return Promise.resolve(err(refused));
+    const time = recordedTime(this.#env, this.#handle.stored?.state);
+    if (!time.ok) return Promise.resolve(time);
+    const { promise, resolve } = Promise.withResolvers<Result<Receipt>>();
+    if (rotateTo !== undefined) this.#writer.addSigner(rotateTo);
+    this.#writer.enqueue([{ kind: 'control', map, rotateTo, settle: resolve }]);
+    return promise;
+  }
+
+  /** The log was loaded anew, after the store failed or after its blocks came back from peers. */
+  reloaded(): void {
+    this.#dedupe.reset(this.#handle.stored?.slices ?? []);
+    this.#writer.recovered();
+  }
+
+  /** Writes what waits, keeps the filters. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#intake.close();
+    await this.#writer.close();
+    await this.#dedupe.close();
+  }
+
+  #refusal(): Fault | undefined {
+    const { row, paused } = this.#handle;
+    if (this.#closed) return fault('store-closed', 'the ledger is closing');
+    if (this.#env.storeFailure !== undefined) return this.#env.storeFailure;
+    if (row.standing !== 'open') return row.reason ?? standingFault(row.standing);
+    if (paused) return fault('stream-paused', 'the operator paused this log');
+    return undefined;
+  }
+}
+
+function standingFault(standing: 'waiting' | 'frozen' | 'damaged' | 'closed'): Fault {
+  const message = `the log is ${standing}`;
+  switch (standing) {
+    case 'waiting':
+      return fault('log-waiting', message);
+    case 'frozen':
+      return fault('log-frozen', message);
+    case 'damaged':
+      return fault('log-damaged', message);
+    case 'closed':
+      return fault('log-closed', message);
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Reading a log forwards, block by block. A scan sees the store as it was when it began and ends at
+ * the head of that moment, so blocks that are appended meanwhile neither appear twice nor tear a
+ * gap: whoever wants more begins again at the next index (`tail` does). While a page of blocks is
+ * being used the next one is read.
+ *
+ * Damage throws HeadwaterError `store-corrupt` with the first index that cannot be read; what came
+ * before was right.
+ */
+import { HeadwaterError, at, fault } from '../errors.ts';
+import { keyspace, numberKey } from '../keyspace.ts';
+import { err, ok, type Result } from '../result.ts';
+import { asLogIndex, asTreeSize, type LogIndex } from '../types.ts';
+import { BlockRecord } from './block-record.ts';
+import { RecordBatch, type MissingBodies } from './entry-batch.ts';
+import { controlsOf } from './controls.ts';
+import type { LedgerEnv } from './ledger-env.ts';
+import type { EntryBatch, LedgerEntry, ReadOptions, StoredBlock } from './ledger-types.ts';
+import type { LogHandle } from './log-handle.ts';
+import { blockNumberAt, recordAt } from './read-block.ts';
+
+const pageBlocks = 16;
+
+/** Sound records from the one that holds `from` to the one that holds `to - 1`. */
+async function* records(
+  env: LedgerEnv,
+  handle: LogHandle,
+  from: LogIndex,
+  to: number,
+): AsyncGenerator<BlockRecord> {
+  const end = Math.min(to, handle.size);
+  if (from >= end) return;
+  const begin = await blockNumberAt(env, handle, from);
+  if (!begin.ok) throw new HeadwaterError(begin.error);
+  let number: number = begin.value;
+  let next: number | undefined;
+  for await (const read of values(env, handle, begin.value)) {
+    const index = asLogIndex(next ?? from);
+    const record = read.ok ? BlockRecord.read(env.options.crypto, read.value) : read;
+    if (!record.ok) throw new HeadwaterError(at(record.error, { index }));
+    const { firstIndex, size } = record.value;
+    const placed = next === undefined ? firstIndex <= from && size > from : firstIndex === next;
+    if (!placed || record.value.number !== number) throw new HeadwaterError(gap(index));
+    yield record.value;
+    number += 1;
+    next = size;
+    if (next >= end) return;
+  }
+  throw new HeadwaterError(gap(asLogIndex(next ?? from)));
+}
+
+/** Stored values of the blocks from `first` on; ends behind a failure. */
+async function* values(
+  env: LedgerEnv,
+  handle: LogHandle,
+  first: number,
+): AsyncGenerator<Result<Uint8Array>> {
+  const log = handle.row.number;
+  const blocks = handle.stored?.state.blocks ?? 0;
+  await using scan = env.options.store.scan({
+    gte: numberKey(keyspace.blocks, log, first),
+    lt: numberKey(keyspace.blocks, log, blocks),
+  });
+  let number = first;
+  let page = await scan.next(pageBlocks);
+  while (page.ok && page.value.length > 0) {
+    const following = scan.next(pageBlocks);
+    for (const { value } of page.value) yield ok(value);
+    number += page.value.length;
+    page = await following;
+  }
+  // A page fails as a whole: one by one its sound blocks can be read.
+  for (; !page.ok && number < blocks; number++) {
+    const value = await env.options.store.get(numberKey(keyspace.blocks, log, number));
+    if (value.ok && value.value === undefined) return;
+    yield value.ok ? ok(value.value ?? empty) : value;
+  }
+}
+
+const empty = new Uint8Array(0);
+
+function gap(index: LogIndex): ReturnType<typeof fault> {
+  return fault('store-corrupt', 'a block is missing in the store', { index });
+}
+
+export async function* batchesOf(
+  env: LedgerEnv,
+  handle: LogHandle,
+  from: LogIndex,
+  to: number = Number.MAX_SAFE_INTEGER,
+  options: ReadOptions = {},
+): AsyncGenerator<EntryBatch> {
+  const range = { from, to: Math.min(to, handle.size) };
+  let missing: MissingBodies = { lowest: 0, redacted: new Set() };
+  let known = false;
+  let bytes = 0;
+  for await (const record of records(env, handle, from, range.to)) {
+    if (options.signal?.aborted === true) return;
+    if (record.form === 'reduced' && !known) {
+      missing = await missingBodies(env, handle);
+      known = true;
+    }
+    yield new RecordBatch(env.options.crypto, handle.logId, record, range, missing);
+    bytes += record.wire.length;
+    if (options.maxBytes !== undefined && bytes >= options.maxBytes) return;
+  }
+}
+
+export async function* entriesOf(
+  env: LedgerEnv,
+  handle: LogHandle,
+  from: LogIndex,
+  to?: number,
+  options?: ReadOptions,
+): AsyncGenerator<LedgerEntry> {
+  for await (const batch of batchesOf(env, handle, from, to, options)) {
+    for (let index: number = batch.from; index < batch.to; index++) {
+      if (options?.signal?.aborted === true) return;
+      yield batch.entry(index);
+    }
+  }
+}
+
+export async function* blocksOf(
+  env: LedgerEnv,
+  handle: LogHandle,
+  from: LogIndex,
+  options: ReadOptions = {},
+): AsyncGenerator<StoredBlock> {
+  let bytes = 0;
+  for await (const record of records(env, handle, from, handle.size)) {
+    if (options.signal?.aborted === true) return;
+    const { number, firstIndex, size, wire } = record;
+    yield { logId: handle.logId, number, firstIndex, size: asTreeSize(size), wire };
+    bytes += wire.length;
+    if (options.maxBytes !== undefined && bytes >= options.maxBytes) return;
+  }
+}
+
+/** History and then live: woken by each block that is announced for the log. */
+export async function* tailOf(
+  env: LedgerEnv,
+  handle: LogHandle,
+  from: LogIndex,
+  signal: AbortSignal,
+): AsyncGenerator<EntryBatch> {
+  let next = from;
+  let wake = Promise.withResolvers<void>();
+  const aborted = (): void => wake.resolve();
+  using _listener = env.listen((block) => {
+    if (block.logId === handle.logId) wake.resolve();
+  });
+  signal.addEventListener('abort', aborted, { once: true });
+  try {
+    while (!signal.aborted) {
+      // Renewed before reading, so that a block that comes during it is not missed.
+      wake = Promise.withResolvers<void>();
+      for await (const batch of batchesOf(env, handle, next, undefined, { signal })) {
+        yield batch;
+        next = batch.to;
+      }
+      if (next >= handle.size && !signal.aborted) await wake.promise;
+    }
+  } finally {
+    signal.removeEventListener('abort', aborted);
+  }
+}
+
+/** One entry. Codes: index-over-head, store-corrupt, those of the store. */
+export async function entryOf(
+  env: LedgerEnv,
+  handle: LogHandle,
+  index: LogIndex,
+): Promise<Result<LedgerEntry>> {
+  const record = await recordAt(env, handle, index);
+  if (!record.ok) return record;
+  const reduced = record.value.form === 'reduced';
+  const missing = reduced
+    ? await missingBodies(env, handle)
+    : { lowest: 0, redacted: new Set<number>() };
+  const range = { from: index, to: index + 1 };
+  try {
+    const { crypto } = env.options;
+    return ok(new RecordBatch(crypto, handle.logId, record.value, range, missing).entry(index));
+  } catch (cause) {
+    if (cause instanceof HeadwaterError) return err(cause.fault);
+    throw cause;
+  }
+}
+
+async function missingBodies(env: LedgerEnv, handle: LogHandle): Promise<MissingBodies> {
+  const redacted = new Set<number>();
+  const controls = await controlsOf(env, handle);
+  if (!controls.ok) throw new HeadwaterError(controls.error);
+  for (const { map } of controls.value) {
+    if (map['type'] === 'redact' && typeof map['index'] === 'number') redacted.add(map['index']);
+  }
+  return { lowest: handle.stored?.state.lowest ?? 0, redacted };
+}

@@ -1,0 +1,214 @@
+/**
+ * Takes in blocks of one log from others (ledger.md "Applying"). A block is judged at once against
+ * the tip, so the next one can be judged while its batch is being written; batches are written in
+ * order, several blocks together when they come fast. Not synced: a follower can fetch again what a
+ * power cut costs it, and the ledger flushes every second. An own log that is behind its guard is
+ * filled in the same way, synced.
+ */
+import { fault, HeadwaterError, type Fault } from '../errors.ts';
+import { logIdFromHash } from '../ids.ts';
+import { ok, type Result } from '../result.ts';
+import { asLogIndex } from '../types.ts';
+import { appended, keysOf, prepareAppend, type Append, type EventKeys } from './append-batch.ts';
+import type { DecodedBlock, VerifiedBlock } from './block.ts';
+import { decodeBlock } from './block-codec.ts';
+import { unknownLog } from './create-log.ts';
+import { freeze, judgeOld, rowWrite } from './fork-check.ts';
+import type { LedgerEnv } from './ledger-env.ts';
+import type { ApplyOutcome } from './ledger-types.ts';
+import type { LogHandle } from './log-handle.ts';
+import type { LogTiles } from './log-tiles.ts';
+import { checkGuard } from './open-log.ts';
+import type { StoreHealth } from './store-health.ts';
+import type { StoreWrite } from './store.ts';
+import { blockVerdict, isForkEvidence } from './verdict.ts';
+import { checkSelfConsistent, verifyDecoded } from './verify-block.ts';
+
+/** Blocks written in one batch. */
+const maxGroup = 8;
+
+interface Waiting {
+  readonly append: Append;
+  readonly done: (outcome: ApplyOutcome) => void;
+}
+
+/** Judges wire bytes of any log; `replicaOf` gives the one that keeps it. Never throws. */
+export async function applyWire(
+  env: LedgerEnv,
+  wire: Uint8Array,
+  via: 'gossip' | 'sync',
+  replicaOf: (handle: LogHandle) => Replica,
+): Promise<ApplyOutcome> {
+  const block = decodeBlock(wire, { reduced: via === 'sync' });
+  if (!block.ok) return { verdict: blockVerdict(block.error) };
+  const logId = logIdFromHash(block.value.log);
+  const handle = env.logs.get(logId);
+  if (handle === undefined || handle.row.role === 'unfollowed') {
+    return { verdict: { kind: 'ignore', reason: unknownLog(logId) }, logId };
+  }
+  try {
+    return await replicaOf(handle).apply(block.value, via);
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const known = cause instanceof HeadwaterError ? cause.fault : undefined;
+    const reason = known ?? fault('internal', `applying a block: ${text}`);
+    return { verdict: { kind: 'ignore', reason }, logId };
+  }
+}
+
+export class Replica {
+  readonly #env: LedgerEnv;
+  readonly #handle: LogHandle;
+  readonly #health: StoreHealth;
+  #queue: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+
+  readonly #caughtUp: () => void;
+
+  /** `caughtUp` is called when an own log that was behind its guard is open again. */
+  constructor(env: LedgerEnv, handle: LogHandle, health: StoreHealth, caughtUp: () => void) {
+    this.#caughtUp = caughtUp;
+    this.#env = env;
+    this.#handle = handle;
+    this.#health = health;
+  }
+
+  /** Judges a decoded block of this log and stores it if it is next. */
+  async apply(block: DecodedBlock, via: 'gossip' | 'sync'): Promise<ApplyOutcome> {
+    const handle = this.#handle;
+    while (this.#queue.length >= this.#env.options.limits.maxUnwrittenBlocks) await this.#writing;
+    const tiles = handle.loaded === undefined ? await handle.tiles(this.#env) : ok(handle.loaded);
+    const closed = this.#refusal();
+    if (closed !== undefined) return this.#ignore(closed);
+    if (!tiles.ok) return this.#ignore(tiles.error);
+    const size = handle.tip?.state.size ?? 0;
+    if (block.firstIndex > size) return this.#ahead(block, via, size);
+    if (block.firstIndex < size) {
+      return { verdict: await judgeOld(this.#env, handle, block), logId: handle.logId };
+    }
+    if (!this.#takesNext()) {
+      return this.#ignore(fault('log-read-only', 'this home writes the log itself'));
+    }
+    return this.#next(block, via, tiles.value);
+  }
+
+  /** Waits until everything that was judged is written. */
+  async settled(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  #refusal(): Fault | undefined {
+    const { standing, reason } = this.#handle.row;
+    if (standing === 'frozen') return fault('log-frozen', reason?.message ?? 'two histories');
+    if (standing === 'damaged') return reason ?? fault('log-damaged', 'the stored tail is damaged');
+    if (standing === 'closed') return fault('log-closed', 'a successor goes on');
+    return this.#env.storeFailure;
+  }
+
+  /** Blocks of an own log come from others only where the store lost them. */
+  #takesNext(): boolean {
+    const { role, reason } = this.#handle.row;
+    return role === 'replica' || reason?.code === 'store-behind-guard';
+  }
+
+  #ignore(reason: Fault): ApplyOutcome {
+    return { verdict: { kind: 'ignore', reason }, logId: this.#handle.logId };
+  }
+
+  /** Passed on to others if it is sound by itself; the caller keeps it and fills the gap. */
+  #ahead(block: DecodedBlock, via: 'gossip' | 'sync', size: number): ApplyOutcome {
+    const { logId, tip } = this.#handle;
+    const gap = { logId, gapFrom: asLogIndex(size) };
+    const reason = fault('block-ahead', `the block begins at ${block.firstIndex}, we have ${size}`);
+    const late = via === 'gossip' ? this.#clockAhead(block.entries.at(-1)?.time ?? 0) : undefined;
+    if (tip === undefined || late !== undefined) {
+      return { ...gap, verdict: { kind: 'ignore', reason: late ?? reason } };
+    }
+    const { crypto } = this.#env.options;
+    const sound = checkSelfConsistent(crypto, tip.state, tip.state.writerKey, block);
+    if (sound.ok) return { ...gap, verdict: { kind: 'accept' } };
+    const verdict = blockVerdict(sound.error);
+    // The key may have been passed on within the gap, so its word cannot be judged yet.
+    const keyed = sound.error.code === 'checkpoint-key-id';
+    return { ...gap, verdict: keyed ? { kind: 'ignore', reason } : verdict };
+  }
+
+  #clockAhead(time: number): Fault | undefined {
+    const { host, limits } = this.#env.options;
+    const ahead = time - host.clock.now();
+    if (ahead <= limits.maxClockSkewMs) return undefined;
+    return fault('clock-ahead', `the block was recorded ${Math.round(ahead / 1000)} s ahead of us`);
+  }
+
+  async #next(block: DecodedBlock, via: 'gossip' | 'sync', tiles: LogTiles): Promise<ApplyOutcome> {
+    const handle = this.#handle;
+    const { crypto, judges } = this.#env.options;
+    const late = this.#clockAhead(block.entries.at(-1)?.time ?? 0);
+    if (late !== undefined && via === 'gossip') return this.#ignore(late);
+    const verified = verifyDecoded({ crypto, judges }, handle.tip?.state ?? handle, block);
+    if (!verified.ok) {
+      if (isForkEvidence(verified.error)) {
+        await freeze(this.#env, handle, block.wire, verified.error);
+      }
+      return { verdict: blockVerdict(verified.error), logId: handle.logId };
+    }
+    return this.#enqueue(verified.value, tiles, late !== undefined);
+  }
+
+  #enqueue(block: VerifiedBlock, tiles: LogTiles, clockAhead: boolean): Promise<ApplyOutcome> {
+    const env = this.#env;
+    const handle = this.#handle;
+    const own = handle.row.role === 'writer';
+    const append = prepareAppend(env, handle, tiles, block, (_, event): EventKeys => {
+      const keys = keysOf(env, event);
+      return own ? { ...keys, contentHash: env.ids.contentHash(event) } : keys;
+    });
+    if (clockAhead && !handle.row.clockAhead) handle.row = { ...handle.row, clockAhead };
+    const { promise, resolve } = Promise.withResolvers<ApplyOutcome>();
+    this.#queue.push({ append, done: resolve });
+    this.#writing ??= this.#drain();
+    return promise;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const group = this.#queue.splice(0, maxGroup);
+      const written = await this.#write(group.map((one) => one.append));
+      if (written.ok) await this.#stored(group);
+      else this.#failed([...group, ...this.#queue.splice(0)], written.error);
+    }
+    this.#writing = undefined;
+  }
+
+  async #write(appends: readonly Append[]): Promise<Result<void>> {
+    const { store } = this.#env.options;
+    const own = this.#handle.row.role === 'writer';
+    const writes: StoreWrite[] = appends.flatMap((append) => append.writes);
+    if (this.#handle.row.clockAhead) writes.push(rowWrite(this.#handle));
+    this.#env.unsynced ||= !own;
+    return store.batch(writes, { sync: own });
+  }
+
+  async #stored(group: readonly Waiting[]): Promise<void> {
+    const handle = this.#handle;
+    const { counters } = this.#env;
+    for (const { append, done } of group) {
+      handle.stored = append.head;
+      handle.loaded?.written(append.tiles);
+      counters.appliedBlocks += 1;
+      counters.appliedEvents += append.idKeys.length;
+      done({ verdict: { kind: 'accept' }, logId: handle.logId, applied: true });
+      this.#env.announce(appended(handle, append.block, false));
+    }
+    // An own log has caught up with its guard, or not: the same check as at the start.
+    if (handle.row.role !== 'writer') return;
+    const held = await checkGuard(this.#env, handle);
+    handle.setStanding(held === undefined ? 'open' : 'waiting', held);
+    if (held === undefined) this.#caughtUp();
+  }
+
+  #failed(group: readonly Waiting[], reason: Fault): void {
+    for (const { done } of group) done(this.#ignore(reason));
+    this.#health.failed(this.#handle, reason);
+  }
+}
