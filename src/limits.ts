@@ -52,6 +52,8 @@ export const protocol = {
 export const limits = {
   /** A node that is told to stop has this long to finish; then its process ends as it is. */
   drainMs: 9000,
+  /** A log under run/ longer than this is set aside as node.log.1 at the next start. */
+  maxLogBytes: 33_554_432,
   /** How often a command looks whether another process has started or ended. */
   pollMs: 25,
   /** Lines of an NDJSON request that are published together. */

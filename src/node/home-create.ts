@@ -2,6 +2,7 @@
  * `hw init`: makes what is missing in a home and leaves the rest alone, so that a run that was cut
  * off is completed by the next. config.yaml comes last: with it a home counts as made.
  */
+import { stringify } from 'yaml';
 import { mintPeerDelegation, mintWriteDelegation } from '../access/peer-delegation.ts';
 import { toBase64url } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
@@ -171,7 +172,7 @@ function configText(organisation: string, http: number, tcp: number, websocket: 
 # JSON Schema for editors: hw config show --schema
 
 # What others may call this organisation. Its identity is in keys/.
-organisation: ${organisation}
+organisation: ${stringify(organisation).trim()}
 
 http:
   # The API for this machine. It asks for the token in api.token.

@@ -1,7 +1,8 @@
 /** `hw init`: a home, whole or completed. */
 import { nodeCrypto } from '../../crypto-node.ts';
 import { didFromKey, didKey } from '../../ids.ts';
-import { ok, type Result } from '../../result.ts';
+import { fault } from '../../errors.ts';
+import { err, ok, type Result } from '../../result.ts';
 import { foundNetwork, networkIdText } from '../../gossip/network-document.ts';
 import { peerIdFromKey } from '../../gossip/peer-id.ts';
 import { createHome, type CreatedHome } from '../home-create.ts';
@@ -11,6 +12,8 @@ import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase, newPassphrase } from './passphrase.ts';
+
+const namePattern = /^[a-z0-9][a-z0-9.-]{0,62}$/;
 
 export const init: Action = async (context, _args, options) => {
   const made = await makeHome(context, options);
@@ -27,10 +30,15 @@ export const init: Action = async (context, _args, options) => {
 
 /** The home at `--home`, made or completed; also what `hw join` does on a fresh one. */
 export async function makeHome(context: Context, options: Options): Promise<Result<CreatedHome>> {
+  const organisation = options.text('org') ?? defaultName(context);
+  if (!namePattern.test(organisation)) {
+    const message = `${JSON.stringify(organisation)} cannot be the name of an organisation`;
+    return err(fault('usage', message, { pointer: '--org' }, 'Use a-z, 0-9, dot and dash.'));
+  }
   const passphrase = await newPassphrase(context, options);
   if (!passphrase.ok) return passphrase;
   return createHome(context.paths.root, {
-    organisation: options.text('org') ?? defaultName(context),
+    organisation,
     random: context.runtime.random,
     ask: existingPassphrase(context, options),
     ...(passphrase.value === undefined ? {} : { passphrase: passphrase.value }),
@@ -70,7 +78,7 @@ async function ensureNetwork(
 /** The user's own name where it fits the rule of names. */
 function defaultName(context: Context): string {
   const user = (context.runtime.environment['USER'] ?? '').toLowerCase();
-  return /^[a-z0-9][a-z0-9.-]{0,62}$/.test(user) ? user : 'peer';
+  return namePattern.test(user) ? user : 'peer';
 }
 
 async function report(

@@ -1,10 +1,10 @@
 /** `hw up` and `hw down`: the node's process, in front or detached. */
-import { rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { codes } from '../../codes.ts';
 import { fault, type Code, type Fault } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { makeFolders, readText, replaceFile } from '../files.ts';
+import { makeFolders, readBytes, readText, replaceFile, systemCode } from '../files.ts';
 import { lockHolder, lockHome, runningFault } from '../home-lock.ts';
 import { openHome, type Home, type HomePaths } from '../home.ts';
 import { JsonView } from '../json-view.ts';
@@ -84,8 +84,7 @@ async function detach(
   const { runtime, paths } = context;
   const folder = await makeFolders(paths.root, ['run']);
   if (!folder.ok) return folder;
-  const before = await readText(paths.log);
-  const logStart = before.ok ? before.value.length : 0;
+  const logStart = await startLog(paths.log);
   const args = ['up', '--json', '--home', paths.root];
   if (options.flag('acceptClock')) args.push('--accept-clock');
   if (passphrase !== undefined) args.push('--passphrase-file', '-');
@@ -103,6 +102,18 @@ async function detach(
   return err(await childFault(paths, logStart));
 }
 
+/** Length of the log before this run; one that has grown too long is set aside first. */
+async function startLog(file: string): Promise<number> {
+  try {
+    const { size } = await stat(file);
+    if (size <= limits.maxLogBytes) return size;
+    await rename(file, `${file}.1`);
+  } catch (cause) {
+    if (systemCode(cause) === undefined) throw cause;
+  }
+  return 0;
+}
+
 /** What the child wrote when it was ready; undefined where it ended before. */
 async function waitForInfo(context: Context, child: Detached): Promise<JsonView | undefined> {
   const { runtime, paths, signal } = context;
@@ -117,8 +128,10 @@ async function waitForInfo(context: Context, child: Detached): Promise<JsonView 
 
 /** The fault that a child printed as its last word. */
 async function childFault(paths: HomePaths, from: number): Promise<Fault> {
-  const log = await readText(paths.log);
-  const lines = log.ok ? log.value.slice(from).trimEnd().split('\n') : [];
+  const log = await readBytes(paths.log);
+  const lines = log.ok
+    ? Buffer.from(log.value).subarray(from).toString().trimEnd().split('\n')
+    : [];
   const last = lines.findLast((line) => line.startsWith('{"error":'));
   const error = JsonView.parse(last ?? '').at('error');
   const code = error.text('code');
