@@ -31,7 +31,7 @@ export function peekBlock(wire: Uint8Array): BlockHeader | undefined {
 /** What became of a block that was asked for. */
 export type SyncStep =
   | { readonly kind: 'applied' | 'known' | 'ahead' }
-  /** It can never be valid; the sender has paid for it. */
+  /** It can never be valid. */
   | { readonly kind: 'rejected'; readonly reason: Fault }
   /** The ledger does not take it now, which is not the sender's fault. */
   | { readonly kind: 'stopped'; readonly reason: Fault };
@@ -71,14 +71,11 @@ export class Applier {
     return verdict;
   }
 
-  /** A block that we asked `from` for, as the next one. */
-  async sync(wire: Uint8Array, from: PeerId): Promise<SyncStep> {
+  /** A block that was asked for, as the next one; its sender's fault is for the caller to punish. */
+  async sync(wire: Uint8Array): Promise<SyncStep> {
     const outcome = await this.#net.ledger.apply(wire, 'sync');
     const { verdict, logId } = outcome;
-    if (verdict.kind === 'reject') {
-      penalise(this.#net, from, penalty.reject, verdict.reason.code);
-      return { kind: 'rejected', reason: verdict.reason };
-    }
+    if (verdict.kind === 'reject') return { kind: 'rejected', reason: verdict.reason };
     if (outcome.gapFrom !== undefined) return { kind: 'ahead' };
     if (isApplied(outcome)) {
       this.#net.counters.add('syncBlocks');

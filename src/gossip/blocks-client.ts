@@ -6,7 +6,8 @@ import { asLogIndex, type LogId, type LogIndex, type TreeSize } from '../types.t
 import type { Applier } from './applier.ts';
 import { decodeBlocks, encodeBlocks } from './blocks-codec.ts';
 import type { Exchange } from './exchange.ts';
-import type { Net } from './net.ts';
+import { penalise, type Net } from './net.ts';
+import { penalty } from './scores.ts';
 import { askPeer, longLimit, protocols } from './serve.ts';
 import type { Session } from './sessions.ts';
 
@@ -41,7 +42,7 @@ export async function pullBlocks(
     longLimit,
     async (exchange) => {
       const sent = await exchange.send(encodeBlocks(read));
-      return sent.ok ? receiveBlocks(net, applier, session, exchange, from) : sent;
+      return sent.ok ? receiveBlocks(net, applier, session, exchange, from, live) : sent;
     },
     signal,
   );
@@ -53,12 +54,17 @@ async function receiveBlocks(
   session: Session,
   exchange: Exchange,
   from: LogIndex,
+  live: boolean,
 ): Promise<Result<PullEnd>> {
   let position: number = from;
+  let applying: Applying | undefined;
   for (;;) {
     const frame = await exchange.next();
-    if (!frame.ok) return frame;
-    const message = decodeBlocks(frame.value);
+    const message = frame.ok ? decodeBlocks(frame.value) : frame;
+    // The frame before it was applied meanwhile; whatever comes now, its end counts first.
+    const before = await finish(exchange, applying);
+    if (before !== undefined) return before;
+    applying = undefined;
     if (!message.ok) return message;
     switch (message.value.kind) {
       case 'end':
@@ -70,36 +76,65 @@ async function receiveBlocks(
         if (next <= position || wires.length === 0) {
           return err(fault('block-order', 'a page that does not go on'));
         }
-        const applied = await applyAll(applier, session, wires);
-        if (!applied.ok) return applied;
-        if (applied.value !== undefined) return ok({ size: next, ...applied.value });
         position = next;
-        const acked = await exchange.send(encodeBlocks({ kind: 'ack', next: asLogIndex(next) }));
-        if (!acked.ok) return acked;
+        applying = { next, result: applyAll(net, applier, session, wires) };
         break;
       }
       case 'read':
       case 'ack':
         return err(fault('message-shape', `${message.value.kind} from the side that serves`));
     }
+    // In a live read the next frame may be long in coming.
+    const applied = live ? await finish(exchange, applying) : undefined;
+    if (applied !== undefined) return applied;
+    if (live) applying = undefined;
   }
 }
 
-/** Undefined once all are applied, else why not: a reject of the peer's or a fault of our own. */
+/** A frame's blocks on their way into the ledger, while the next frame is awaited. */
+interface Applying {
+  readonly next: TreeSize;
+  readonly result: Promise<Result<Omit<PullEnd, 'size'> | undefined>>;
+}
+
+/** Waits for the blocks of a frame and acknowledges them; a value where the read ends here. */
+async function finish(
+  exchange: Exchange,
+  applying: Applying | undefined,
+): Promise<Result<PullEnd> | undefined> {
+  if (applying === undefined) return undefined;
+  const { next } = applying;
+  const applied = await applying.result;
+  if (!applied.ok) return applied;
+  if (applied.value !== undefined) return ok({ size: next, ...applied.value });
+  const acked = await exchange.send(encodeBlocks({ kind: 'ack', next: asLogIndex(next) }));
+  return acked.ok ? undefined : acked;
+}
+
+/**
+ * Undefined once all are applied, else why not: a reject of the peer's or a fault of our own. The
+ * blocks are handed over together, because the ledger judges one while it writes the one before.
+ */
 async function applyAll(
+  net: Net,
   applier: Applier,
   session: Session,
   wires: readonly Uint8Array[],
 ): Promise<Result<Omit<PullEnd, 'size'> | undefined>> {
-  for (const wire of wires) {
-    const step = await applier.sync(wire, session.peer);
-    switch (step.kind) {
+  const steps = await Promise.all(wires.map((wire) => applier.sync(wire)));
+  for (const [i, wire] of wires.entries()) {
+    let step = steps[i];
+    // Ahead only because one before it was late? Then it fits now.
+    if (step?.kind === 'ahead') step = await applier.sync(wire);
+    switch (step?.kind) {
+      case undefined:
       case 'applied':
       case 'known':
         break;
       case 'ahead':
-        return err(fault('block-order', 'a block that does not follow our head'));
+        return err(fault('block-order', `block ${i} of the frame does not follow our head`));
       case 'rejected':
+        penalise(net, session.peer, penalty.reject, step.reason.code);
         return ok({ rejected: step.reason });
       case 'stopped':
         return ok({ stopped: step.reason });
