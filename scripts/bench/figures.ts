@@ -1,0 +1,339 @@
+/**
+ * The table of figures: what is measured, in which unit, what it must reach, and to which raw limit
+ * of the same run it is put in proportion. The names up to `residentMiB` and their order are fixed;
+ * others read them.
+ */
+
+export type Unit = 'events/s' | 'requests/s' | 'operations/s' | 'ms' | 'µs' | 'bytes/event' | 'MiB';
+
+export interface FigureSpec {
+  readonly unit: Unit;
+  readonly what: string;
+  /** Bound of the value; absent where only the ratio is bound, or nothing. */
+  readonly atLeast?: number;
+  readonly atMost?: number;
+  readonly ratioTo?: FigureName;
+  /** Least value over that of `ratioTo`. */
+  readonly ratioAtLeast?: number;
+}
+
+/** A line of `npm run bench -- --json`. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: Unit;
+  /**
+   * In the unit of the value: it must reach this where more is better (rates), and not exceed it
+   * otherwise. A bound of the ratio is turned into one of the value. Null: measured for comparison.
+   */
+  readonly target: number | null;
+  readonly pass: boolean | null;
+  readonly ratioTo: string | null;
+  /** Value over that of `ratioTo`, in the same run. */
+  readonly ratio: number | null;
+}
+
+export interface Measured {
+  readonly name: FigureName;
+  readonly value: number;
+  /** Median of the ratios of neighbouring rounds, where the two were measured in turn. */
+  readonly ratio?: number;
+}
+
+const rate: Unit = 'events/s';
+
+export type TargetName =
+  | 'publish'
+  | 'publishSingle'
+  | 'apply'
+  | 'threeProcesses'
+  | 'latency1000P50'
+  | 'latency1000P99'
+  | 'rangeSync'
+  | 'replayLibrary'
+  | 'replayHttp'
+  | 'ingestBatch'
+  | 'ingestSingle'
+  | 'coldOpen'
+  | 'inclusionProof'
+  | 'diskBytes'
+  | 'wireBytes'
+  | 'residentMiB';
+
+const targets: Readonly<Record<TargetName, FigureSpec>> = {
+  publish: {
+    unit: rate,
+    what: 'signed, hash-linked, fsynced; blocks of 256',
+    atLeast: 60_000,
+    ratioTo: 'rawLevelBatch',
+    ratioAtLeast: 0.7,
+  },
+  publishSingle: {
+    unit: rate,
+    what: 'the same, one event a block, each with its own fsync',
+    ratioTo: 'rawPair',
+    ratioAtLeast: 0.8,
+  },
+  apply: {
+    unit: rate,
+    what: 'verified and stored by a replica',
+    atLeast: 100_000,
+    ratioTo: 'rawLevelUnsynced',
+  },
+  threeProcesses: {
+    unit: rate,
+    what: 'producer → gossip → verifying replica → local subscriber, nothing lost',
+    atLeast: 25_000,
+    ratioTo: 'rawTcp',
+  },
+  latency1000P50: {
+    unit: 'ms',
+    what: 'the same way at a steady 1,000 a second, p50',
+    atMost: 15,
+    ratioTo: 'rawPairMs',
+  },
+  latency1000P99: {
+    unit: 'ms',
+    what: 'the same way at a steady 1,000 a second, p99',
+    atMost: 80,
+    ratioTo: 'rawPairMs',
+  },
+  rangeSync: {
+    unit: rate,
+    what: 'range sync to an empty follower, another process',
+    atLeast: 40_000,
+    ratioTo: 'rawTcp',
+  },
+  replayLibrary: {
+    unit: rate,
+    what: 'replay through the library, attributes and data parsed',
+    atLeast: 400_000,
+    ratioTo: 'rawLevelScan',
+  },
+  replayHttp: {
+    unit: rate,
+    what: 'replay as HTTP NDJSON',
+    atLeast: 100_000,
+    ratioTo: 'rawTcp',
+  },
+  ingestBatch: {
+    unit: rate,
+    what: 'HTTP ingest, batches of 100, 8 connections, durable',
+    atLeast: 25_000,
+    ratioTo: 'rawLevelBatch',
+  },
+  ingestSingle: {
+    unit: 'requests/s',
+    what: 'HTTP ingest, single events, 256 connections, durable',
+    atLeast: 3000,
+    ratioTo: 'rawHttp',
+  },
+  coldOpen: {
+    unit: 'ms',
+    what: 'cold open of a home with 1,000,000 events, tail verified',
+    atMost: 500,
+    ratioTo: 'rawLevelOpen',
+  },
+  inclusionProof: {
+    unit: 'µs',
+    what: 'inclusion proof at 1,000,000 events, p50',
+    atMost: 100,
+    ratioTo: 'rawLevelGet',
+  },
+  diskBytes: {
+    unit: 'bytes/event',
+    what: 'disk: store and guard after 1,000,000 events',
+    atMost: 160,
+    ratioTo: 'rawDiskBytes',
+  },
+  wireBytes: {
+    unit: 'bytes/event',
+    what: 'wire blocks, without compression',
+    atMost: 440,
+    ratioTo: 'rawEventBytes',
+  },
+  residentMiB: {
+    unit: 'MiB',
+    what: 'highest resident memory of a node publishing at full rate for 5 minutes',
+    atMost: 350,
+    ratioTo: 'rawResidentMiB',
+  },
+};
+
+export type OtherName =
+  | 'residentGrowthMiB'
+  | 'latency20P50'
+  | 'latency20P99'
+  | 'publishDeduped'
+  | 'publishFromJson'
+  | 'publishLarge'
+  | 'applyLarge'
+  | 'replayBytes'
+  | 'replayLarge'
+  | 'ingestLarge'
+  | 'diskBytesLarge'
+  | 'wireBytesLarge'
+  | 'audit';
+
+const others: Readonly<Record<OtherName, FigureSpec>> = {
+  residentGrowthMiB: {
+    unit: 'MiB',
+    what: 'growth of its mean memory from the second to the last fifth of that time',
+    atMost: 40,
+  },
+  latency20P50: {
+    unit: 'ms',
+    what: 'the same way at 20 a second, p50',
+    atMost: 6,
+    ratioTo: 'rawPairMs',
+  },
+  latency20P99: {
+    unit: 'ms',
+    what: 'the same way at 20 a second, p99',
+    atMost: 30,
+    ratioTo: 'rawPairMs',
+  },
+  publishDeduped: {
+    unit: rate,
+    what: 'publish with 10 million earlier rows in the dedupe window',
+    ratioTo: 'publish',
+    ratioAtLeast: 0.8,
+  },
+  publishFromJson: {
+    unit: rate,
+    what: 'publish of JSON texts, parsed and validated on the way',
+    ratioTo: 'rawLevelBatch',
+  },
+  publishLarge: {
+    unit: rate,
+    what: 'publish, events of 1 KB',
+    ratioTo: 'rawLevelBatchLarge',
+  },
+  applyLarge: { unit: rate, what: 'apply, events of 1 KB', ratioTo: 'rawLevelBatchLarge' },
+  replayBytes: {
+    unit: rate,
+    what: 'replay through the library, attributes and data as bytes',
+    ratioTo: 'rawLevelScan',
+  },
+  replayLarge: { unit: rate, what: 'replay through the library, events of 1 KB' },
+  ingestLarge: { unit: rate, what: 'HTTP ingest, batches of 100, events of 1 KB' },
+  diskBytesLarge: { unit: 'bytes/event', what: 'disk, events of 1 KB' },
+  wireBytesLarge: { unit: 'bytes/event', what: 'wire, events of 1 KB' },
+  audit: { unit: rate, what: 'verify: everything that is stored of a log is read and checked' },
+};
+
+export type RawName =
+  | 'rawLevelBatch'
+  | 'rawLevelBatchLarge'
+  | 'rawLevelUnsynced'
+  | 'rawPair'
+  | 'rawPairMs'
+  | 'rawLevelScan'
+  | 'rawLevelGet'
+  | 'rawLevelOpen'
+  | 'rawDiskBytes'
+  | 'rawEventBytes'
+  | 'rawSha256'
+  | 'rawSign'
+  | 'rawVerify'
+  | 'rawJsonParse'
+  | 'rawTcp'
+  | 'rawHttp'
+  | 'rawResidentMiB';
+
+const raw: Readonly<Record<RawName, FigureSpec>> = {
+  rawLevelBatch: {
+    unit: rate,
+    what: 'LevelDB: the same event bytes, single keys, batches of 256, sync: true',
+  },
+  rawLevelBatchLarge: { unit: rate, what: 'the same, events of 1 KB' },
+  rawLevelUnsynced: { unit: rate, what: 'the same, sync: false, then one sync' },
+  rawPair: { unit: 'operations/s', what: 'one synced put, then an fsync of a 1 KiB file' },
+  rawPairMs: { unit: 'ms', what: 'time of such a pair' },
+  rawLevelScan: { unit: rate, what: 'LevelDB: single keys read in order' },
+  rawLevelGet: { unit: 'µs', what: 'LevelDB: one key read at random, p50' },
+  rawLevelOpen: { unit: 'ms', what: 'LevelDB: open with 1,000,000 single keys' },
+  rawDiskBytes: { unit: 'bytes/event', what: 'LevelDB: the same event bytes as single keys' },
+  rawEventBytes: { unit: 'bytes/event', what: 'an event as JSON text' },
+  rawSha256: { unit: 'operations/s', what: 'SHA-256 of 400 bytes' },
+  rawSign: { unit: 'operations/s', what: 'Ed25519 signatures' },
+  rawVerify: { unit: 'operations/s', what: 'Ed25519 verifications' },
+  rawJsonParse: { unit: rate, what: 'JSON.parse of the event text' },
+  rawTcp: { unit: rate, what: 'event bytes through a loopback TCP connection' },
+  rawHttp: { unit: 'requests/s', what: 'node:http answering the same posts, 256 connections' },
+  rawResidentMiB: { unit: 'MiB', what: 'a Node process that does nothing' },
+};
+
+export type FigureName = TargetName | OtherName | RawName;
+
+/** Every figure, in the order in which they are printed. */
+export const figureSpecs: Readonly<Record<FigureName, FigureSpec>> = {
+  ...targets,
+  ...others,
+  ...raw,
+};
+
+export function isFigureName(name: string): name is FigureName {
+  return Object.hasOwn(figureSpecs, name);
+}
+
+/** The figures of what was measured, in the order of the table; what was not is left out. */
+export function makeFigures(measured: Iterable<Measured>): readonly Figure[] {
+  const found = new Map<string, Measured>();
+  for (const one of measured) found.set(one.name, one);
+  return Object.entries(figureSpecs).flatMap(([name, spec]) => {
+    const one = found.get(name);
+    if (one === undefined) return [];
+    const base = spec.ratioTo === undefined ? undefined : found.get(spec.ratioTo)?.value;
+    return [makeFigure(name, spec, one, base)];
+  });
+}
+
+function makeFigure(
+  name: string,
+  spec: FigureSpec,
+  one: Measured,
+  base: number | undefined,
+): Figure {
+  const { value } = one;
+  const ratio = one.ratio ?? (base === undefined ? null : value / base);
+  const { unit, ratioTo = null } = spec;
+  const target = targetOf(spec, value, ratio);
+  const more = spec.atMost === undefined;
+  // A figure that is NaN compares false, so it is a miss.
+  const pass = target === null ? null : more ? value >= target : value <= target;
+  return { name, value, unit, target, pass, ratioTo, ratio };
+}
+
+/** A bound of the ratio that cannot be judged, because the raw limit was not measured, is a miss. */
+function targetOf(spec: FigureSpec, value: number, ratio: number | null): number | null {
+  const { atLeast, atMost, ratioAtLeast } = spec;
+  if (atMost !== undefined) return atMost;
+  if (ratioAtLeast === undefined) return atLeast ?? null;
+  const byRatio = ratio === null ? Number.POSITIVE_INFINITY : (ratioAtLeast * value) / ratio;
+  return Math.max(atLeast ?? 0, byRatio);
+}
+
+/** Names of the figures with a target that were not reached. */
+export function misses(figures: readonly Figure[]): readonly string[] {
+  return figures.filter((figure) => figure.pass === false).map((figure) => figure.name);
+}
+
+/** Names of the figures with a target that the run should have given and did not. */
+export function missing(
+  figures: readonly Figure[],
+  wanted: readonly FigureName[],
+): readonly string[] {
+  const given = new Set(figures.map((figure) => figure.name));
+  return wanted.filter((name) => !given.has(name));
+}
+
+/** Names of all figures that have a target. */
+export function bound(): readonly FigureName[] {
+  return Object.keys(figureSpecs).filter(isFigureName).filter(hasTarget);
+}
+
+function hasTarget(name: FigureName): boolean {
+  const { atLeast, atMost, ratioAtLeast } = figureSpecs[name];
+  return (atLeast ?? atMost ?? ratioAtLeast) !== undefined;
+}
