@@ -68,6 +68,7 @@ export class Dedupe {
     this.#memory = memory;
     this.#log = log;
     this.#slices = slices;
+    for (const slice of slices) if (slice.rows === 0) this.#reserve(slice, this.#filters);
   }
 
   /** False: certainly not in the log within the window. */

@@ -3,7 +3,7 @@
  * through in the order in which they came; one that must look something up in the store holds back
  * those behind it, and a look-up is rare (dedupe.ts).
  */
-import { fault } from '../errors.ts';
+import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, asLogIndex, asTreeSize, type ParsedEvent } from '../types.ts';
 import { bodyLength } from './body.ts';
@@ -50,7 +50,7 @@ export class Intake {
     if (!room.ok) return room;
     const time = recordedTime(this.#env, this.#handle.stored?.state);
     if (!time.ok) return time;
-    if (signal?.aborted === true) return err(fault('interrupted', 'the call was taken back'));
+    if (signal?.aborted === true) return err(takenBack());
     const request = new PublishRequest(events.length);
     const items = events.map((event, i) => this.#pendingEvent(event, sizes[i] ?? 0, request, i));
     this.#events += items.length;
@@ -63,6 +63,12 @@ export class Intake {
     this.#events -= items.length;
     this.#bytes -= bytes;
     return ok(results);
+  }
+
+  /** Runs behind the calls that came before. */
+  inOrder(run: () => void): void {
+    if (this.#inLine === 0) run();
+    else this.#line = this.#line.then(run);
   }
 
   /** Waits for calls that look something up. */
@@ -109,6 +115,7 @@ export class Intake {
       position,
       waiters: undefined,
       queued: false,
+      unwanted: false,
       dropped: false,
     };
   }
@@ -160,6 +167,11 @@ export class Intake {
       this.#writer.settle(item, err(reason));
       answered.add(item);
     }
+    for (const item of fresh) {
+      if (answered.has(item) || !item.unwanted || item.waiters !== undefined) continue;
+      this.#writer.settle(item, err(takenBack()));
+      answered.add(item);
+    }
     this.#inLine -= 1;
     this.#writer.enqueue(fresh.filter((item) => !answered.has(item)));
   }
@@ -187,11 +199,14 @@ export class Intake {
   /** Those that are not in a block yet and nobody else waits for. */
   #takeBack(items: readonly PendingEvent[]): void {
     for (const item of items) {
-      if (this.#writer.takeBack(item)) {
-        item.request.settle(item.position, err(fault('interrupted', 'taken back')));
-      }
+      item.unwanted = true;
+      if (this.#writer.takeBack(item)) item.request.settle(item.position, err(takenBack()));
     }
   }
+}
+
+function takenBack(): Fault {
+  return fault('interrupted', 'the call was taken back');
 }
 
 function citesParents(item: PendingEvent): boolean {

@@ -55,7 +55,8 @@ export class OwnLog {
     if (!time.ok) return Promise.resolve(time);
     const { promise, resolve } = Promise.withResolvers<Result<Receipt>>();
     if (rotateTo !== undefined) this.#writer.addSigner(rotateTo);
-    this.#writer.enqueue([{ kind: 'control', map, rotateTo, settle: resolve }]);
+    const item = { kind: 'control', map, rotateTo, settle: resolve } as const;
+    this.#intake.inOrder(() => this.#writer.enqueue([item]));
     return promise;
   }
 

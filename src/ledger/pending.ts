@@ -24,7 +24,9 @@ export interface PendingEvent {
   waiters: PendingEvent[] | undefined;
   /** It waits for a block and may still be taken back. */
   queued: boolean;
-  /** Taken back by its publisher before it was in a block. */
+  /** Its publisher does not want it any more; it is left out if it is in no block yet. */
+  unwanted: boolean;
+  /** Left out and answered. */
   dropped: boolean;
 }
 

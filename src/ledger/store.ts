@@ -224,8 +224,9 @@ class LevelScan implements StoreScan {
   async next(max: number): Promise<Result<readonly StoreEntry[]>> {
     await this.#owner.ready();
     if (this.#handle !== this.#owner.handle()) this.#begin();
+    if (this.#iterator === undefined) return err(closed());
     try {
-      const entries = (await this.#iterator?.nextv(max)) ?? [];
+      const entries = await this.#iterator.nextv(max);
       this.#last = entries.at(-1)?.[0] ?? this.#last;
       return ok(entries.map(([key, value]) => this.#entry(key, value)));
     } catch (cause) {

@@ -335,7 +335,8 @@ export class Writer {
 
   #repeatOne(item: PendingEvent, contentHash: Uint8Array, first: Result<Receipt>): void {
     const again = repeated(item, contentHash, first);
-    item.request.settle(item.position, again);
+    const place = { index: item.position };
+    item.request.settle(item.position, again.ok ? again : err(at(again.error, place)));
     const { counters } = this.#env;
     if (again.ok) counters.duplicates += 1;
     else if (again.error.code === 'event-conflict') counters.conflicts += 1;
