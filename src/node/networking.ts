@@ -48,7 +48,8 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
   const delegations = await ownDelegations(parts);
   if (!delegations.ok) return delegations;
   const { known } = network.value;
-  const transport = await openTransport(parts, known.text);
+  const gate = new ConnectionGate(runtime.clock, { ...limits, ...home.config.limits });
+  const transport = await openTransport(parts, known.text, gate);
   if (!transport.ok) return transport;
   gossip = await GossipNode.start({
     transport: transport.value,
@@ -65,12 +66,13 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
     judgeEvent,
     bootstrap: [...home.config.p2p.bootstrap, ...(known.current?.bootstrap ?? [])],
   });
-  return ok(new Networking(parts, network.value, transport.value, gossip));
+  return ok(new Networking(parts, network.value, transport.value, gate, gossip));
 }
 
 function openTransport(
   parts: NetworkingParts,
   network: string,
+  gate: ConnectionGate,
 ): ReturnType<typeof createTransport> {
   const { home, runtime, log, version } = parts;
   const { p2p, roles } = home.config;
@@ -84,7 +86,7 @@ function openTransport(
     datastorePath: home.paths.peers,
     host: runtime,
     hasher: nodeCrypto,
-    gate: new ConnectionGate(runtime.clock, configured),
+    gate,
     log,
     limits: configured,
     version,
@@ -120,6 +122,7 @@ export class Networking implements Networked, AsyncDisposable {
   readonly peers: Peers;
   readonly #parts: NetworkingParts;
   readonly #transport: Transport & AsyncDisposable;
+  readonly #gate: ConnectionGate;
   readonly #listening: Disposable;
   readonly #work = new Set<Promise<unknown>>();
 
@@ -127,11 +130,13 @@ export class Networking implements Networked, AsyncDisposable {
     parts: NetworkingParts,
     control: NetworkControl,
     transport: Transport & AsyncDisposable,
+    gate: ConnectionGate,
     gossip: GossipNode,
   ) {
     this.#parts = parts;
     this.control = control;
     this.#transport = transport;
+    this.#gate = gate;
     this.gossip = gossip;
     this.peers = new Peers(gossip, parts.control, parts.registries);
     this.peers.restore();
@@ -159,13 +164,10 @@ export class Networking implements Networked, AsyncDisposable {
   }
 
   #on(event: GossipEvent): void {
-    const { warn, runtime, log } = this.#parts;
+    const { warn, runtime } = this.#parts;
     switch (event.kind) {
       case 'peerReady':
-        this.peers.ready(event.peer);
-        if (event.registry !== undefined)
-          this.#track(this.#named(event.organisation, event.registry));
-        log.debug({ peer: event.peer, organisation: event.organisation }, 'a peer is ready');
+        this.#ready(event);
         return;
       case 'peerRefused': {
         const { peer, organisation, reason } = event;
@@ -180,6 +182,18 @@ export class Networking implements Networked, AsyncDisposable {
         this.#track(this.control.save());
         return;
     }
+  }
+
+  #ready({ peer, organisation, registry }: Extract<GossipEvent, { kind: 'peerReady' }>): void {
+    const admitted = this.#gate.setOrganisation(peer, organisation);
+    if (!admitted.ok) {
+      this.#parts.warn(`peer ${peer}`, admitted.error);
+      this.#track(this.#transport.hangUp(peer));
+      return;
+    }
+    this.peers.ready(peer);
+    if (registry !== undefined) this.#track(this.#named(organisation, registry));
+    this.#parts.log.debug({ peer, organisation }, 'a peer is ready');
   }
 
   /** A peer's organisation names its own registry: that one counts, and is kept here. */
