@@ -295,7 +295,7 @@ export const codes = {
   'disk-full': ['full', 'Free some space: reading goes on, and writing by itself once it can.'],
   'store-corrupt': [
     'broken',
-    'The disk returned damaged data; hw verify STREAM --repair fetches it from peers.',
+    'The disk returned damaged data; hw verify STREAM says what is affected.',
   ],
   'store-closed': ['unavailable', 'The store is closed; start the node again.'],
   'store-locked': ['failed', 'Another process uses this store; stop it with hw down.'],
@@ -337,6 +337,10 @@ export const codes = {
   'log-waiting': ['unavailable', 'The log does not take events yet; its reason says why.'],
   'block-known': ['conflict', 'The block was stored before; nothing is to be done.'],
   'block-ahead': ['missing', 'Blocks before this one are fetched first.'],
+  'log-not-synced': [
+    'incomplete',
+    'Nothing of the log is stored; it is fetched while the node runs.',
+  ],
   'block-missing': ['incomplete', 'A block is not in the store; it can be fetched from peers.'],
   'index-damaged': ['broken', 'An index of the store does not fit its blocks; restore or refetch.'],
   'body-withheld': ['incomplete', 'The sender left bodies out; ask a peer that holds them.'],

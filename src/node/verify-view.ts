@@ -13,6 +13,10 @@ export interface VerifyLedger {
 /** Worst last: the verdict of a stream is that of its worst log. */
 const order = ['intact', 'untrusted', 'incomplete', 'broken'] as const;
 
+/**
+ * A log of which nothing is stored (size 0: not synced yet, or lost) makes the stream incomplete from
+ * its first entry on.
+ */
 export async function verifyLogs(
   ledger: VerifyLedger,
   stream: string,
@@ -24,7 +28,9 @@ export async function verifyLogs(
   const total = logs.reduce((sum, { size }) => sum + size, 0);
   const reports: VerifyReport[] = [];
   let done = 0;
+  const absent = logs.find(({ size }) => size === 0);
   for (const { log, size } of logs) {
+    if (size === 0) continue;
     const before = done;
     const report = await ledger.verify(log, {
       ...options,
@@ -34,18 +40,27 @@ export async function verifyLogs(
     reports.push(report.value);
     done += size;
   }
-  const verdict = order.findLast((word) => reports.some((report) => report.verdict === word));
+  const least = absent === undefined ? 'intact' : 'incomplete';
+  const verdict =
+    order.findLast((word) => word === least || reports.some((report) => report.verdict === word)) ??
+    'incomplete';
   const worst = reports.find(
     (report) => report.verdict === verdict && report.firstProblem !== undefined,
   );
   return ok({
-    verdict: verdict ?? 'incomplete',
+    verdict,
     stream,
     logs: reports.map(logView),
     checkedEvents: reports.reduce((sum, report) => sum + report.checkedEvents, 0),
-    ...(worst === undefined ? {} : { firstProblem: problemView(worst) }),
+    ...(worst === undefined ? absence(absent) : { firstProblem: problemView(worst) }),
     seconds: Math.round(clock.monotonic() - started) / 1000,
   });
+}
+
+function absence(absent: { readonly log: LogId } | undefined): Pick<VerifyView, 'firstProblem'> {
+  return absent === undefined
+    ? {}
+    : { firstProblem: { log: absent.log, index: 0, code: 'log-not-synced' } };
 }
 
 function logView(report: VerifyReport): VerifyView['logs'][number] {

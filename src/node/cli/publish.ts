@@ -49,7 +49,9 @@ export const publish: Action = async (context, [stream = '', ...files], options)
   const done = await sendAll(context, sources.value, { sender, run, mapper: mapper.value });
   progress[Symbol.dispose]();
   if (!done.ok) {
-    await context.note(`${countText(run.published)} events are published; the rest is not.`);
+    if (run.published > 0) {
+      await context.note(`${countText(run.published)} events are published; the rest is not.`);
+    }
     return done;
   }
   await run.report(stream);

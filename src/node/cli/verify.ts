@@ -1,16 +1,8 @@
 /** `hw verify`: by the running node, or over the store of a stopped one. Exits 0, 3 or 4 by verdict. */
-import type { Ledger } from '../../ledger/ledger.ts';
-import { fault } from '../../errors.ts';
-import { didFromKey } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { asStreamName, isStreamName } from '../../types.ts';
-import { Registries, type StreamKey } from '../core/registries.ts';
-import { RegistryFeed } from '../core/registry-feed.ts';
 import { SeedReader } from '../home-keys.ts';
 import { lockHolder, lockHome, runningFault } from '../home-lock.ts';
-import type { HomeView } from '../home.ts';
 import { JsonView } from '../json-view.ts';
-import { verifyLogs } from '../verify-view.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
@@ -28,7 +20,7 @@ export const verify: Action = async (context, [stream = ''], options) => {
   }
   const view =
     holder === undefined
-      ? await verifyOffline(context, stream, options)
+      ? await verifyStopped(context, stream, options)
       : await verifyOnline(context, stream, options);
   return view.ok ? report(context, new JsonView(view.value)) : view;
 };
@@ -51,7 +43,7 @@ async function verifyOnline(
   return answer.ok ? ok(answer.value.value) : answer;
 }
 
-async function verifyOffline(
+async function verifyStopped(
   context: Context,
   stream: string,
   options: Options,
@@ -70,52 +62,14 @@ async function verifyOffline(
   const parts = { ...home.value, keys: { nodeSecret: secret.value } };
   const opened = await openHomeLedger(parts, context.runtime);
   if (!opened.ok) return opened;
-  return await verifyStream(context, home.value, scope.use(opened.value), stream);
-}
-
-async function verifyStream(
-  context: Context,
-  home: HomeView,
-  ledger: Ledger,
-  stream: string,
-): Promise<Result<unknown>> {
-  const key = await findStream(home, ledger, stream);
-  if (!key.ok) return key;
-  const logs = ledger
-    .logs()
-    .filter(({ genesis }) => genesis?.owner === key.value.owner && genesis.name === key.value.name)
-    .map(({ logId, size }) => ({ log: logId, size }));
-  if (logs.length === 0) {
-    return err(fault('stream-unknown', `nothing of ${stream} is stored in this home`));
-  }
-  const total = logs.reduce((sum, { size }) => sum + size, 0);
-  using progress = await startProgress(context.runtime.stderr, `verify ${stream}`, total);
-  return await verifyLogs(ledger, stream, logs, context.runtime.clock, {
-    onProgress: (checked) => progress.update(checked, `${countText(checked)} entries`),
+  const ledger = scope.use(opened.value);
+  const progress = scope.use(await startProgress(context.runtime.stderr, `verify ${stream}`, 100));
+  const { verifyOffline } = await import('../offline-verify.ts');
+  return await verifyOffline(home.value, ledger, stream, context.runtime.clock, {
+    onProgress: (checked, of) =>
+      progress.update((100 * checked) / Math.max(1, of), `${countText(checked)} entries`),
     signal: context.signal,
   });
-}
-
-/** STREAM without a node: by log id, else by the names in the registries that the store holds. */
-async function findStream(
-  { config, identity }: HomeView,
-  ledger: Ledger,
-  stream: string,
-): Promise<Result<StreamKey>> {
-  if (stream.startsWith('hw:')) {
-    const log = ledger.logs().find(({ logId }) => stream === `hw:${logId}`);
-    if (log?.genesis !== undefined) return ok({ owner: log.genesis.owner, name: log.genesis.name });
-    return err(fault('stream-unknown', `no log of this home is ${stream}`));
-  }
-  if (stream === '_journal' && isStreamName(stream)) {
-    return ok({ owner: didFromKey(identity.peerKey), name: asStreamName(stream) });
-  }
-  const aliases = new Map(Object.entries(config.aliases));
-  const registries = new Registries(identity.organisation, aliases);
-  const events = { stream: () => undefined, problem: () => undefined };
-  await using feed = new RegistryFeed(ledger, registries, events);
-  await feed.start();
-  return registries.parse(stream);
 }
 
 async function report(context: Context, view: JsonView): Promise<Result<number>> {
