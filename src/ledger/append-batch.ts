@@ -8,7 +8,7 @@ import { asBlockNumber, type BlockNumber, type LogIndex, type ParsedEvent } from
 import type { VerifiedBlock } from './block.ts';
 import { encodeRecord } from './block-record.ts';
 import { encodeHead, type LogHead } from './head-record.ts';
-import { idRow } from './id-rows.ts';
+import { idRow, maxIdRowBytes } from './id-rows.ts';
 import { nextSlices, type Slice } from './id-slices.ts';
 import { subjectKeyBytes } from './id-keys.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -16,6 +16,7 @@ import type { AppendedBlock } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
 import { leafKind } from './leaf.ts';
 import type { LogTiles } from './log-tiles.ts';
+import { RowRoom } from './row-room.ts';
 import type { StoreWrite } from './store.ts';
 
 /** A block that is ready to be written. */
@@ -83,14 +84,16 @@ function indexEntries(
   const { firstIndex, entries } = block.block;
   const slice = slices.at(-1)?.number ?? 0;
   const idKeys: Uint8Array[] = [];
+  const room = new RowRoom(block.events.length * (maxIdRowBytes + subjectRowBytes));
   for (const [i, event] of block.events.entries()) {
     if (event !== undefined) {
       const { idKey, contentHash } = keys(i, event);
       idKeys.push(idKey);
-      writes.push(idRow(log, slice, idKey, firstIndex + i, contentHash));
+      writes.push(idRow(log, slice, idKey, firstIndex + i, contentHash, room));
       const subject = event.context['subject'];
       if (typeof subject === 'string') {
-        const key = subjectRowKey(log, env.ids.subjectKey(subject), firstIndex + i);
+        const subjectKey = env.ids.subjectKey(subject);
+        const key = subjectRowKey(log, subjectKey, firstIndex + i, room.take(subjectRowBytes));
         writes.push({ key, value: nothing });
       }
     } else if (entries[i]?.kind === leafKind.control) {
@@ -107,11 +110,18 @@ export function keysOf(env: LedgerEnv, event: ParsedEvent): EventKeys {
   return { idKey: env.ids.idKey(String(source), String(id)), contentHash: undefined };
 }
 
-export function subjectRowKey(log: number, subjectKey: Uint8Array, index: number): Uint8Array {
-  const rest = new Uint8Array(subjectKeyBytes + 6);
-  rest.set(subjectKey);
-  writeUint48(rest, subjectKeyBytes, index);
-  return hashKey(keyspace.subjects, log, rest);
+const subjectRowBytes = 5 + subjectKeyBytes + 6;
+
+/** Written to `key`. */
+export function subjectRowKey(
+  log: number,
+  subjectKey: Uint8Array,
+  index: number,
+  key: Uint8Array = new Uint8Array(subjectRowBytes),
+): Uint8Array {
+  hashKey(keyspace.subjects, log, subjectKey, key);
+  writeUint48(key, 5 + subjectKeyBytes, index);
+  return key;
 }
 
 /** What listeners are told of a stored block. */

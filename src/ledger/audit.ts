@@ -239,6 +239,11 @@ class Audit {
         this.#tell('broken', index, 'index-damaged', message);
       }
     }
+    const { standing, reason } = this.#handle.row;
+    if (this.#broken === undefined && standing === 'damaged' && reason !== undefined) {
+      // What opening found and the walk did not meet, such as a block behind the head.
+      this.#tell('broken', reason.place?.index ?? this.#next, reason.code, reason.message);
+    }
     for (const index of this.#dropped) {
       if (this.#redactions.has(index)) this.#redacted += 1;
     }

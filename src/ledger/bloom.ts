@@ -1,16 +1,18 @@
 /**
  * A blocked Bloom filter over keys that are hashes already: all bits of a key lie in one block of
- * 64 bytes, so a test touches one cache line. Twelve bits a row and six bits a key: about 0.7 % of
+ * 64 bytes, so a test touches one cache line. Twelve bits a row and five bits a key: about 0.7 % of
  * new keys look known at full capacity, and no known key looks new.
  *
- *   key bytes 0 … 3      block = uint32 · blocks / 2^32
- *   key bytes 4 … 15     six uint16, the low 9 bits of each name a bit of the block
+ *   key bytes 0 … 3    block = uint32 · blocks / 2^32
+ *   key bytes 4 … 6    a, key bytes 7 … 9 b: bits a[0,9) a[9,18) b[0,9) b[9,18) a[18,24)·b[18,21)
  */
-import { readUint16, readUint32 } from '../bytes.ts';
+import { readUint32 } from '../bytes.ts';
 
 const blockBytes = 64;
 const bitsPerRow = 12;
-const bitsPerKey = 6;
+const bitsPerKey = 5;
+/** Bytes of a key that count. */
+export const bloomKeyBytes = 10;
 
 export class BloomFilter {
   readonly bytes: Uint8Array;
@@ -34,11 +36,11 @@ export class BloomFilter {
     return bytes.length === BloomFilter.bytesFor(capacity) ? new BloomFilter(bytes) : undefined;
   }
 
-  /** `key` has at least 16 bytes from `at` on. */
+  /** `key` has at least 10 bytes from `at` on. */
   add(key: Uint8Array, at: number = 0): void {
     const base = this.#base(key, at);
     for (let i = 0; i < bitsPerKey; i++) {
-      const bit = readUint16(key, at + 4 + 2 * i) & 511;
+      const bit = bitOf(key, at + 4, i);
       const place = base + (bit >>> 3);
       this.bytes[place] = (this.bytes[place] ?? 0) | (1 << (bit & 7));
     }
@@ -48,7 +50,7 @@ export class BloomFilter {
   mayHave(key: Uint8Array, at: number = 0): boolean {
     const base = this.#base(key, at);
     for (let i = 0; i < bitsPerKey; i++) {
-      const bit = readUint16(key, at + 4 + 2 * i) & 511;
+      const bit = bitOf(key, at + 4, i);
       if (((this.bytes[base + (bit >>> 3)] ?? 0) & (1 << (bit & 7))) === 0) return false;
     }
     return true;
@@ -57,4 +59,12 @@ export class BloomFilter {
   #base(key: Uint8Array, at: number): number {
     return Math.floor((readUint32(key, at) * this.#blocks) / 0x100000000) * blockBytes;
   }
+}
+
+/** The i-th of the five bits, 0 … 511. */
+function bitOf(key: Uint8Array, at: number, i: number): number {
+  const half = i === 2 || i === 3 ? at + 3 : at;
+  const bits = ((key[half] ?? 0) << 16) | ((key[half + 1] ?? 0) << 8) | (key[half + 2] ?? 0);
+  if (i < 4) return (i % 2 === 0 ? bits : bits >>> 9) & 511;
+  return (bits >>> 18) | (((key[at + 3] ?? 0) >>> 5) << 6);
 }

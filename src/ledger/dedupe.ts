@@ -167,7 +167,7 @@ export class Dedupe {
       const rows = await scan.next(scanPage);
       if (!rows.ok || this.#closed) return false;
       if (rows.value.length === 0) return true;
-      for (const { key } of rows.value) if (key.length >= 23) filter.add(key, 7);
+      for (const { key } of rows.value) if (key.length === 17) filter.add(key, 7);
     }
   }
 

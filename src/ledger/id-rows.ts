@@ -1,18 +1,23 @@
 /**
  * Rows of the id index: source and id of an event → where it is. One form for writer and replica:
  *
- *   key     07 ‖ log uint32 ‖ slice uint16 ‖ id key 16
+ *   key     07 ‖ log uint32 ‖ slice uint16 ‖ id key, first 10 bytes
  *   value   index, in as few bytes as it needs (1 to 6)                         a replica's
- *           content hash, first 8 bytes ‖ index likewise                         a writer's
+ *           content hash, first 6 bytes ‖ index likewise, in 7 bytes and more    a writer's
+ *
+ * There is a row an event, so hashes are cut to what keeps chance out: two ids of a hundred million
+ * share 80 bits with a probability of 4 in a thousand million.
  */
 import { keyspace, sliceKey } from '../keyspace.ts';
 import { fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogIndex } from '../types.ts';
 import type { Slice } from './id-slices.ts';
+import { RowRoom } from './row-room.ts';
 import type { Store, StoreWrite } from './store.ts';
 
-export const contentCheckBytes = 8;
+export const contentCheckBytes = 6;
+export const storedIdBytes = 10;
 
 export interface IdRow {
   readonly index: LogIndex;
@@ -20,23 +25,37 @@ export interface IdRow {
   readonly check: Uint8Array;
 }
 
+/** Room that one row needs at most. */
+export const maxIdRowBytes: number = 7 + storedIdBytes + contentCheckBytes + 6;
+
 export function idRow(
   log: number,
   slice: number,
   idKey: Uint8Array,
   index: number,
   contentHash: Uint8Array | undefined,
+  room: RowRoom = new RowRoom(maxIdRowBytes),
 ): StoreWrite {
+  const key = rowKey(log, slice, idKey, room.take(7 + storedIdBytes));
   const check = contentHash === undefined ? 0 : contentCheckBytes;
-  let width = 1;
-  while (width < 6 && index >= 256 ** width) width++;
-  const value = new Uint8Array(check + width);
-  if (contentHash !== undefined) value.set(contentHash.subarray(0, check));
+  const value = room.take(check + indexBytes(index));
+  for (let i = 0; i < check; i++) value[i] = contentHash?.[i] ?? 0;
   for (let i = value.length - 1, rest = index; i >= check; i--) {
     value[i] = rest % 256;
     rest = Math.floor(rest / 256);
   }
-  return { key: sliceKey(keyspace.ids, log, slice, idKey), value };
+  return { key, value };
+}
+
+/** As few as it needs, at least one. */
+function indexBytes(index: number): number {
+  let width = 1;
+  for (let limit = 256; width < 6 && index >= limit; limit *= 256) width++;
+  return width;
+}
+
+function rowKey(log: number, slice: number, idKey: Uint8Array, key?: Uint8Array): Uint8Array {
+  return sliceKey(keyspace.ids, log, slice, idKey.subarray(0, storedIdBytes), key);
 }
 
 /** Code: store-corrupt. */
@@ -57,9 +76,7 @@ export async function lookUpIds(
   slices: readonly Pick<Slice, 'number'>[],
   idKeys: readonly Uint8Array[],
 ): Promise<Result<readonly (IdRow | undefined)[]>> {
-  const keys = idKeys.flatMap((idKey) =>
-    slices.map((slice) => sliceKey(keyspace.ids, log, slice.number, idKey)),
-  );
+  const keys = idKeys.flatMap((idKey) => slices.map((slice) => rowKey(log, slice.number, idKey)));
   const values = await store.getMany(keys);
   if (!values.ok) return values;
   const rows: (IdRow | undefined)[] = [];

@@ -27,7 +27,12 @@ export class MemoryStore implements Store {
 
   /** Number of entries. */
   get size(): number {
-    return this.#pieces.reduce((sum, piece) => sum + piece.length, 0);
+    return count(this.#pieces);
+  }
+
+  /** Number of entries that a crash would leave. */
+  crashSize(lost: 'nothing' | 'unsynced'): number {
+    return count(lost === 'unsynced' ? this.#synced : this.#pieces);
   }
 
   /**
@@ -71,6 +76,10 @@ export class MemoryStore implements Store {
   #answer<T>(run: () => T): Promise<Result<T>> {
     return Promise.resolve(this.#closed ? closedError() : ok(run()));
   }
+}
+
+function count(pieces: Pieces): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
 function closedError(): Result<never> {
