@@ -47,6 +47,17 @@ export const protocol = {
   maxInviteLength: 8_192,
   /** Allowance at both ends of a delegation's time bounds. */
   tokenSkewSeconds: 60,
+  /** Entries of a heads page, in either direction; `page-over-limit` above. */
+  maxHeadsPage: 4096,
+  /** Bytes of a page of `/keys` or of head rows; the next page follows. */
+  maxKeysPageBytes: 65_536,
+  maxHeadsPageBytes: 262_144,
+  /** Logs listed in one heads exchange; the rest waits for the next one, in turn. */
+  maxHeadsRows: 65_536,
+  /** Bytes of blocks sent but not acknowledged, per stream; then the sender waits. */
+  maxUnackedBytes: 1_048_576,
+  /** A live read says that it is alive at least this often. */
+  livePulseMs: 10_000,
 } as const;
 
 export const limits = {
@@ -109,17 +120,8 @@ export const limits = {
   /** Blocks ahead of our head kept while the gap is fetched, per log and in all; then dropped. */
   maxOrphanBlocksPerLog: 64,
   maxOrphanBytes: 67_108_864,
-  /** Entries of a heads page, in either direction; `page-over-limit` above. */
-  maxHeadsPage: 4096,
-  /** Bytes of a page of `/keys` or of head rows; the next page follows. */
-  maxKeysPageBytes: 65_536,
-  maxHeadsPageBytes: 262_144,
   /** Pages of one key chain that are fetched; a longer one is refused. */
   maxKeysPages: 1024,
-  /** Logs listed in one heads exchange; the rest waits for the next one, in turn. */
-  maxHeadsRows: 65_536,
-  /** Bytes of blocks sent but not acknowledged, per stream; then the sender waits. */
-  maxUnackedBytes: 1_048_576,
   /** Bytes asked for in one page of blocks; the next page may come from another peer. */
   syncPageBytes: 8_388_608,
   /** How long a gap before a gossiped block may close by itself before it is fetched. */
@@ -153,11 +155,13 @@ export const limits = {
   helloTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
   streamIdleMs: 20_000,
-  /** A live read says that it is alive at least this often. */
-  livePulseMs: 10_000,
   /** Peers that a node tries to keep connected, how often it looks, and how many it remembers. */
   wantedPeers: 8,
   dialIntervalMs: 5000,
+  /** How often one more peer is dialled than needed, so that the parts of a split network meet. */
+  exploreIntervalMs: 60_000,
+  /** Of the peers that a stream's card names, so many are kept connected. */
+  wantedServers: 2,
   maxKnownPeers: 4096,
   /** Dials begun at one look. */
   maxDialsAtOnce: 4,

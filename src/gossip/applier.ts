@@ -42,13 +42,14 @@ export interface ApplierEvents {
 }
 
 export class Applier {
-  readonly orphans: Orphans = new Orphans();
+  readonly orphans: Orphans;
   readonly #net: Net;
   readonly #events: ApplierEvents;
   readonly #draining = new Set<LogId>();
 
   constructor(net: Net, events: ApplierEvents) {
     this.#net = net;
+    this.orphans = new Orphans(net.limits);
     this.#events = events;
   }
 

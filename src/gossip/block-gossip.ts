@@ -3,7 +3,6 @@
  * within bounds. What overflows is left to sync.
  */
 import { fault } from '../errors.ts';
-import { limits } from '../limits.ts';
 import type { Verdict } from '../result.ts';
 import type { LogId, PeerId } from '../types.ts';
 import { peekBlock, type Applier } from './applier.ts';
@@ -44,7 +43,7 @@ export class BlockGossip implements AsyncDisposable {
       logs.add(logId);
       return true;
     }
-    if (this.#topics.size >= limits.maxBlockTopics) return false;
+    if (this.#topics.size >= this.#net.limits.maxBlockTopics) return false;
     this.#topics.set(topic, new Set([logId]));
     this.#net.transport.subscribe(topic);
     return true;
@@ -63,7 +62,7 @@ export class BlockGossip implements AsyncDisposable {
   publish(logId: LogId, wire: Uint8Array): void {
     if (this.#closed) return;
     this.#queue.push({ topic: topicOf(this.#net.network.text, logId), wire });
-    if (this.#queue.length > limits.maxPublishQueue) {
+    if (this.#queue.length > this.#net.limits.maxPublishQueue) {
       this.#queue.shift();
       this.#net.counters.add('publishDropped');
     }
@@ -87,7 +86,10 @@ export class BlockGossip implements AsyncDisposable {
       return ignored;
     }
     const perPeer = session?.judging ?? 0;
-    if (this.#judging >= limits.maxJudging || perPeer >= limits.maxJudgingPerPeer) {
+    if (
+      this.#judging >= this.#net.limits.maxJudging ||
+      perPeer >= this.#net.limits.maxJudgingPerPeer
+    ) {
       counters.add('gossipOverflow');
       this.#net.sources.note(header.logId, from, header.firstIndex, false);
       this.#events.overflowed(header.logId);

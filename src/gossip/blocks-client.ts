@@ -1,6 +1,5 @@
 /** Fetching blocks from one peer, a page or live (blocks-codec.ts has the messages). */
 import { fault, type Fault } from '../errors.ts';
-import { limits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex, type TreeSize } from '../types.ts';
 import type { Applier } from './applier.ts';
@@ -34,12 +33,12 @@ export async function pullBlocks(
 ): Promise<Result<PullEnd>> {
   const { logId, live } = request;
   const from = asLogIndex(net.ledger.log(logId)?.size ?? 0);
-  const read = { kind: 'read' as const, logId, from, live, maxBytes: limits.syncPageBytes };
+  const read = { kind: 'read' as const, logId, from, live, maxBytes: net.limits.syncPageBytes };
   return askPeer(
     net,
     session,
     protocols.blocks,
-    longLimit,
+    longLimit(net),
     async (exchange) => {
       const sent = await exchange.send(encodeBlocks(read));
       return sent.ok ? receiveBlocks(net, applier, session, exchange, from, live) : sent;

@@ -3,7 +3,7 @@
  * sending, so that a reader which stops reading stops us, within `maxUnackedBytes`.
  */
 import { fault, HeadwaterError } from '../errors.ts';
-import { limits, protocol } from '../limits.ts';
+import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, asTreeSize, type LogId, type TreeSize } from '../types.ts';
 import {
@@ -31,7 +31,7 @@ export class BlocksServer {
   async serve(): Promise<void> {
     await serve(this.#net, {
       protocol: protocols.blocks,
-      limit: longLimit,
+      limit: longLimit(this.#net),
       greeted: true,
       answer: (exchange, session) => this.#answer(exchange, session),
     });
@@ -45,7 +45,7 @@ export class BlocksServer {
     if (request.value.kind !== 'read') return err(fault('message-shape', 'not a read request'));
     if (!isShared(this.#net.ledger.log(request.value.logId))) return err(unknownLog);
     if (!request.value.live) return this.#read(exchange, session, request.value);
-    if (this.#live >= limits.maxLiveReads) {
+    if (this.#live >= this.#net.limits.maxLiveReads) {
       return err(fault('rate-limited', 'too many live reads at once'));
     }
     this.#live += 1;
@@ -111,7 +111,9 @@ class BlockReading {
 
   async run(): Promise<Result<void>> {
     const { live, maxBytes } = this.#request;
-    const first = await this.#page(live ? undefined : Math.min(maxBytes, limits.syncPageBytes));
+    const first = await this.#page(
+      live ? undefined : Math.min(maxBytes, this.#net.limits.syncPageBytes),
+    );
     if (!first.ok) return first;
     if (live) {
       const pushed = await this.#push();
@@ -190,7 +192,7 @@ class BlockReading {
     const { host, control } = this.#net;
     let leftMs = control.pace(this.#session.peer, bytes, host.clock.monotonic());
     while (leftMs > 0 && !this.#ended) {
-      const stepMs = Math.min(leftMs, limits.livePulseMs);
+      const stepMs = Math.min(leftMs, protocol.livePulseMs);
       await host.timers.sleep(stepMs, this.#stop.signal);
       leftMs -= stepMs;
       if (leftMs <= 0) break;
@@ -217,7 +219,7 @@ async function nextAppend(
     if (block.logId === logId) stop();
   });
   if (signal.aborted || grown()) stop();
-  await net.host.timers.sleep(limits.livePulseMs, waiting.signal);
+  await net.host.timers.sleep(protocol.livePulseMs, waiting.signal);
   signal.removeEventListener('abort', stop);
   return grown();
 }

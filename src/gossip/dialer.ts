@@ -1,10 +1,10 @@
 /**
- * Staying connected: bootstrap addresses, peers that a stream's card or an operator names (wanted,
- * always dialled again) and peers heard of (dialled while fewer than `wantedPeers` are connected).
- * Who does not answer is tried again after a growing rest.
+ * Staying connected: bootstrap addresses and peers that the operator names (always dialled again),
+ * some of the peers that a stream's card names, and peers heard of, while fewer than `wantedPeers`
+ * are connected. Now and then one more is dialled: a network whose halves are each content with
+ * themselves would never meet again. Who does not answer is tried again after a growing rest.
  */
-import { limits } from '../limits.ts';
-import type { PeerId } from '../types.ts';
+import type { LogId, PeerId } from '../types.ts';
 import { helloLimits, type KnownPeer } from './hello-codec.ts';
 import { shuffled, type Net } from './net.ts';
 
@@ -20,10 +20,14 @@ export class Dialer implements AsyncDisposable {
   readonly #peers = new Map<PeerId, Candidate>();
   readonly #bootstrap: Map<string, Candidate & { peer?: PeerId }>;
   readonly #dials = new Set<Promise<void>>();
+  /** Peers that the cards of followed streams name, by log. */
+  readonly #servers = new Map<LogId, readonly PeerId[]>();
   #timer: Disposable | undefined;
+  #exploredMs: number;
 
   constructor(net: Net, bootstrap: readonly string[]) {
     this.#net = net;
+    this.#exploredMs = net.host.clock.monotonic();
     this.#bootstrap = new Map(bootstrap.map((address) => [address, fresh(true)]));
   }
 
@@ -31,7 +35,7 @@ export class Dialer implements AsyncDisposable {
   async start(): Promise<void> {
     for (const peer of await this.#net.transport.known()) this.#candidate(peer);
     this.look();
-    this.#timer = this.#net.host.timers.every(limits.dialIntervalMs, () => this.look());
+    this.#timer = this.#net.host.timers.every(this.#net.limits.dialIntervalMs, () => this.look());
   }
 
   /** Remembers where a peer can be dialled. */
@@ -47,6 +51,12 @@ export class Dialer implements AsyncDisposable {
     if (candidate !== undefined) candidate.wanted = true;
   }
 
+  /** Keeps `wantedServers` of these connected for a log; none where it is no longer followed. */
+  wantServers(logId: LogId, servers: readonly PeerId[]): void {
+    if (servers.length === 0) this.#servers.delete(logId);
+    else this.#servers.set(logId, servers);
+  }
+
   /** Some peers are hopeless (another network, banned): they rest as long as possible. */
   shun(peer: PeerId): void {
     const candidate = this.#peers.get(peer);
@@ -60,16 +70,18 @@ export class Dialer implements AsyncDisposable {
     const { sessions, host, signal, transport } = this.#net;
     if (signal.aborted) return;
     const nowMs = host.clock.monotonic();
-    let missing = limits.wantedPeers - sessions.size;
+    let missing = this.#wantedPeers(nowMs) - sessions.size;
     for (const [address, candidate] of this.#bootstrap) {
       const connected = candidate.peer !== undefined && sessions.get(candidate.peer) !== undefined;
       if (connected || (candidate.peer !== undefined && missing <= 0)) continue;
       if (this.#mayDial(candidate, nowMs)) this.#track(this.#dialAddress(address, candidate));
     }
+    const servers = this.#missingServers();
     let begun = 0;
     for (const [peer, candidate] of shuffled(this.#net, [...this.#peers])) {
-      if (begun >= limits.maxDialsAtOnce) return;
-      if (!candidate.wanted && missing <= 0) continue;
+      if (begun >= this.#net.limits.maxDialsAtOnce) return;
+      const needed = candidate.wanted || servers.has(peer);
+      if (!needed && missing <= 0) continue;
       if (peer === transport.self || sessions.get(peer) !== undefined) continue;
       if (!this.#mayDial(candidate, nowMs) || this.#objects(peer, nowMs)) continue;
       begun += 1;
@@ -83,10 +95,28 @@ export class Dialer implements AsyncDisposable {
     await Promise.all(this.#dials);
   }
 
+  /** One more than we have, at intervals, up to twice what we want. */
+  #wantedPeers(nowMs: number): number {
+    const { wantedPeers, exploreIntervalMs } = this.#net.limits;
+    if (nowMs - this.#exploredMs < exploreIntervalMs) return wantedPeers;
+    this.#exploredMs = nowMs;
+    return Math.min(2 * wantedPeers, Math.max(wantedPeers, this.#net.sessions.size + 1));
+  }
+
+  #missingServers(): ReadonlySet<PeerId> {
+    const missing = new Set<PeerId>();
+    for (const servers of this.#servers.values()) {
+      const apart = servers.filter((peer) => this.#net.sessions.get(peer) === undefined);
+      if (servers.length - apart.length >= this.#net.limits.wantedServers) continue;
+      for (const peer of apart) missing.add(peer);
+    }
+    return missing;
+  }
+
   #candidate(peer: PeerId): Candidate | undefined {
     const found = this.#peers.get(peer);
     if (found !== undefined || peer === this.#net.transport.self) return found;
-    if (this.#peers.size >= limits.maxKnownPeers && !this.#forgetOne()) return undefined;
+    if (this.#peers.size >= this.#net.limits.maxKnownPeers && !this.#forgetOne()) return undefined;
     const candidate = fresh(false);
     this.#peers.set(peer, candidate);
     return candidate;
@@ -135,8 +165,8 @@ export class Dialer implements AsyncDisposable {
 
   #rest(candidate: Candidate): void {
     const restMs = Math.min(
-      limits.peerBackoffMs * 2 ** candidate.failures,
-      limits.maxPeerBackoffMs,
+      this.#net.limits.peerBackoffMs * 2 ** candidate.failures,
+      this.#net.limits.maxPeerBackoffMs,
     );
     candidate.notBeforeMs = this.#net.host.clock.monotonic() + restMs;
   }

@@ -20,7 +20,8 @@ export type CountBytes = (direction: 'in' | 'out', bytes: number) => void;
 
 export interface ExchangeOptions {
   readonly host: Host;
-  readonly signal: AbortSignal;
+  /** Any of them ends the exchange. */
+  readonly signals: readonly AbortSignal[];
   readonly limit: TimeLimit;
   readonly count?: CountBytes;
 }
@@ -38,8 +39,7 @@ export class Exchange implements Disposable {
     this.#options = options;
     this.#lastFrameMs = options.host.clock.monotonic();
     this.#timer = options.host.timers.after(options.limit.ms, () => this.#expire());
-    options.signal.addEventListener('abort', this.#onAbort);
-    if (options.signal.aborted) this.#onAbort();
+    listen(options.signals, this.#onAbort);
   }
 
   async send(frame: Uint8Array): Promise<Result<void>> {
@@ -82,7 +82,7 @@ export class Exchange implements Disposable {
 
   [Symbol.dispose](): void {
     this.#timer[Symbol.dispose]();
-    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    unlisten(this.#options.signals, this.#onAbort);
   }
 
   #seen(direction: 'in' | 'out', bytes: number): void {
@@ -120,16 +120,25 @@ export async function ask<T>(
 ): Promise<Result<T>> {
   const opening = new AbortController();
   const cancel = (): void => opening.abort();
-  options.signal.addEventListener('abort', cancel);
-  if (options.signal.aborted) cancel();
+  listen(options.signals, cancel);
   const timer = options.host.timers.after(options.limit.ms, cancel);
   const opened = await transport.open(peer, protocol, opening.signal);
   timer[Symbol.dispose]();
-  options.signal.removeEventListener('abort', cancel);
+  unlisten(options.signals, cancel);
   if (!opened.ok) return opened;
   using exchange = new Exchange(opened.value, options);
   const result = await run(exchange);
   if (result.ok) await exchange.close();
   else exchange.abort();
   return result;
+}
+
+/** Calls back on the first abort, at once where one is aborted already. */
+function listen(signals: readonly AbortSignal[], stop: () => void): void {
+  for (const signal of signals) signal.addEventListener('abort', stop);
+  if (signals.some((signal) => signal.aborted)) stop();
+}
+
+function unlisten(signals: readonly AbortSignal[], stop: () => void): void {
+  for (const signal of signals) signal.removeEventListener('abort', stop);
 }

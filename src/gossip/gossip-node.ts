@@ -9,16 +9,16 @@
  *         └── registry ────┘             └──────── gap ───────────┘
  */
 import { fault, type Fault } from '../errors.ts';
-import { limits } from '../limits.ts';
 import { err, type Result, type Verdict } from '../result.ts';
 import type { Did, EventBytes, LogId, PeerId } from '../types.ts';
-import { decodeAlert, encodeAlert } from './announcement-codec.ts';
+import { Alerts } from './alerts.ts';
 import { Applier } from './applier.ts';
 import { BlockGossip } from './block-gossip.ts';
 import { BlocksServer } from './blocks-server.ts';
 import { Counters } from './counters.ts';
 import { Dialer } from './dialer.ts';
 import { gossipReport, lagOf, type GossipReport, type Reporting } from './gossip-report.ts';
+import { usualLimits } from './gossip-limits.ts';
 import type { GossipEvent, GossipOptions } from './gossip-options.ts';
 import { Heads } from './heads.ts';
 import { helloLimits, type KnownPeer } from './hello-codec.ts';
@@ -29,11 +29,11 @@ import { LagBook, type Lag } from './lag.ts';
 import type { PortAppended, PortReceipt } from './ledger-port.ts';
 import { LivePulls } from './live-pulls.ts';
 import { MedianClock, type ClockOpinion } from './median-clock.ts';
-import { isShared, penalise, usablePeers, type Net } from './net.ts';
+import { isShared, usablePeers, type Net } from './net.ts';
 import { PeerControl } from './peer-control.ts';
 import { Publishing } from './publish.ts';
 import { Registries } from './registries.ts';
-import { penalty, Scores } from './scores.ts';
+import { Scores } from './scores.ts';
 import { Sessions, type Session } from './sessions.ts';
 import { Sources } from './sources.ts';
 import { SyncQueue } from './sync.ts';
@@ -49,6 +49,7 @@ export class GossipNode implements AsyncDisposable {
   readonly #heads: Heads;
   readonly #registries: Registries;
   readonly #publishing: Publishing;
+  readonly #alerts: Alerts;
   readonly #parts: Reporting;
   readonly #followed = new Set<LogId>();
   readonly #listeners = new Set<(event: GossipEvent) => void>();
@@ -60,6 +61,7 @@ export class GossipNode implements AsyncDisposable {
   private constructor(options: GossipOptions) {
     this.#options = options;
     this.control = options.control ?? new PeerControl();
+    const limits = { ...usualLimits, ...options.limits };
     const net: Net = {
       transport: options.transport,
       ledger: options.ledger,
@@ -67,13 +69,15 @@ export class GossipNode implements AsyncDisposable {
       crypto: options.crypto,
       network: options.network,
       self: options.self,
-      sessions: new Sessions((session) => this.#track(this.#greeter.begin(session))),
-      scores: new Scores(),
+      sessions: new Sessions(limits, (session) => this.#track(this.#greeter.begin(session))),
+      scores: new Scores(limits),
       control: this.control,
       counters: new Counters(),
-      sources: new Sources(),
-      clock: new MedianClock(),
+      sources: new Sources(limits),
+      clock: new MedianClock(limits),
+      limits,
       signal: this.#closing.signal,
+      track: (work) => this.#track(work),
     };
     this.#net = net;
     const lag = new LagBook();
@@ -85,6 +89,10 @@ export class GossipNode implements AsyncDisposable {
     this.#parts = { net, lag, applier, gossip, sync, live };
     this.#dialer = new Dialer(net, options.bootstrap);
     this.#publishing = new Publishing(net, options.judgeEvent);
+    this.#alerts = new Alerts(net, () => {
+      this.#tell({ kind: 'networkChanged' });
+      this.enforce();
+    });
     const learned = (known: KnownPeer): void => this.#dialer.learn(known);
     const behind = (logId: LogId): void => this.#behind(logId);
     this.#registries = new Registries(net, lag, { behind, learned });
@@ -108,14 +116,19 @@ export class GossipNode implements AsyncDisposable {
 
   /**
    * Fetches a log that the ledger follows, from now on. The hints are peers said to serve it (a
-   * stream's card): they are dialled and kept connected.
+   * stream's card): some of them are kept connected.
    */
   follow(logId: LogId, hints: readonly KnownPeer[] = []): void {
-    for (const hint of hints) {
-      if (hint.peer === this.#net.transport.self) continue;
-      this.#dialer.learn(hint);
-      this.#dialer.want(hint.peer);
-      this.#net.sources.note(logId, hint.peer, 0, false);
+    const servers = hints.filter((hint) => hint.peer !== this.#net.transport.self);
+    for (const server of servers) {
+      this.#dialer.learn(server);
+      this.#net.sources.note(logId, server.peer, 0, false);
+    }
+    if (servers.length > 0) {
+      this.#dialer.wantServers(
+        logId,
+        servers.map((server) => server.peer),
+      );
     }
     this.#adopt(logId);
     this.#dialer.look();
@@ -124,6 +137,7 @@ export class GossipNode implements AsyncDisposable {
 
   unfollow(logId: LogId): void {
     this.#followed.delete(logId);
+    this.#dialer.wantServers(logId, []);
     const { gossip, live, sync, lag } = this.#parts;
     if (this.#options.gossip !== false) gossip.unsubscribe(logId);
     live.remove(logId);
@@ -158,8 +172,7 @@ export class GossipNode implements AsyncDisposable {
   /** Hands a newer network document to all peers; the caller has put it in force already. */
   async announceNetwork(document: Uint8Array): Promise<Result<void>> {
     this.enforce();
-    const topic = alertsTopic(this.#net.network.text);
-    return this.#net.transport.publish(topic, encodeAlert(document));
+    return this.#alerts.announce(document);
   }
 
   /** Passes events on to the connected peer of our organisation that writes the log. */
@@ -246,7 +259,7 @@ export class GossipNode implements AsyncDisposable {
     this.#owned.use(
       this.#registries.onFound((found) => this.#tell({ kind: 'registryFound', found })),
     );
-    this.#owned.use(host.timers.every(limits.antiEntropyMs, () => this.#antiEntropy()));
+    this.#owned.use(host.timers.every(this.#net.limits.antiEntropyMs, () => this.#antiEntropy()));
     if (this.#options.gossip !== false) {
       transport.subscribe(registryTopic(network.text));
       transport.subscribe(alertsTopic(network.text));
@@ -265,7 +278,8 @@ export class GossipNode implements AsyncDisposable {
   }
 
   #connected(peer: PeerId): void {
-    if (this.control.banned(peer, undefined) !== undefined) {
+    const barred = this.#net.scores.barred(peer, this.#net.host.clock.monotonic());
+    if (barred || this.control.banned(peer, undefined) !== undefined) {
       this.#track(this.#net.transport.hangUp(peer));
       return;
     }
@@ -307,23 +321,10 @@ export class GossipNode implements AsyncDisposable {
 
   async #judge(topic: string, data: Uint8Array, from: PeerId): Promise<Verdict> {
     const { text } = this.#net.network;
+    if (this.#closing.signal.aborted) return { kind: 'ignore', reason: closed };
     if (topic === registryTopic(text)) return this.#registries.judge(data, from);
-    if (topic === alertsTopic(text)) return this.#judgeAlert(data, from);
+    if (topic === alertsTopic(text)) return this.#alerts.judge(data, from);
     return this.#parts.gossip.judge(topic, data, from);
-  }
-
-  #judgeAlert(data: Uint8Array, from: PeerId): Verdict {
-    const document = decodeAlert(data);
-    const taken = document.ok ? this.#net.network.offer(document.value) : document;
-    if (!taken.ok) {
-      if (isLate(taken.error)) return { kind: 'ignore', reason: taken.error };
-      penalise(this.#net, from, penalty.malformed, taken.error.code);
-      return { kind: 'reject', reason: taken.error };
-    }
-    if (!taken.value) return { kind: 'ignore', reason: knownDocument };
-    this.#tell({ kind: 'networkChanged' });
-    this.enforce();
-    return { kind: 'accept' };
   }
 
   /** A document that came in a hello: others may not have met its bearer. */
@@ -357,7 +358,7 @@ export class GossipNode implements AsyncDisposable {
 
   /** Many logs followed at once cost one exchange. */
   #lookSoon(): void {
-    this.#looking ??= this.#net.host.timers.after(limits.gapPatienceMs, () => {
+    this.#looking ??= this.#net.host.timers.after(this.#net.limits.gapPatienceMs, () => {
       this.#looking = undefined;
       this.#track(this.compareHeads());
     });
@@ -383,9 +384,4 @@ export class GossipNode implements AsyncDisposable {
   }
 }
 
-/** Who passes on an older document, or one of two that the founder signed, did nothing wrong. */
-function isLate({ code }: Fault): boolean {
-  return code === 'network-document-old' || code === 'network-document-conflict';
-}
-
-const knownDocument = fault('announcement-stale', 'this network document is known');
+const closed = fault('queue-full', 'this node is closing');

@@ -3,6 +3,7 @@ import type { Crypto } from '../crypto.ts';
 import type { Fault } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Did, LogId, PeerId } from '../types.ts';
+import type { GossipLimits } from './gossip-limits.ts';
 import type { LedgerPort } from './ledger-port.ts';
 import type { NetworkPort, SelfPort } from './net.ts';
 import type { PeerControl } from './peer-control.ts';
@@ -25,6 +26,8 @@ export interface GossipOptions {
   readonly gossip?: boolean;
   /** False: logs without a topic are polled only, not read live. */
   readonly livePulls?: boolean;
+  /** Overrides of `limits.ts`. */
+  readonly limits?: Partial<GossipLimits>;
   /** What the operator decided earlier; later decisions go through it too. */
   readonly control?: PeerControl;
 }

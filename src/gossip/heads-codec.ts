@@ -20,7 +20,7 @@ import { writeUint64 } from '../bytes.ts';
 import { CborWriter } from '../cbor.ts';
 import type { Hasher } from '../crypto.ts';
 import { logIdHash } from '../ids.ts';
-import { limits } from '../limits.ts';
+import { protocol } from '../limits.ts';
 import type { Result } from '../result.ts';
 import type { Hash, LogId, TimeMs, TreeSize } from '../types.ts';
 import { decodeMessage, writeLogId, type Fields } from './message.ts';
@@ -65,8 +65,12 @@ export function decodeHeads(frame: Uint8Array): Result<HeadsMessage> {
     [1, 3, (f) => ({ kind: 'compare', now: f.time(), digest: f.hash() })],
     [2, 2, (f) => ({ kind: 'same', now: f.time() })],
     [3, 2, (f) => ({ kind: 'differs', now: f.time() })],
-    [4, 3, (f) => ({ kind: 'page', more: f.flag(), sizes: f.each(limits.maxHeadsPage, readSize) })],
-    [5, 3, (f) => ({ kind: 'rows', more: f.flag(), rows: f.each(limits.maxHeadsPage, readRow) })],
+    [
+      4,
+      3,
+      (f) => ({ kind: 'page', more: f.flag(), sizes: f.each(protocol.maxHeadsPage, readSize) }),
+    ],
+    [5, 3, (f) => ({ kind: 'rows', more: f.flag(), rows: f.each(protocol.maxHeadsPage, readRow) })],
     [6, 1, () => ({ kind: 'goOn' })],
     [7, 3, (f) => ({ kind: 'askRegistries', now: f.time(), digest: f.hash() })],
     [
@@ -77,7 +81,7 @@ export function decodeHeads(frame: Uint8Array): Result<HeadsMessage> {
         now: f.time(),
         digest: f.hash(),
         more: f.flag(),
-        rows: f.each(limits.maxHeadsPage, readRow),
+        rows: f.each(protocol.maxHeadsPage, readRow),
       }),
     ],
   );
@@ -127,13 +131,13 @@ export function pagesOf(rows: readonly HeadRow[]): readonly (readonly HeadRow[])
   for (const row of rows) {
     const length = 200 + row.checkpoint.length + row.cosignatures.join('').length;
     const page = pages.at(-1);
-    if (page === undefined || bytes + length > limits.maxHeadsPageBytes) {
+    if (page === undefined || bytes + length > protocol.maxHeadsPageBytes) {
       pages.push([row]);
       bytes = length;
     } else {
       page.push(row);
       bytes += length;
-      if (page.length >= limits.maxHeadsPage) bytes = Infinity;
+      if (page.length >= protocol.maxHeadsPage) bytes = Infinity;
     }
   }
   return pages.length === 0 ? [[]] : pages;

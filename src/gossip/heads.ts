@@ -2,7 +2,7 @@
 import { equal } from '../bytes.ts';
 import { parseCheckpoint, verifyCheckpoint } from '../ledger/checkpoint.ts';
 import { fault } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, type LogId, type PeerId, type TimeMs } from '../types.ts';
 import type { Exchange } from './exchange.ts';
@@ -46,7 +46,7 @@ export class Heads {
   async serve(): Promise<void> {
     await serve(this.#net, {
       protocol: protocols.heads,
-      limit: longLimit,
+      limit: longLimit(this.#net),
       greeted: true,
       answer: (exchange, session) => this.#answer(exchange, session),
     });
@@ -55,7 +55,7 @@ export class Heads {
   /** Learns what a peer has more of, and tells it what we have. */
   async compare(session: Session): Promise<Result<void>> {
     this.#net.counters.add('headsExchanges');
-    return askPeer(this.#net, session, protocols.heads, longLimit, async (exchange) => {
+    return askPeer(this.#net, session, protocols.heads, longLimit(this.#net), async (exchange) => {
       const sizes = this.#sizes();
       const sentMs = this.#net.host.clock.now();
       const digest = headsDigest(this.#net.crypto, sizes);
@@ -71,11 +71,11 @@ export class Heads {
 
   /** Learns which registries a peer keeps, where that changed since we last asked. */
   async registries(session: Session): Promise<Result<void>> {
-    return askPeer(this.#net, session, protocols.heads, longLimit, async (exchange) => {
+    return askPeer(this.#net, session, protocols.heads, longLimit(this.#net), async (exchange) => {
       const sentMs = this.#net.host.clock.now();
       const digest = session.registriesDigest ?? noDigest;
       let message: HeadsMessage = { kind: 'askRegistries', now: sentMs, digest };
-      for (let total = 0; total <= limits.maxHeadsRows;) {
+      for (let total = 0; total <= protocol.maxHeadsRows;) {
         const answer = await exchangeOne(exchange, message);
         if (!answer.ok) return answer;
         if (answer.value.kind === 'same') return ok(undefined);
@@ -100,9 +100,9 @@ export class Heads {
     session: Session,
     sizes: readonly SizeRow[],
   ): Promise<Result<void>> {
-    for (let at = 0; at === 0 || at < sizes.length; at += limits.maxHeadsPage) {
-      const page = sizes.slice(at, at + limits.maxHeadsPage);
-      const more = at + limits.maxHeadsPage < sizes.length;
+    for (let at = 0; at === 0 || at < sizes.length; at += protocol.maxHeadsPage) {
+      const page = sizes.slice(at, at + protocol.maxHeadsPage);
+      const more = at + protocol.maxHeadsPage < sizes.length;
       const told = await this.#tellPage(exchange, session, page, more);
       if (!told.ok) return told;
     }
@@ -156,7 +156,7 @@ export class Heads {
   }
 
   async #answerPages(exchange: Exchange, session: Session): Promise<Result<void>> {
-    for (let total = 0; total <= limits.maxHeadsRows; total += limits.maxHeadsPage) {
+    for (let total = 0; total <= protocol.maxHeadsRows; total += protocol.maxHeadsPage) {
       const message = await expectMessage(exchange);
       if (!message.ok) return message;
       if (message.value.kind !== 'page') return unexpected(message.value);
@@ -176,7 +176,7 @@ export class Heads {
       }));
       if (!sent.ok || !message.value.more) return sent;
     }
-    return err(fault('page-over-limit', `more than ${limits.maxHeadsRows} logs in one exchange`));
+    return err(fault('page-over-limit', `more than ${protocol.maxHeadsRows} logs in one exchange`));
   }
 
   async #answerRegistries(exchange: Exchange, seen: Uint8Array): Promise<Result<void>> {
@@ -187,7 +187,7 @@ export class Heads {
     const now = this.#net.host.clock.now();
     const digest = headsDigest(this.#net.crypto, rows);
     if (equal(digest, seen)) return exchange.send(encodeHeads({ kind: 'same', now }));
-    return this.#sendRows(exchange, rows.slice(0, limits.maxHeadsRows), (page, more) => ({
+    return this.#sendRows(exchange, rows.slice(0, protocol.maxHeadsRows), (page, more) => ({
       kind: 'registries',
       now,
       digest,
@@ -219,10 +219,10 @@ export class Heads {
     for (const log of this.#net.ledger.logs()) {
       if (isShared(log)) sizes.push({ logId: log.logId, size: log.size });
     }
-    if (sizes.length <= limits.maxHeadsRows) return sizes;
+    if (sizes.length <= protocol.maxHeadsRows) return sizes;
     const from = this.#turn % sizes.length;
-    this.#turn = from + limits.maxHeadsRows;
-    return [...sizes.slice(from), ...sizes.slice(0, from)].slice(0, limits.maxHeadsRows);
+    this.#turn = from + protocol.maxHeadsRows;
+    return [...sizes.slice(from), ...sizes.slice(0, from)].slice(0, protocol.maxHeadsRows);
   }
 
   /** Keeps a stated head: as a hint whom to ask, and as a proved one where its key is known. */

@@ -7,7 +7,6 @@ import { equal } from '../bytes.ts';
 import { verifyPeerDelegation } from '../access/peer-delegation.ts';
 import { codes } from '../codes.ts';
 import { fault, type Fault } from '../errors.ts';
-import { limits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Did, PeerId } from '../types.ts';
 import { ask, type Exchange } from './exchange.ts';
@@ -52,7 +51,7 @@ export class Greeter {
   async serve(): Promise<void> {
     await serve(this.#net, {
       protocol: protocols.hello,
-      limit: { ms: limits.helloTimeoutMs, counts: 'total' },
+      limit: { ms: this.#net.limits.helloTimeoutMs, counts: 'total' },
       greeted: false,
       answer: (exchange, session) => this.#answer(exchange, session),
     });
@@ -63,7 +62,7 @@ export class Greeter {
     const { transport, host, signal } = this.#net;
     if (transport.self > session.peer) {
       const patience = new AbortController();
-      const wait = host.timers.sleep(limits.helloTimeoutMs / 2, patience.signal);
+      const wait = host.timers.sleep(this.#net.limits.helloTimeoutMs / 2, patience.signal);
       const greeted = session.greeted();
       await Promise.race([wait, greeted]);
       patience.abort();
@@ -97,8 +96,8 @@ export class Greeter {
     const { transport, host, signal, clock, counters } = this.#net;
     const options = {
       host,
-      signal,
-      limit: { ms: limits.helloTimeoutMs, counts: 'total' as const },
+      signals: [signal],
+      limit: { ms: this.#net.limits.helloTimeoutMs, counts: 'total' as const },
       count: (direction: 'in' | 'out', bytes: number) =>
         counters.bytes(protocols.hello, direction, bytes),
     };

@@ -1,6 +1,6 @@
 /** Serving and fetching key chains (keys-codec.ts has the messages). */
 import { fault } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../types.ts';
 import { decodeKeys, encodeKeys, type KeysPage } from './keys-codec.ts';
@@ -11,7 +11,7 @@ import type { Session } from './sessions.ts';
 export async function serveKeys(net: Net): Promise<void> {
   await serve(net, {
     protocol: protocols.keys,
-    limit: shortLimit,
+    limit: shortLimit(net),
     greeted: true,
     answer: async (exchange) => {
       const frame = await exchange.next();
@@ -24,7 +24,7 @@ export async function serveKeys(net: Net): Promise<void> {
       if (!isShared(log) || log.size === 0) {
         return err(fault('log-unknown', 'this log is not served here'));
       }
-      const options = { from, maxBytes: limits.maxKeysPageBytes };
+      const options = { from, maxBytes: protocol.maxKeysPageBytes };
       const chain = await net.ledger.keyChain(logId, options);
       if (!chain.ok) return chain;
       const { size, checkpoint, entries, next } = chain.value;
@@ -55,8 +55,8 @@ export async function fetchKeys(
       return err(fault('message-shape', 'a page of keys that does not go on'));
     }
     pages.push(page.value);
-    if (pages.length > limits.maxKeysPages) {
-      return err(fault('page-over-limit', `more than ${limits.maxKeysPages} pages of keys`));
+    if (pages.length > net.limits.maxKeysPages) {
+      return err(fault('page-over-limit', `more than ${net.limits.maxKeysPages} pages of keys`));
     }
     from = next;
   }
@@ -74,7 +74,7 @@ async function fetchPage(
     net,
     session,
     protocols.keys,
-    shortLimit,
+    shortLimit(net),
     async (exchange) => {
       const sent = await exchange.send(encodeKeys({ kind: 'ask', logId, from }));
       if (!sent.ok) return sent;

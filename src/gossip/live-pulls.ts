@@ -2,7 +2,6 @@
  * Logs without a topic (gossip is off, or there are more than `maxBlockTopics`) are read live from
  * one peer each, which is chosen anew when the read ends.
  */
-import { limits } from '../limits.ts';
 import type { LogId } from '../types.ts';
 import type { Applier } from './applier.ts';
 import { pullBlocks } from './blocks-client.ts';
@@ -23,7 +22,7 @@ export class LivePulls implements AsyncDisposable {
   constructor(net: Net, applier: Applier) {
     this.#net = net;
     this.#applier = applier;
-    this.#timer = net.host.timers.every(limits.dialIntervalMs, () => this.look());
+    this.#timer = net.host.timers.every(net.limits.dialIntervalMs, () => this.look());
   }
 
   get running(): number {
@@ -43,7 +42,7 @@ export class LivePulls implements AsyncDisposable {
   /** Starts a read for each log that has none and a peer that has it. */
   look(): void {
     for (const logId of this.#logs) {
-      if (this.#closed || this.#running.size >= limits.maxLivePulls) return;
+      if (this.#closed || this.#running.size >= this.#net.limits.maxLivePulls) return;
       if (this.#running.has(logId)) continue;
       const source = this.#choose(logId);
       if (source === undefined) continue;

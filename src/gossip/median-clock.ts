@@ -3,7 +3,7 @@
  * carries the sender's `now`; halfway through the round trip it is compared with ours. One sample
  * counts for each organisation, the newest, so nobody votes twice.
  */
-import { limits } from '../limits.ts';
+import type { GossipLimits } from './gossip-limits.ts';
 import type { Did, TimeMs } from '../types.ts';
 
 export interface ClockOpinion {
@@ -16,12 +16,17 @@ export interface ClockOpinion {
 export const minClockOpinions = 3;
 
 export class MedianClock {
+  readonly #limits: GossipLimits;
   readonly #samples = new Map<Did, { readonly offsetMs: number; readonly atMs: number }>();
+
+  constructor(limits: GossipLimits) {
+    this.#limits = limits;
+  }
 
   /** `sentMs` and `nowMs` are our clock before and after the request that brought `theirs`. */
   note(organisation: Did, theirs: TimeMs, sentMs: TimeMs, nowMs: TimeMs, atMs: number): void {
     this.#samples.delete(organisation);
-    if (this.#samples.size >= limits.maxClockSamples) {
+    if (this.#samples.size >= this.#limits.maxClockSamples) {
       const [oldest] = this.#samples.keys();
       if (oldest !== undefined) this.#samples.delete(oldest);
     }
@@ -35,7 +40,7 @@ export class MedianClock {
   opinion(counts: (organisation: Did) => boolean, atMs: number): ClockOpinion | undefined {
     const offsets: number[] = [];
     for (const [organisation, sample] of this.#samples) {
-      if (atMs - sample.atMs <= limits.clockSampleMs && counts(organisation)) {
+      if (atMs - sample.atMs <= this.#limits.clockSampleMs && counts(organisation)) {
         offsets.push(sample.offsetMs);
       }
     }

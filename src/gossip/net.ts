@@ -7,6 +7,7 @@ import type { Host } from '../host.ts';
 import type { Result } from '../result.ts';
 import type { Did, Hash, PeerId } from '../types.ts';
 import type { Counters } from './counters.ts';
+import type { GossipLimits } from './gossip-limits.ts';
 import type { LedgerPort, PortLog } from './ledger-port.ts';
 import type { MedianClock } from './median-clock.ts';
 import type { PeerControl } from './peer-control.ts';
@@ -56,8 +57,11 @@ export interface Net {
   readonly counters: Counters;
   readonly sources: Sources;
   readonly clock: MedianClock;
+  readonly limits: GossipLimits;
   /** Aborts when the node closes. */
   readonly signal: AbortSignal;
+  /** Keeps work that an event began: the node waits for it when it closes. */
+  track(work: Promise<unknown>): void;
 }
 
 /** `direct` logs are known to nobody else: not gossiped, listed or served. */

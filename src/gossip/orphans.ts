@@ -3,7 +3,7 @@
  * log the ones nearest to the head are kept (they are needed first), in all the bytes are bounded;
  * what is dropped is fetched by sync.
  */
-import { limits } from '../limits.ts';
+import type { GossipLimits } from './gossip-limits.ts';
 import type { LogId, LogIndex } from '../types.ts';
 
 interface Orphan {
@@ -12,9 +12,14 @@ interface Orphan {
 }
 
 export class Orphans {
+  readonly #limits: GossipLimits;
   readonly #logs = new Map<LogId, Orphan[]>();
   #bytes = 0;
   #dropped = 0;
+
+  constructor(limits: GossipLimits) {
+    this.#limits = limits;
+  }
 
   get bytes(): number {
     return this.#bytes;
@@ -31,14 +36,14 @@ export class Orphans {
     const queue = this.#logs.get(logId) ?? [];
     const at = queue.findIndex((orphan) => orphan.firstIndex >= firstIndex);
     if (at >= 0 && queue[at]?.firstIndex === firstIndex) return false;
-    if (this.#bytes + wire.length > limits.maxOrphanBytes) {
+    if (this.#bytes + wire.length > this.#limits.maxOrphanBytes) {
       this.#dropped += 1;
       return false;
     }
     queue.splice(at < 0 ? queue.length : at, 0, { firstIndex, wire });
     this.#logs.set(logId, queue);
     this.#bytes += wire.length;
-    if (queue.length <= limits.maxOrphanBlocksPerLog) return true;
+    if (queue.length <= this.#limits.maxOrphanBlocksPerLog) return true;
     const farthest = queue.pop();
     this.#bytes -= farthest?.wire.length ?? 0;
     this.#dropped += 1;

@@ -38,7 +38,7 @@ export class Publishing {
   async serve(): Promise<void> {
     await serve(this.#net, {
       protocol: protocols.publish,
-      limit: longLimit,
+      limit: longLimit(this.#net),
       greeted: true,
       answer: (exchange, session) => this.#answer(exchange, session),
     });
@@ -84,7 +84,7 @@ export class Publishing {
       this.#net,
       session,
       protocols.publish,
-      longLimit,
+      longLimit(this.#net),
       async (exchange) => {
         const results: Result<PortReceipt>[] = [];
         const parts = framesOf(events);

@@ -5,7 +5,6 @@
  */
 import { parseCheckpoint, verifyCheckpoint, type ParsedCheckpoint } from '../ledger/checkpoint.ts';
 import { fault } from '../errors.ts';
-import { limits } from '../limits.ts';
 import type { Verdict } from '../result.ts';
 import type { LogId, PeerId, TreeSize } from '../types.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './announcement-codec.ts';
@@ -47,7 +46,7 @@ export class Registries implements AsyncDisposable {
     this.#net = net;
     this.#lag = lag;
     this.#events = events;
-    this.#repeat = net.host.timers.every(limits.announceRepeatMs, () => this.#announceAll());
+    this.#repeat = net.host.timers.every(net.limits.announceRepeatMs, () => this.#announceAll());
   }
 
   /** Told of each unknown registry that is stated anywhere, again whenever it has grown. */
@@ -59,7 +58,7 @@ export class Registries implements AsyncDisposable {
   /** Announces an own registry soon after it grew, many changes at once. */
   appended(block: PortAppended): void {
     if (!block.local || !this.#isOwn(block.logId) || this.#pending.has(block.logId)) return;
-    const timer = this.#net.host.timers.after(limits.announceDebounceMs, () => {
+    const timer = this.#net.host.timers.after(this.#net.limits.announceDebounceMs, () => {
       this.#pending.delete(block.logId);
       this.#announce(block.logId);
     });

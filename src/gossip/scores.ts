@@ -4,7 +4,7 @@
  * could have known to be wrong costs anything (`reject`), and slow or absent answers cost little.
  */
 import type { Code } from '../errors.ts';
-import { limits } from '../limits.ts';
+import type { GossipLimits } from './gossip-limits.ts';
 import type { PeerId } from '../types.ts';
 
 export const penalty = {
@@ -26,27 +26,32 @@ interface Record {
 }
 
 export class Scores {
+  readonly #limits: GossipLimits;
   readonly #peers = new Map<PeerId, Record>();
   readonly #reasons = new Map<Code, number>();
+
+  constructor(limits: GossipLimits) {
+    this.#limits = limits;
+  }
 
   /** Counts a fault of the peer; true where it is barred by it. */
   penalise(peer: PeerId, points: number, reason: Code, nowMs: number): boolean {
     const record = this.#peers.get(peer) ?? this.#add(peer, nowMs);
-    record.points = faded(record, nowMs) + points;
+    record.points = this.#faded(record, nowMs) + points;
     record.atMs = nowMs;
     record.rejects += 1;
     record.reasons.set(reason, (record.reasons.get(reason) ?? 0) + 1);
     this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
-    return record.points >= limits.barScore;
+    return record.points >= this.#limits.barScore;
   }
 
   points(peer: PeerId, nowMs: number): number {
     const record = this.#peers.get(peer);
-    return record === undefined ? 0 : faded(record, nowMs);
+    return record === undefined ? 0 : this.#faded(record, nowMs);
   }
 
   barred(peer: PeerId, nowMs: number): boolean {
-    return this.points(peer, nowMs) >= limits.barScore;
+    return this.points(peer, nowMs) >= this.#limits.barScore;
   }
 
   /** An operator's pardon. */
@@ -64,11 +69,11 @@ export class Scores {
   }
 
   #add(peer: PeerId, nowMs: number): Record {
-    if (this.#peers.size >= limits.maxScoredPeers) {
+    if (this.#peers.size >= this.#limits.maxScoredPeers) {
       let least: PeerId | undefined;
       for (const [candidate, record] of this.#peers) {
         const current = least === undefined ? undefined : this.#peers.get(least);
-        if (current === undefined || faded(record, nowMs) < faded(current, nowMs))
+        if (current === undefined || this.#faded(record, nowMs) < this.#faded(current, nowMs))
           least = candidate;
       }
       if (least !== undefined) this.#peers.delete(least);
@@ -77,8 +82,9 @@ export class Scores {
     this.#peers.set(peer, record);
     return record;
   }
-}
 
-function faded(record: Record, nowMs: number): number {
-  return record.points * 0.5 ** (Math.max(0, nowMs - record.atMs) / limits.scoreHalfLifeMs);
+  #faded(record: Record, nowMs: number): number {
+    const halves = Math.max(0, nowMs - record.atMs) / this.#limits.scoreHalfLifeMs;
+    return record.points * 0.5 ** halves;
+  }
 }

@@ -5,7 +5,6 @@
  * breaks the protocol can cause costs it.
  */
 import { fault, type Fault } from '../errors.ts';
-import { limits } from '../limits.ts';
 import { err, type Result } from '../result.ts';
 import type { PeerId } from '../types.ts';
 import { ask, Exchange, type TimeLimit } from './exchange.ts';
@@ -33,11 +32,17 @@ export interface Service {
   readonly answer: Answer;
 }
 
-/** Registers a handler with the transport; it lives as long as the transport does. */
+/** Registers a handler with the transport; what comes after the node has closed is dropped. */
 export async function serve(net: Net, service: Service): Promise<void> {
-  await net.transport.handle(service.protocol, (stream, from, signal) =>
-    answerStream(net, service, stream, from, signal),
-  );
+  await net.transport.handle(service.protocol, (stream, from, signal) => {
+    if (net.signal.aborted) {
+      stream.abort();
+      return Promise.resolve();
+    }
+    const answer = answerStream(net, service, stream, from, signal);
+    net.track(answer);
+    return answer;
+  });
 }
 
 async function answerStream(
@@ -52,7 +57,7 @@ async function answerStream(
   net.counters.request(protocol);
   using exchange = new Exchange(stream, {
     host: net.host,
-    signal,
+    signals: [signal, net.signal],
     limit: service.limit,
     count: (direction, bytes) => net.counters.bytes(protocol, direction, bytes),
   });
@@ -92,7 +97,7 @@ async function objectionTo(
 ): Promise<Fault | undefined> {
   const nowMs = net.host.clock.monotonic();
   if (!session.requests.take(nowMs)) return fault('rate-limited', 'too many requests a second');
-  if ((session.open.get(service.protocol) ?? 0) >= limits.maxStreamsPerPeer) {
+  if ((session.open.get(service.protocol) ?? 0) >= net.limits.maxStreamsPerPeer) {
     return fault('rate-limited', 'too many streams of this protocol at once');
   }
   if (net.scores.barred(session.peer, nowMs)) {
@@ -109,8 +114,12 @@ async function objectionTo(
 }
 
 /** Short requests end within `requestTimeoutMs`; long ones may go on while frames come. */
-export const shortLimit: TimeLimit = { ms: limits.requestTimeoutMs, counts: 'total' };
-export const longLimit: TimeLimit = { ms: limits.streamIdleMs, counts: 'idle' };
+export function shortLimit(net: Net): TimeLimit {
+  return { ms: net.limits.requestTimeoutMs, counts: 'total' };
+}
+export function longLimit(net: Net): TimeLimit {
+  return { ms: net.limits.streamIdleMs, counts: 'idle' };
+}
 
 /**
  * One request of ours to a peer whose hello is done, with the books kept: bytes are counted, a peer
@@ -132,7 +141,7 @@ export async function askPeer<T>(
   net.counters.request(protocol);
   const count = (direction: 'in' | 'out', bytes: number): void =>
     net.counters.bytes(protocol, direction, bytes);
-  const options = { host: net.host, signal, limit, count };
+  const options = { host: net.host, signals: [signal, net.signal], limit, count };
   const answer = await ask(net.transport, peer, protocol, options, run);
   if (answer.ok) session.answered();
   else if (isMalformed(answer.error)) penalise(net, peer, penalty.malformed, answer.error.code);

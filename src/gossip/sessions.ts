@@ -3,8 +3,8 @@
  * us. A session lives from `connected` (or from its first stream, which may come first) to
  * `disconnected`.
  */
-import { limits } from '../limits.ts';
 import type { Did, Hash, LogId, PeerId, TimeMs } from '../types.ts';
+import type { GossipLimits } from './gossip-limits.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 export interface PeerIdentity {
@@ -43,9 +43,11 @@ export class Session {
   failures = 0;
   /** Digest of its registries as last seen. */
   registriesDigest: Hash | undefined;
+  readonly #limits: GossipLimits;
   readonly #settled: PromiseWithResolvers<boolean> = Promise.withResolvers<boolean>();
 
-  constructor(peer: PeerId, nowMs: number) {
+  constructor(peer: PeerId, nowMs: number, limits: GossipLimits) {
+    this.#limits = limits;
     this.peer = peer;
     this.sinceMs = nowMs;
     this.requests = new TokenBucket(limits.requestsPerSecond, limits.requestBurst, nowMs);
@@ -65,7 +67,8 @@ export class Session {
 
   /** The peer did not answer: it rests, twice as long each time. */
   failed(nowMs: number): void {
-    const restMs = Math.min(limits.peerBackoffMs * 2 ** this.failures, limits.maxPeerBackoffMs);
+    const { peerBackoffMs, maxPeerBackoffMs } = this.#limits;
+    const restMs = Math.min(peerBackoffMs * 2 ** this.failures, maxPeerBackoffMs);
     this.failures = Math.min(this.failures + 1, 16);
     this.restUntilMs = nowMs + restMs;
   }
@@ -78,10 +81,12 @@ export class Session {
 
 export class Sessions {
   readonly #sessions = new Map<PeerId, Session>();
+  readonly #limits: GossipLimits;
   readonly #opened: (session: Session) => void;
 
   /** `opened` is told of each new session. */
-  constructor(opened: (session: Session) => void) {
+  constructor(limits: GossipLimits, opened: (session: Session) => void) {
+    this.#limits = limits;
     this.#opened = opened;
   }
 
@@ -93,7 +98,7 @@ export class Sessions {
   ensure(peer: PeerId, nowMs: number): Session {
     const found = this.#sessions.get(peer);
     if (found !== undefined) return found;
-    const session = new Session(peer, nowMs);
+    const session = new Session(peer, nowMs, this.#limits);
     this.#sessions.set(peer, session);
     this.#opened(session);
     return session;

@@ -3,7 +3,7 @@
  * peers that a stream's card names (size 0 until they say more). Claims are hints: a peer that
  * does not keep one loses it.
  */
-import { limits } from '../limits.ts';
+import type { GossipLimits } from './gossip-limits.ts';
 import type { LogId, PeerId } from '../types.ts';
 
 export interface Source {
@@ -14,7 +14,12 @@ export interface Source {
 }
 
 export class Sources {
+  readonly #limits: GossipLimits;
   readonly #logs = new Map<LogId, Map<PeerId, Source>>();
+
+  constructor(limits: GossipLimits) {
+    this.#limits = limits;
+  }
 
   /** Remembers that `peer` has at least `size` entries. */
   note(logId: LogId, peer: PeerId, size: number, stated: boolean): void {
@@ -24,7 +29,7 @@ export class Sources {
     if (known === undefined || size > known.size || (size === known.size && stated)) {
       peers.set(peer, { peer, size, stated });
     }
-    if (peers.size <= limits.maxSourcesPerLog) return;
+    if (peers.size <= this.#limits.maxSourcesPerLog) return;
     let least: Source | undefined;
     for (const source of peers.values()) {
       if (least === undefined || source.size < least.size) least = source;

@@ -5,7 +5,6 @@
  * keep its word loses its claim (and some score), one that does not answer rests, one that sends bad
  * blocks is barred; the others go on.
  */
-import { limits } from '../limits.ts';
 import type { LogId, LogIndex, PeerId } from '../types.ts';
 import type { Applier } from './applier.ts';
 import { pullBlocks, type PullEnd } from './blocks-client.ts';
@@ -48,7 +47,7 @@ export class SyncQueue implements AsyncDisposable {
   gap(logId: LogId, from: PeerId, firstIndex: LogIndex): void {
     this.#net.sources.note(logId, from, firstIndex, false);
     if (this.#closed || this.#gaps.has(logId)) return;
-    const timer = this.#net.host.timers.after(limits.gapPatienceMs, () => {
+    const timer = this.#net.host.timers.after(this.#net.limits.gapPatienceMs, () => {
       this.#gaps.delete(logId);
       this.want(logId);
     });
@@ -59,7 +58,7 @@ export class SyncQueue implements AsyncDisposable {
   pump(): void {
     // A copy: choosing may put a log back, whose peers are all busy.
     for (const logId of Array.from(this.#waiting)) {
-      if (this.#closed || this.#active.size >= limits.maxConcurrentSyncs) return;
+      if (this.#closed || this.#active.size >= this.#net.limits.maxConcurrentSyncs) return;
       if (this.#active.has(logId)) continue;
       this.#waiting.delete(logId);
       const source = this.#choose(logId);
@@ -150,7 +149,7 @@ export class SyncQueue implements AsyncDisposable {
         restMs = Math.min(restMs, session.restUntilMs - nowMs);
         continue;
       }
-      const busy = session.syncs >= limits.maxSyncsPerPeer;
+      const busy = session.syncs >= this.#net.limits.maxSyncsPerPeer;
       if (busy) this.#waiting.add(logId);
       const rank = this.#net.scores.points(claim.peer, nowMs) + session.syncs;
       if (!busy && rank < bestRank) [best, bestRank] = [session, rank];

@@ -2,7 +2,7 @@
  * The frames sent but not acknowledged, oldest first: the sender waits while they would hold more
  * than `maxUnackedBytes`.
  */
-import { limits } from '../limits.ts';
+import { protocol } from '../limits.ts';
 
 export class UnackedWindow {
   readonly #frames: { readonly next: number; readonly bytes: number }[] = [];
@@ -17,7 +17,7 @@ export class UnackedWindow {
     while (
       !this.#closed &&
       this.#frames.length > 0 &&
-      this.#bytes + bytes > limits.maxUnackedBytes
+      this.#bytes + bytes > protocol.maxUnackedBytes
     ) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

@@ -8,7 +8,7 @@ import { Sources } from '../../src/gossip/sources.ts';
 import { TokenBucket } from '../../src/gossip/token-bucket.ts';
 import { UnackedWindow } from '../../src/gossip/unacked-window.ts';
 import { didFromKey } from '../../src/ids.ts';
-import { limits } from '../../src/limits.ts';
+import { limits, protocol } from '../../src/limits.ts';
 import {
   asLogIndex,
   asPeerId,
@@ -27,7 +27,7 @@ function did(n: number): Did {
 
 describe('the small books', () => {
   it('keeps the orphans nearest to the head, within count and bytes', () => {
-    const orphans = new Orphans();
+    const orphans = new Orphans(limits);
     const wire = new Uint8Array(10);
     for (let i = limits.maxOrphanBlocksPerLog; i > 0; i--) {
       assert.ok(orphans.add(log, asLogIndex(i * 10), wire));
@@ -48,7 +48,7 @@ describe('the small books', () => {
   });
 
   it('fades penalties by half in each half-life, and keeps the books bounded', () => {
-    const scores = new Scores();
+    const scores = new Scores(limits);
     const peer = asPeerId('a');
     assert.ok(!scores.penalise(peer, 50, 'bad-hex', 0));
     assert.ok(scores.penalise(peer, 50, 'bad-hex', 0));
@@ -69,7 +69,7 @@ describe('the small books', () => {
   });
 
   it('remembers the sources that offer most', () => {
-    const sources = new Sources();
+    const sources = new Sources(limits);
     const letters = 'abcdefghijkmnopqrstuvwxyzABCDEFGH';
     for (const [i, letter] of letters.split('').entries())
       sources.note(log, asPeerId(letter), i + 1, true);
@@ -84,7 +84,7 @@ describe('the small books', () => {
   });
 
   it('counts one opinion an organisation, and averages the middle two', () => {
-    const clock = new MedianClock();
+    const clock = new MedianClock(limits);
     const at = asTimeMs(1000);
     assert.equal(
       clock.opinion(() => true, 0),
@@ -130,8 +130,8 @@ describe('the small books', () => {
 
   it('opens the window by acknowledgements only', async () => {
     const window = new UnackedWindow();
-    assert.ok(await window.room(limits.maxUnackedBytes * 2), 'one frame always fits');
-    window.sent(10, limits.maxUnackedBytes);
+    assert.ok(await window.room(protocol.maxUnackedBytes * 2), 'one frame always fits');
+    window.sent(10, protocol.maxUnackedBytes);
     let opened: boolean | undefined;
     const waiting = window.room(1).then((room) => {
       opened = room;

@@ -11,7 +11,7 @@ import { protocols } from '../../src/gossip/serve.ts';
 import { registryTopic, topicOf } from '../../src/gossip/topics.ts';
 import type { FrameStream } from '../../src/gossip/transport.ts';
 import { signCheckpoint } from '../../src/ledger/checkpoint.ts';
-import { limits } from '../../src/limits.ts';
+import { limits, protocol } from '../../src/limits.ts';
 import { asHash, asLogIndex, asTimeMs, asTreeSize } from '../../src/types.ts';
 import { nodeCrypto } from '../../src/crypto-node.ts';
 import { fakeBlock, fakeLogId, fakeWriter } from './fake-ledger.ts';
@@ -178,7 +178,7 @@ describe('bounds of gossip and sync', () => {
         after.push(message.ok ? message.value.kind : message.error.code);
       }
     })();
-    await world.time.pass(limits.livePulseMs * 2);
+    await world.time.pass(protocol.livePulseMs * 2);
     await stream.close();
     await world.run(rest);
     assert.equal(after.at(-1), 'end');

@@ -30,7 +30,7 @@ import {
   type PublishMessage,
 } from '../../src/gossip/publish-codec.ts';
 import { logIdFromHash } from '../../src/ids.ts';
-import { limits, protocol } from '../../src/limits.ts';
+import { protocol } from '../../src/limits.ts';
 import { err, ok, type Result } from '../../src/result.ts';
 import {
   asBlockNumber,
@@ -317,8 +317,8 @@ describe('protocol codecs', () => {
     const large = decodeBlocks(wire(protocol.maxMessageBytes + 1));
     assert.ok(!large.ok);
     assert.equal(large.error.code, 'message-shape');
-    assert.ok(decodeHeads(sizes(limits.maxHeadsPage)).ok);
-    assert.ok(!decodeHeads(sizes(limits.maxHeadsPage + 1)).ok);
+    assert.ok(decodeHeads(sizes(protocol.maxHeadsPage)).ok);
+    assert.ok(!decodeHeads(sizes(protocol.maxHeadsPage + 1)).ok);
   });
 
   it('cuts head rows into pages that fit a frame', () => {
@@ -332,7 +332,7 @@ describe('protocol codecs', () => {
     const pages = pagesOf(Array.from({ length: 5000 }, () => one));
     assert.equal(pages.flat().length, 5000);
     for (const page of pages) {
-      assert.ok(page.length <= limits.maxHeadsPage);
+      assert.ok(page.length <= protocol.maxHeadsPage);
       const frame = encodeHeads({ kind: 'rows', more: true, rows: page });
       assert.ok(frame.length <= protocol.maxFrameBytes);
     }
