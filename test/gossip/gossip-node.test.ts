@@ -82,6 +82,24 @@ describe('gossip node', () => {
     }
   });
 
+  it('reads live the logs above its number of topics', async () => {
+    await using world = new World();
+    const logs = [log, fakeLogId(2), fakeLogId(3)];
+    const writer = await world.add({ setUp: (l) => logs.forEach((id) => l.create(id)) });
+    const follower = await world.add({
+      limits: { maxBlockTopics: 1, maxLivePulls: 1 },
+      setUp: (l) => logs.forEach((id) => l.follow(id)),
+    });
+    await world.greet(follower, writer);
+    for (const id of logs) writer.ledger.append(id, 1);
+    const all = (size: number): boolean => logs.every((id) => follower.ledger.size(id) === size);
+    await world.until(() => all(1), 'one by gossip, one live, one by heads');
+    const report = follower.node.report();
+    assert.deepEqual([report.topics, report.livePulls], [1, 1]);
+    follower.node.unfollow(log);
+    assert.equal(follower.node.report().topics, 0);
+  });
+
   it('fetches from another peer when one serves bad blocks', async () => {
     await using world = new World();
     const writer = await world.add({ setUp: (l) => l.create(log) });

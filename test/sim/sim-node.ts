@@ -179,6 +179,22 @@ export class SimNode {
     this.#guard = new MemoryGuard(this.#guard.marks());
   }
 
+  /** Dies and comes back with an older copy of its store, beside the newest guard. */
+  async restore(copy: MemoryStore): Promise<void> {
+    this.crash('nothing');
+    this.#store = copy;
+    await this.start();
+  }
+
+  /** The store as it is now; the node is restarted for it. */
+  async copy(): Promise<MemoryStore> {
+    this.crash('nothing');
+    const kept = this.#store;
+    this.#store = kept.crash('nothing');
+    await this.start();
+    return kept.crash('nothing');
+  }
+
   /** Ends as an operator would end it. */
   async stop(): Promise<void> {
     const { gossip, transport, ledger } = this.#alive();
