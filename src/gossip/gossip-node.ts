@@ -29,7 +29,7 @@ import { LagBook, type Lag } from './lag.ts';
 import type { PortAppended, PortReceipt } from './ledger-port.ts';
 import { LivePulls } from './live-pulls.ts';
 import { MedianClock, type ClockOpinion } from './median-clock.ts';
-import { isShared, usablePeers, type Net } from './net.ts';
+import { isShared, randomBelow, usablePeers, type Net } from './net.ts';
 import { PeerControl } from './peer-control.ts';
 import { Publishing } from './publish.ts';
 import { Registries } from './registries.ts';
@@ -57,6 +57,7 @@ export class GossipNode implements AsyncDisposable {
   /** Work begun by an event, so that nothing floats when the node closes. */
   readonly #work = new Set<Promise<unknown>>();
   #looking: Disposable | undefined;
+  #meeting: Disposable | undefined;
 
   private constructor(options: GossipOptions) {
     this.#options = options;
@@ -229,6 +230,7 @@ export class GossipNode implements AsyncDisposable {
     this.#closing.abort();
     this.#owned.dispose();
     this.#looking?.[Symbol.dispose]();
+    this.#meeting?.[Symbol.dispose]();
     for (const session of this.#net.sessions.all()) this.#net.sessions.remove(session.peer);
     const { gossip, live, sync } = this.#parts;
     await Promise.all(
@@ -240,7 +242,7 @@ export class GossipNode implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { transport, ledger, host, network } = this.#net;
+    const { transport, ledger, network } = this.#net;
     transport.onMessage((topic, data, from) => this.#judge(topic, data, from));
     await Promise.all([
       this.#greeter.serve(),
@@ -259,7 +261,7 @@ export class GossipNode implements AsyncDisposable {
     this.#owned.use(
       this.#registries.onFound((found) => this.#tell({ kind: 'registryFound', found })),
     );
-    this.#owned.use(host.timers.every(this.#net.limits.antiEntropyMs, () => this.#antiEntropy()));
+    this.#scheduleMeeting();
     if (this.#options.gossip !== false) {
       transport.subscribe(registryTopic(network.text));
       transport.subscribe(alertsTopic(network.text));
@@ -331,6 +333,16 @@ export class GossipNode implements AsyncDisposable {
   #documentTaken(document: Uint8Array): void {
     this.#tell({ kind: 'networkChanged' });
     this.#track(this.announceNetwork(document));
+  }
+
+  /** Spread by a quarter either way, so that peers that started together do not meet in step. */
+  #scheduleMeeting(): void {
+    const { antiEntropyMs } = this.#net.limits;
+    const waitMs = (antiEntropyMs * (750 + randomBelow(this.#net, 501))) / 1000;
+    this.#meeting = this.#net.host.timers.after(waitMs, () => {
+      this.#scheduleMeeting();
+      this.#antiEntropy();
+    });
   }
 
   /** At intervals, one random peer: hello again, heads, registries. */

@@ -224,7 +224,8 @@ export class Greeter {
     if (theirs.addresses.length > 0) {
       this.#events.learned({ peer: session.peer, addresses: theirs.addresses });
     }
-    for (const known of theirs.peers) this.#events.learned(known);
+    // Who says hello over and over may not fill our books with others.
+    if (!again || asked) for (const known of theirs.peers) this.#events.learned(known);
     if (!again) this.#events.ready(session, asked);
   }
 

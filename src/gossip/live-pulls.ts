@@ -16,6 +16,8 @@ export class LivePulls implements AsyncDisposable {
     LogId,
     { readonly stop: AbortController; readonly done: Promise<void> }
   >();
+  /** When a log may be read again, after a read that failed (monotonic ms). */
+  readonly #restUntilMs = new Map<LogId, number>();
   readonly #timer: Disposable;
   #closed = false;
 
@@ -36,6 +38,7 @@ export class LivePulls implements AsyncDisposable {
 
   remove(logId: LogId): void {
     this.#logs.delete(logId);
+    this.#restUntilMs.delete(logId);
     this.#running.get(logId)?.stop.abort();
   }
 
@@ -65,8 +68,12 @@ export class LivePulls implements AsyncDisposable {
     const request = { logId, live: true };
     const read = await pullBlocks(this.#net, this.#applier, source, request, stop.signal);
     this.#net.signal.removeEventListener('abort', cancel);
-    const rejected = read.ok && read.value.rejected !== undefined;
-    if (rejected || !read.ok) source.failed(this.#net.host.clock.monotonic());
+    const nowMs = this.#net.host.clock.monotonic();
+    if (read.ok && read.value.rejected !== undefined) source.failed(nowMs);
+    const { dialIntervalMs } = this.#net.limits;
+    if (!read.ok || read.value.stopped !== undefined || read.value.rejected !== undefined) {
+      this.#restUntilMs.set(logId, nowMs + dialIntervalMs);
+    }
     this.#running.delete(logId);
   }
 
@@ -75,6 +82,7 @@ export class LivePulls implements AsyncDisposable {
     const log = this.#net.ledger.log(logId);
     if (log === undefined || log.role === 'writer' || log.state !== 'open') return undefined;
     const nowMs = this.#net.host.clock.monotonic();
+    if ((this.#restUntilMs.get(logId) ?? 0) > nowMs) return undefined;
     for (const peer of shuffled(this.#net, this.#net.sources.of(logId))) {
       const session = this.#net.sessions.get(peer);
       if (usable(this.#net, session) && session.restUntilMs <= nowMs) return session;

@@ -14,8 +14,8 @@ export const penalty = {
   malformed: 50,
   /** Claimed to have more of a log and did not serve it. */
   emptyPromise: 10,
-  /** No answer in time. */
-  silence: 5,
+  /** No answer in time; a slow machine must not be barred for several at once. */
+  silence: 2,
 } as const;
 
 interface Record {

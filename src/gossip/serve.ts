@@ -4,11 +4,12 @@
  * within its time limit. A fault of the handler goes back as a refusal; one that only a peer which
  * breaks the protocol can cause costs it.
  */
+import { codes } from '../codes.ts';
 import { fault, type Fault } from '../errors.ts';
 import { err, type Result } from '../result.ts';
 import type { PeerId } from '../types.ts';
 import { ask, Exchange, type TimeLimit } from './exchange.ts';
-import { isMalformed } from './message.ts';
+import { isMalformed, isRefusal } from './message.ts';
 import { penalise, type Net } from './net.ts';
 import { penalty } from './scores.ts';
 import type { Session } from './sessions.ts';
@@ -143,7 +144,7 @@ export async function askPeer<T>(
     net.counters.bytes(protocol, direction, bytes);
   const options = { host: net.host, signals: [signal, net.signal], limit, count };
   const answer = await ask(net.transport, peer, protocol, options, run);
-  if (answer.ok) session.answered();
+  if (answer.ok || isMissing(answer.error)) session.answered();
   else if (isMalformed(answer.error)) penalise(net, peer, penalty.malformed, answer.error.code);
   else if (!signal.aborted) {
     session.failed(net.host.clock.monotonic());
@@ -152,4 +153,9 @@ export async function askPeer<T>(
     }
   }
   return answer;
+}
+
+/** The peer answered: it has not what we asked for. */
+function isMissing(reason: Fault): boolean {
+  return isRefusal(reason) && codes[reason.code][0] === 'missing';
 }
