@@ -239,10 +239,17 @@ export const limits = {
   clockWarningMs: 30_000,
   /** A reader that takes nothing for so long is cut off; it resumes by cursor or last event id. */
   maxReaderStallMs: 30_000,
-  /** Unread answers of an NDJSON ingest; then it ends with `receipts-unread`. */
+  /** What such a reader, or one that is told to go, gets to take its last words. */
+  readerHangUpMs: 1000,
+  /** Unread answers of an NDJSON ingest, and the wait for them to be read; then `receipts-unread`. */
   maxUnreadReceiptBytes: 1_048_576,
+  maxReceiptWaitMs: 1000,
   /** Requests a second of one caller on the API; above it 429. */
   maxApiRequestsPerSecond: 20_000,
+  /** Connections to the API; more are closed at once. */
+  maxApiConnections: 2048,
+  /** Requests that are being answered when the node stops have this long. */
+  apiDrainMs: 5000,
   /** Sent to an idle SSE or WebSocket reader, so that a dead connection shows. */
   keepAliveMs: 15_000,
   /** A body of the API that is not events. */

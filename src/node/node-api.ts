@@ -82,6 +82,8 @@ export interface ReadRequest {
   /** `start`, `now`, an index, an RFC 3339 time or a position token. */
   readonly from?: string;
   readonly to?: string;
+  /** Position token to go on from, before `cursor` and `from`: what the reader itself has had last. */
+  readonly resume?: string;
   /** Name of a durable cursor: read from it; `from` counts only where it does not exist yet. */
   readonly cursor?: string;
   /** Move the cursor as deliveries are taken (automatic acknowledgement). */

@@ -192,7 +192,8 @@ class Starting {
       token: this.#home.apiToken,
       timers: this.#runtime.timers,
       version: packageVersion(),
-      onFault: (problem, request) => this.#log.error({ problem, request }, 'a request failed'),
+      limits: this.#home.config.limits,
+      onFault: (problem, request) => this.#requestFault(parts.journal, problem, request),
     });
     this.#stack.defer(() => server.close());
     const listening = await listen(server, this.#home.config.http.listen);
@@ -286,6 +287,12 @@ class Starting {
       journalDropped: journal.dropped,
     });
     return book.update(findings, this.#runtime.clock.now());
+  }
+
+  /** A defect of ours goes to the log, a reader that was cut off to the journal too. */
+  #requestFault(journal: Journal, problem: Fault, request: string): void {
+    if (problem.code !== 'internal') this.#warn(journal, request, problem);
+    else this.#log.error({ problem, request }, 'a request failed');
   }
 
   #warn(journal: Journal, subject: string, { code, message }: Fault): void {

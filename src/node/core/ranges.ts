@@ -26,8 +26,8 @@ export async function resolveRanges(
   return ok(
     stream.logs.map(({ log, size }) => {
       const next = from.value.get(log) ?? 0;
-      const end = to?.value.get(log) ?? (request.follow === true ? undefined : size);
-      return end === undefined ? { logId: log, next } : { logId: log, next, end };
+      if (to !== undefined) return { logId: log, next, end: to.value.get(log) ?? 0 };
+      return request.follow === true ? { logId: log, next } : { logId: log, next, end: size };
     }),
   );
 }
@@ -44,6 +44,10 @@ async function startOf(
   stream: StreamView,
   request: ReadRequest,
 ): Promise<Result<ReadonlyMap<LogId, number>>> {
+  if (request.resume !== undefined) {
+    const position = parsePosition(request.resume);
+    return position.ok ? fitting(stream, position.value) : position;
+  }
   if (request.cursor !== undefined) {
     const stored = await ledger.cursor(request.cursor);
     if (!stored.ok) return stored;

@@ -3,6 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fault } from '../../errors.ts';
 import type { Result } from '../../result.ts';
 import type { NewStream, NodeApi } from '../node-api.ts';
+import { oneLog } from '../core/streams.ts';
+import { readerSignal } from './live-response.ts';
+import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
 import { actorOf, flagOf, isSet, numberOf, streamOf, textOf } from './request.ts';
 import {
@@ -69,21 +72,15 @@ export function streamRoutes(server: FastifyInstance, api: NodeApi): void {
 }
 
 /** What proves a stream: checkpoints, and the check of everything stored. */
-export function evidenceRoutes(server: FastifyInstance, api: NodeApi): void {
+export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpParts): void {
   server.get(
     '/streams/:org/:name/checkpoint',
     { schema: { params: streamParams, summary: 'signed checkpoint of a stream of one log' } },
     (request, reply) => {
       const stream = streamOf(api, request);
       if (!stream.ok) return sendProblem(reply, stream.error);
-      const [log, ...others] = stream.value.logs;
-      if (log === undefined || others.length > 0) {
-        return sendProblem(
-          reply,
-          fault('position-ambiguous', `${stream.value.display} has several logs`),
-        );
-      }
-      return sendNote(reply, api.checkpoint(log.log));
+      const log = oneLog(stream.value);
+      return sendNote(reply, log.ok ? api.checkpoint(log.value.log) : log);
     },
   );
   server.get(
@@ -100,11 +97,10 @@ export function evidenceRoutes(server: FastifyInstance, api: NodeApi): void {
     (request, reply) => {
       const stream = streamOf(api, request);
       if (!stream.ok) return sendProblem(reply, stream.error);
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
+      const signal = readerSignal(reply.raw, closing);
       return answer(
         reply,
-        api.verify(stream.value, () => undefined, gone.signal),
+        api.verify(stream.value, () => undefined, signal),
       );
     },
   );

@@ -13,13 +13,16 @@ const open = new Set(['/health/live', '/health/ready', '/openapi.json']);
 
 export function requireToken(server: FastifyInstance, token: string): void {
   const expected = nodeCrypto.sha256(utf8(token));
-  server.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
-    const path = request.raw.url?.split('?', 1)[0] ?? '';
-    if (open.has(path)) return;
-    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
-    if (timingSafeEqual(nodeCrypto.sha256(utf8(given)), expected)) return;
-    const message =
-      given === '' ? 'no bearer token was given' : 'the token is not the one of this home';
-    await sendProblem(reply, fault('token-refused', message));
-  });
+  server.addHook(
+    'onRequest',
+    async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+      const path = request.raw.url?.split('?', 1)[0] ?? '';
+      if (open.has(path)) return undefined;
+      const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+      if (timingSafeEqual(nodeCrypto.sha256(utf8(given)), expected)) return undefined;
+      const message =
+        given === '' ? 'no bearer token was given' : 'the token is not the one of this home';
+      return sendProblem(reply, fault('token-refused', message));
+    },
+  );
 }

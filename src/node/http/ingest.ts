@@ -5,19 +5,20 @@
  */
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { fault } from '../../errors.ts';
+import { at, fault, type Fault } from '../../errors.ts';
 import { contentMode, parseHttp } from '../../event/parse-http.ts';
-import { limits } from '../../limits.ts';
+import { checkSupported } from '../../event/supported.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { ParsedEvent } from '../../types.ts';
 import type { NodeApi, ReceiptView, StreamView } from '../node-api.ts';
 import { ingestLines } from './ndjson-ingest.ts';
+import type { HttpParts } from './parts.ts';
 import { problemOf, sendProblem } from './problem.ts';
-import { flagOf, streamOf } from './request.ts';
+import { flagOf, streamOf, textOf } from './request.ts';
 import { ingestQuery, streamParams } from './schemas.ts';
 
 /** Its own context: bodies here are bytes or streams, whatever their type says. */
-export function ingestRoutes(server: FastifyInstance, api: NodeApi): void {
+export function ingestRoutes(server: FastifyInstance, parts: HttpParts): void {
   void server.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('application/x-ndjson', (_request, payload, next) => {
@@ -29,38 +30,66 @@ export function ingestRoutes(server: FastifyInstance, api: NodeApi): void {
     const schema = { params: streamParams, querystring: ingestQuery, summary: 'publish events' };
     scope.post(
       '/streams/:org/:name/events',
-      { schema, bodyLimit: limits.maxJsonBatchBytes },
-      (request, reply) => ingest(api, request, reply),
+      {
+        schema,
+        bodyLimit: parts.limits.maxJsonBatchBytes,
+        // Before the schema calls a planned value a wrong one.
+        preValidation: async (request, reply) => {
+          const planned = plannedAck(request);
+          return planned === undefined ? undefined : sendProblem(reply, planned);
+        },
+      },
+      (request, reply) => ingest(parts, request, reply),
     );
     done();
   });
 }
 
+/** Acknowledgements that are designed but not built yet. */
+function plannedAck(request: FastifyRequest): Fault | undefined {
+  const ack = textOf(request.query, 'ack') ?? '';
+  if (!/^(?:witnessed|replicated:\d+)$/.test(ack)) return undefined;
+  return fault('not-supported', `ack=${ack} is not supported`, { pointer: 'querystring/ack' });
+}
+
+/** The stream, if it is ours and the node takes events now. */
+function target({ api, closing }: HttpParts, request: FastifyRequest): Result<StreamView> {
+  const stream = streamOf(api, request);
+  if (!stream.ok) return stream;
+  if (!stream.value.own) {
+    return err(fault('stream-not-own', `${stream.value.display} is of another owner`));
+  }
+  if (!closing.aborted && api.ready()) return stream;
+  return err(fault('draining', 'the node takes no events now'));
+}
+
 async function ingest(
-  api: NodeApi,
+  parts: HttpParts,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const stream = streamOf(api, request);
+  const { api, limits } = parts;
+  const stream = target(parts, request);
   if (!stream.ok) return sendProblem(reply, stream.error);
-  if (!stream.value.own) {
-    return sendProblem(
-      reply,
-      fault('stream-not-own', `${stream.value.display} is of another owner`),
-    );
-  }
-  if (!api.ready()) return sendProblem(reply, fault('draining', 'the node takes no events now'));
   const partial = flagOf(request, 'partial');
-  if (contentMode(request.headers['content-type']) === 'ndjson') {
-    if (!(request.body instanceof Readable)) return sendProblem(reply, fault('usage', 'no body'));
-    return ingestLines(api, stream.value, request.body, partial, reply);
+  const { body } = request;
+  if (contentMode(request.headers['content-type']) === 'ndjson' && body instanceof Readable) {
+    await ingestLines(parts, stream.value, body, partial, reply);
+    return reply;
   }
-  const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
-  const events = parseHttp({ headers: headerPairs(request), body });
-  if (!events.ok) return sendProblem(reply, events.error);
+  const bytes = body instanceof Uint8Array ? body : new Uint8Array(0);
+  const parsed = parseHttp({ headers: headerPairs(request), body: bytes }, limits);
+  if (!parsed.ok) return sendProblem(reply, parsed.error);
+  const events = parsed.value.map(supported);
   return partial
-    ? publishEach(api, stream.value, events.value, reply)
-    : publishAll(api, stream.value, events.value, reply);
+    ? publishEach(api, stream.value, events, reply)
+    : publishAll(api, stream.value, events, reply);
+}
+
+function supported(event: Result<ParsedEvent>, index: number): Result<ParsedEvent> {
+  if (!event.ok) return event;
+  const checked = checkSupported(event.value);
+  return checked.ok ? checked : err(at(checked.error, { index }));
 }
 
 /** 202 with a receipt for each event; the first fault otherwise. */
@@ -80,7 +109,7 @@ async function publishAll(
   const receipts: ReceiptView[] = [];
   for (const [index, result] of published.value.entries()) {
     if (result.ok) receipts.push(result.value);
-    else return sendProblem(reply, { ...result.error, place: { ...result.error.place, index } });
+    else return sendProblem(reply, at(result.error, { index }));
   }
   return reply.code(202).send({ receipts });
 }
@@ -96,9 +125,11 @@ async function publishEach(
   const published = await publish(api, stream, sound);
   if (!published.ok) return sendProblem(reply, published.error);
   let next = 0;
-  const results = events.map((event) => {
+  const results = events.map((event, index) => {
     const result = event.ok ? (published.value[next++] ?? missing()) : event;
-    return result.ok ? { receipt: result.value } : { error: problemOf(result.error) };
+    return result.ok
+      ? { receipt: result.value }
+      : { error: problemOf(at(result.error, { index })) };
   });
   return reply.code(200).send({ results });
 }

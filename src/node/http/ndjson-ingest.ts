@@ -1,17 +1,23 @@
 /**
  * NDJSON as a stream (events.md): the answer is NDJSON too, one line for each run of lines that went
  * into one block of one log, `{"lines":[from,to],"log","index","block","ack"}`, and one error line for
- * each bad line, all in order of the lines. It stops at the first bad line unless `partial`. When
- * more than `maxUnreadReceiptBytes` of answers lie unread it ends with `receipts-unread`.
+ * each bad line, all in order of the lines. It stops at the first bad line unless `partial`. Answers
+ * that nobody reads are kept up to `maxUnreadReceiptBytes`: reading waits a moment for them to be
+ * taken and then ends with `receipts-unread`.
  */
-import { PassThrough, type Readable } from 'node:stream';
+import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { at, fault, type Fault } from '../../errors.ts';
 import { NdjsonParser, type NdjsonLine } from '../../event/ndjson.ts';
-import { limits } from '../../limits.ts';
+import { contentTypes } from '../../event/render.ts';
+import { checkSupported } from '../../event/supported.ts';
 import { err, type Result } from '../../result.ts';
 import type { ParsedEvent } from '../../types.ts';
-import type { NodeApi, ReceiptView, StreamView } from '../node-api.ts';
+import type { ReceiptView, StreamView } from '../node-api.ts';
+import { drained, readerSignal, takeOver } from './live-response.ts';
+import { nextChunk } from './next-chunk.ts';
+import type { HttpParts } from './parts.ts';
 import { problemOf } from './problem.ts';
 
 interface Numbered {
@@ -19,92 +25,105 @@ interface Numbered {
   readonly event: ParsedEvent;
 }
 
-export function ingestLines(
-  api: NodeApi,
+/** Takes the reply over; resolves when the last answer is written. */
+export async function ingestLines(
+  parts: HttpParts,
   stream: StreamView,
   body: Readable,
   partial: boolean,
   reply: FastifyReply,
-): FastifyReply {
-  const answers = new PassThrough({ highWaterMark: limits.maxUnreadReceiptBytes });
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  const work = new LineIngest(api, stream, partial, answers, gone.signal);
-  work
-    .run(body)
-    .catch((cause: unknown) => work.say(fault('internal', String(cause))))
-    .finally(() => answers.end());
-  return reply.code(200).type('application/x-ndjson').send(answers);
+): Promise<void> {
+  const { raw } = reply;
+  takeOver(reply, { 'content-type': contentTypes.ndjson });
+  const signal = readerSignal(raw, parts.closing);
+  try {
+    await new LineIngest(parts, stream, partial, raw, signal).run(body);
+  } finally {
+    finish(parts, body, raw);
+  }
+}
+
+/**
+ * A client that is still sending would lose the answer if its connection were reset: what it sends
+ * is read and dropped until it has ended, for as long as a reader may take.
+ */
+function finish({ timers, limits, closing }: HttpParts, body: Readable, raw: ServerResponse): void {
+  const patienceMs = closing.aborted ? limits.readerHangUpMs : limits.maxReaderStallMs;
+  const timer = timers.after(patienceMs, () => raw.destroy());
+  let open = 2;
+  const ended = (): void => {
+    open -= 1;
+    if (open === 0) timer[Symbol.dispose]();
+  };
+  raw.once('close', ended);
+  body.once('close', ended).on('error', () => undefined);
+  if (body.destroyed) ended();
+  raw.end();
+  body.resume();
 }
 
 class LineIngest {
-  readonly #api: NodeApi;
+  readonly #parts: HttpParts;
   readonly #stream: StreamView;
   readonly #partial: boolean;
-  readonly #answers: PassThrough;
+  readonly #raw: ServerResponse;
   readonly #signal: AbortSignal;
 
   constructor(
-    api: NodeApi,
+    parts: HttpParts,
     stream: StreamView,
     partial: boolean,
-    answers: PassThrough,
+    raw: ServerResponse,
     signal: AbortSignal,
   ) {
-    this.#api = api;
+    this.#parts = parts;
     this.#stream = stream;
     this.#partial = partial;
-    this.#answers = answers;
+    this.#raw = raw;
     this.#signal = signal;
   }
 
   async run(body: Readable): Promise<void> {
-    const parser = new NdjsonParser();
-    for await (const chunk of body) {
-      if (!(chunk instanceof Uint8Array) || this.#signal.aborted) return;
-      if (!(await this.#lines(parser.push(chunk)))) return;
+    const parser = new NdjsonParser(this.#parts.limits);
+    for (;;) {
+      const chunk = await nextChunk(body, this.#signal);
+      // An unfinished line of a client that broke off is not published.
+      if (chunk === 'gone') return this.#left();
+      const lines = chunk === 'end' ? parser.end() : parser.push(chunk);
+      if (!(await this.#lines(lines)) || chunk === 'end') return;
     }
-    await this.#lines(parser.end());
-  }
-
-  /** One error line. */
-  say(problem: Fault): void {
-    this.#write({ error: problemOf(problem) });
   }
 
   /** Publishes the lines in lots; false once nothing more is to be read. */
   async #lines(lines: readonly NdjsonLine[]): Promise<boolean> {
     let lot: Numbered[] = [];
-    for (const { line, result } of lines) {
+    for (const { line, result: parsed } of lines) {
+      const result = parsed.ok ? checkSupported(parsed.value) : parsed;
       if (result.ok) lot.push({ line, event: result.value });
-      if (!result.ok || lot.length >= limits.maxPublishEvents) {
+      if (!result.ok || lot.length >= this.#parts.limits.maxPublishEvents) {
         if (!(await this.#publish(lot))) return false;
         lot = [];
       }
       if (result.ok) continue;
-      this.say(result.error);
-      if (!this.#partial) return false;
+      if (!(await this.#say(at(result.error, { line }))) || !this.#partial) return false;
     }
     return this.#publish(lot);
   }
 
   async #publish(lot: readonly Numbered[]): Promise<boolean> {
     if (lot.length === 0) return true;
-    const events = lot.map(({ event }) => event);
-    const published = await this.#patiently(() => this.#api.publish(this.#stream, events));
-    if (!published.ok) {
-      this.say(at(published.error, { line: lot[0]?.line ?? 0 }));
+    const { api } = this.#parts;
+    if (this.#signal.aborted || !api.ready()) {
+      this.#left();
       return false;
     }
-    if (!this.#receipts(lot, published.value)) return false;
-    if (
-      this.#answers.readableLength + this.#answers.writableLength <=
-      limits.maxUnreadReceiptBytes
-    ) {
-      return true;
+    const events = lot.map(({ event }) => event);
+    const published = await this.#patiently(() => api.publish(this.#stream, events));
+    if (!published.ok) {
+      await this.#say(at(published.error, { line: lot[0]?.line ?? 0 }));
+      return false;
     }
-    this.say(fault('receipts-unread', 'the answers are not being read'));
-    return false;
+    return this.#receipts(lot, published.value);
   }
 
   /** A full queue is no reason to end a stream: reading stops until there is room again. */
@@ -112,43 +131,76 @@ class LineIngest {
     for (;;) {
       const result = await attempt();
       if (result.ok || result.error.code !== 'busy') return result;
-      if (this.#signal.aborted) return err(fault('interrupted', 'the client has gone'));
-      await this.#api.room(this.#signal);
+      await this.#parts.api.room(this.#signal);
+      if (this.#signal.aborted) return err(fault('draining', 'the node takes no events now'));
     }
   }
 
   /** Says what became of the lines; false at a fault unless `partial`. */
-  #receipts(lot: readonly Numbered[], results: readonly Result<ReceiptView>[]): boolean {
-    let run: { from: number; to: number; receipt: ReceiptView; next: number } | undefined;
-    const flush = (): void => {
-      if (run === undefined) return;
-      const { log, index, block, ack } = run.receipt;
-      this.#write({ lines: [run.from, run.to], log, index, block, ack });
-      run = undefined;
-    };
+  async #receipts(
+    lot: readonly Numbered[],
+    results: readonly Result<ReceiptView>[],
+  ): Promise<boolean> {
+    let run: Run | undefined;
     for (const [i, { line }] of lot.entries()) {
-      const result = results[i];
-      if (result?.ok === true) {
-        const { value } = result;
-        const joins = run?.receipt.log === value.log && run.receipt.block === value.block;
-        if (run !== undefined && joins && run.next === value.index && run.to + 1 === line) {
-          run.to = line;
-          run.next += 1;
-          continue;
-        }
-        flush();
-        run = { from: line, to: line, receipt: value, next: value.index + 1 };
+      const result = results[i] ?? err(fault('internal', 'a line without a result'));
+      if (result.ok && run !== undefined && joins(run, line, result.value)) {
+        run = { ...run, to: line };
         continue;
       }
-      flush();
-      this.say(at(result?.error ?? fault('internal', 'a line without a result'), { line }));
-      if (!this.#partial) return false;
+      if (run !== undefined && !(await this.#answer(runAnswer(run)))) return false;
+      run = result.ok ? { from: line, to: line, receipt: result.value } : undefined;
+      if (result.ok) continue;
+      if (!(await this.#say(at(result.error, { line }))) || !this.#partial) return false;
     }
-    flush();
-    return true;
+    return run === undefined || this.#answer(runAnswer(run));
   }
 
-  #write(answer: unknown): void {
-    if (!this.#answers.writableEnded) this.#answers.write(`${JSON.stringify(answer)}\n`);
+  /** The client has gone, or the node goes: that is said to whoever still listens. */
+  #left(): void {
+    const { closing, api } = this.#parts;
+    if (!closing.aborted && api.ready()) return;
+    this.#raw.write(answerLine({ error: problemOf(fault('draining', 'the node is stopping')) }));
   }
+
+  #say(problem: Fault): Promise<boolean> {
+    return this.#answer({ error: problemOf(problem) });
+  }
+
+  /** Writes an answer; false where too much lies unread, or the client has gone. */
+  async #answer(answer: unknown): Promise<boolean> {
+    const { timers, limits } = this.#parts;
+    this.#raw.write(answerLine(answer));
+    if (this.#raw.writableLength <= limits.maxUnreadReceiptBytes) return true;
+    if (await drained(this.#raw, timers, limits.maxReceiptWaitMs, this.#signal)) return true;
+    const unread = fault('receipts-unread', 'the answers are not being read');
+    if (this.#signal.aborted) this.#left();
+    else this.#raw.write(answerLine({ error: problemOf(unread) }));
+    return false;
+  }
+}
+
+/** Lines that follow each other, as their events do in one block of one log. */
+interface Run {
+  readonly from: number;
+  readonly to: number;
+  /** Of the first line. */
+  readonly receipt: ReceiptView;
+}
+
+function joins(
+  { from, to, receipt }: Run,
+  line: number,
+  { log, block, index }: ReceiptView,
+): boolean {
+  const follows = line === to + 1 && index === receipt.index + (line - from);
+  return follows && log === receipt.log && block === receipt.block;
+}
+
+function runAnswer({ from, to, receipt: { log, index, block, ack } }: Run): unknown {
+  return { lines: [from, to], log, index, block, ack };
+}
+
+function answerLine(answer: unknown): string {
+  return `${JSON.stringify(answer)}\n`;
 }

@@ -5,8 +5,10 @@ import type { Actor, NodeApi, StreamView } from '../node-api.ts';
 
 /** A member of params, query or body that the schema has checked. */
 function member(source: unknown, name: string): unknown {
-  if (typeof source !== 'object' || source === null) return undefined;
-  return Object.entries(source).find(([key]) => key === name)?.[1];
+  if (typeof source !== 'object' || source === null || !Object.hasOwn(source, name))
+    return undefined;
+  const value: unknown = Reflect.get(source, name);
+  return value;
 }
 
 export function textOf(source: unknown, name: string): string | undefined {

@@ -8,7 +8,7 @@ import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import { fault, type Fault } from '../../errors.ts';
 import type { Timers } from '../../host.ts';
-import { limits } from '../../limits.ts';
+import { limits as defaultLimits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { NodeApi } from '../node-api.ts';
 import {
@@ -19,8 +19,10 @@ import {
   streamRoutes,
 } from './admin-routes.ts';
 import { requireToken } from './auth.ts';
+import { InFlight } from './in-flight.ts';
 import { ingestRoutes } from './ingest.ts';
-import { serveSocket, useWebSockets } from './live-socket.ts';
+import { refuseSocket, serveSocket, useWebSockets } from './live-socket.ts';
+import type { HttpLimits } from './parts.ts';
 import { faultOfError, sendProblem } from './problem.ts';
 import { readingRoutes } from './reading.ts';
 
@@ -29,27 +31,58 @@ export interface HttpOptions {
   readonly token: string;
   readonly timers: Timers;
   readonly version: string;
-  /** Told of faults that are ours, with what was asked. */
+  /** As configured. */
+  readonly limits: HttpLimits;
+  /** Told of faults that are ours (`internal`) and of readers that were cut off, with what was asked. */
   readonly onFault: (problem: Fault, request: string) => void;
 }
 
 /** The server with all its routes, not yet listening. The caller closes it. */
 export async function buildServer(api: NodeApi, options: HttpOptions): Promise<FastifyInstance> {
+  const { timers, limits, onFault } = options;
   const server = fastify({
     bodyLimit: limits.maxApiBodyBytes,
     forceCloseConnections: true,
+    // Closing has an answer of its own, with our code.
+    return503OnClosing: false,
+    // A HEAD of a live stream would never end.
+    exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 256 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: false } },
   });
+  server.server.maxConnections = limits.maxApiConnections;
   server.setErrorHandler((error, request, reply) => {
     const problem = faultOfError(error);
-    if (problem.code === 'internal') options.onFault(problem, `${request.method} ${request.url}`);
+    if (problem.code === 'internal') onFault(problem, `${request.method} ${request.url}`);
     return sendProblem(reply, problem);
   });
   server.setNotFoundHandler((request, reply) =>
     sendProblem(reply, fault('route-unknown', `there is no ${request.method} ${request.url}`)),
   );
+  const inFlight = new InFlight();
+  inFlight.watch(server, timers, limits.apiDrainMs);
   requireToken(server, options.token);
+  await usePlugins(server, options);
+  const parts = { api, timers, limits, closing: inFlight.closing, onCut: onFault };
+  await useWebSockets(server, parts);
+  ingestRoutes(server, parts);
+  readingRoutes(server, parts, {
+    refuse: refuseSocket,
+    serve: (socket, request) => serveSocket(parts, socket, request),
+  });
+  streamRoutes(server, api);
+  evidenceRoutes(server, parts);
+  controlRoutes(server, api);
+  networkRoutes(server, api);
+  stateRoutes(server, api);
+  return server;
+}
+
+/** Headers, rate limit, description. */
+async function usePlugins(
+  server: FastifyInstance,
+  { limits, version }: HttpOptions,
+): Promise<void> {
   await server.register(fastifyHelmet, { contentSecurityPolicy: false });
   await server.register(fastifyRateLimit, {
     max: limits.maxApiRequestsPerSecond,
@@ -60,18 +93,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
       'x-ratelimit-reset': false,
     },
   });
-  await useWebSockets(server);
-  await describe(server, options.version);
-  ingestRoutes(server, api);
-  readingRoutes(server, api, options.timers, (socket, request) =>
-    serveSocket(api, options.timers, socket, request),
-  );
-  streamRoutes(server, api);
-  evidenceRoutes(server, api);
-  controlRoutes(server, api);
-  networkRoutes(server, api);
-  stateRoutes(server, api);
-  return server;
+  await describe(server, version);
 }
 
 /** Listens on `host:port`; `port-in-use`, or what the system says. Returns the address as a URL. */
@@ -108,6 +130,7 @@ export async function openApi(version: string): Promise<unknown> {
     token: '',
     timers: { after: unreachable, every: unreachable, sleep: unreachable },
     version,
+    limits: defaultLimits,
     onFault: () => undefined,
   });
   await server.ready();

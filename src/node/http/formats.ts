@@ -1,0 +1,65 @@
+/** Deliveries as they go over the wire: NDJSON lines, enveloped lines, Server-Sent Events. */
+import { concat, utf8 } from '../../bytes.ts';
+import type { Fault } from '../../errors.ts';
+import { contentTypes, renderLine } from '../../event/render.ts';
+import { formatReference } from '../../ids.ts';
+import { formatTime } from '../../time.ts';
+import { asLogIndex } from '../../types.ts';
+import type { Delivery } from '../node-api.ts';
+import { problemOf } from './problem.ts';
+
+export interface Format {
+  readonly type: string;
+  render(item: Delivery): readonly Uint8Array[];
+  error(problem: Fault): Uint8Array;
+  /** Sent while nothing else is, or nothing. */
+  readonly idle: Uint8Array | undefined;
+}
+
+const lineEnd = utf8('\n');
+const envelopeEnd = utf8('}\n');
+const messageEnd = utf8('\n\n');
+
+const errorLine = (problem: Fault): Uint8Array =>
+  utf8(`${JSON.stringify({ error: problemOf(problem) })}\n`);
+
+/** One event a line. */
+export const lineFormat: Format = {
+  type: contentTypes.ndjson,
+  render: (item) => [lineOf(item), lineEnd],
+  error: errorLine,
+  idle: undefined,
+};
+
+/** operations.md "Shapes": {"log","index","recordedTime","event"}. */
+export const envelopeFormat: Format = {
+  type: contentTypes.ndjson,
+  render: ({ log, index, recordedTime, event }) => {
+    const head = `{"log":"${log}","index":${index},"recordedTime":"${formatTime(recordedTime)}","event":`;
+    return [utf8(head), renderLine(event), envelopeEnd];
+  },
+  error: errorLine,
+  idle: undefined,
+};
+
+/** The id is the position token after the event, so `Last-Event-ID` goes on behind it. */
+export const sseFormat: Format = {
+  type: 'text/event-stream',
+  render: (item) => [utf8(`id: ${item.position()}\ndata: `), lineOf(item), messageEnd],
+  error: (problem) => utf8(`event: error\ndata: ${JSON.stringify(problemOf(problem))}\n\n`),
+  idle: utf8(': alive\n\n'),
+};
+
+/** All deliveries of a batch in one piece. */
+export function renderAll(format: Format, batch: readonly Delivery[]): Uint8Array {
+  return concat(...batch.flatMap((item) => format.render(item)));
+}
+
+/** The event on one line with its `hwref`. */
+export function lineOf(item: Delivery): Uint8Array {
+  return renderLine(item.event, { hwref: referenceOf(item) });
+}
+
+export function referenceOf({ log, index }: Delivery): string {
+  return formatReference({ logId: log, from: index, to: asLogIndex(index + 1) });
+}

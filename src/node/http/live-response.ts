@@ -1,0 +1,120 @@
+/**
+ * A response that is written batch by batch as its reader takes it. What a reader does not take stays
+ * in the ledger: at most one batch lies in our buffers. One that does not take a batch within
+ * `maxReaderStallMs` is told `reader-too-slow` behind what it still has to read, and cut off.
+ */
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import { HeadwaterError, fault, type Fault } from '../../errors.ts';
+import type { Timers } from '../../host.ts';
+import type { Delivery } from '../node-api.ts';
+import { renderAll, type Format } from './formats.ts';
+import type { HttpParts } from './parts.ts';
+
+/** Aborted when the reader has gone or the server closes. */
+export function readerSignal(raw: ServerResponse, closing: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  const end = (): void => gone.abort();
+  raw.once('close', () => {
+    closing.removeEventListener('abort', end);
+    end();
+  });
+  if (closing.aborted) end();
+  else closing.addEventListener('abort', end, { once: true });
+  return gone.signal;
+}
+
+/** Takes the reply over and writes it to its end. Faults of reading become the last thing said. */
+export async function respondLive(
+  parts: HttpParts,
+  reply: FastifyReply,
+  source: AsyncIterable<readonly Delivery[]>,
+  format: Format,
+  signal: AbortSignal,
+): Promise<void> {
+  const { timers, limits, closing } = parts;
+  const { raw } = reply;
+  const fresh = format.idle === undefined ? {} : { 'cache-control': 'no-store' };
+  takeOver(reply, { 'content-type': format.type, ...fresh });
+  using _alive = format.idle === undefined ? undefined : keepAlive(parts, raw, format.idle);
+  try {
+    for await (const batch of source) {
+      if (raw.write(renderAll(format, batch))) continue;
+      if (await drained(raw, timers, limits.maxReaderStallMs, signal)) continue;
+      if (signal.aborted) break;
+      const slow = fault('reader-too-slow', `nothing was taken for ${limits.maxReaderStallMs} ms`);
+      parts.onCut(slow, `${reply.request.method} ${reply.request.url}`);
+      return hangUp(raw, timers, limits.maxReaderStallMs, format.error(slow));
+    }
+  } catch (cause) {
+    const problem = faultOf(cause);
+    if (problem.code === 'internal') parts.onCut(problem, reply.request.url);
+    return hangUp(raw, timers, limits.maxReaderStallMs, format.error(problem));
+  }
+  // A stream that ends early must not look complete.
+  const last = closing.aborted
+    ? format.error(fault('draining', 'the node is stopping'))
+    : undefined;
+  hangUp(raw, timers, closing.aborted ? limits.readerHangUpMs : limits.maxReaderStallMs, last);
+}
+
+/** From here on we write the response ourselves: its head goes out at once. */
+export function takeOver(reply: FastifyReply, headers: Readonly<Record<string, string>>): void {
+  void reply.hijack();
+  for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...headers })) {
+    if (value !== undefined) reply.raw.setHeader(name, value);
+  }
+  // A reader of what is still to come wants to know that it is served.
+  reply.raw.writeHead(200).flushHeaders();
+}
+
+/** Ends the response; a reader that does not take the rest in time loses its connection. */
+function hangUp(
+  raw: ServerResponse,
+  timers: Timers,
+  ms: number,
+  last: Uint8Array | undefined,
+): void {
+  if (raw.destroyed) return;
+  const timer = timers.after(ms, () => raw.destroy());
+  raw.once('close', () => timer[Symbol.dispose]());
+  raw.end(last);
+}
+
+/** True once the buffer has been taken; false after `ms`, or when the signal aborts. */
+export function drained(
+  raw: ServerResponse,
+  timers: Timers,
+  ms: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false);
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = timers.after(ms, () => resolve(false));
+  const taken = (): void => resolve(true);
+  const gone = (): void => resolve(false);
+  raw.once('drain', taken);
+  signal.addEventListener('abort', gone);
+  return promise.finally(() => {
+    timer[Symbol.dispose]();
+    raw.off('drain', taken);
+    signal.removeEventListener('abort', gone);
+  });
+}
+
+/** Comments on a stream that has nothing to say, if its buffer is empty. */
+function keepAlive(
+  { timers, limits }: HttpParts,
+  raw: ServerResponse,
+  comment: Uint8Array,
+): Disposable {
+  return timers.every(limits.keepAliveMs, () => {
+    if (raw.writableLength === 0 && !raw.writableEnded) raw.write(comment);
+  });
+}
+
+/** What stopped a reading, as a fault; anything that is not one is a defect of ours. */
+export function faultOf(cause: unknown): Fault {
+  if (cause instanceof HeadwaterError) return cause.fault;
+  return fault('internal', cause instanceof Error ? cause.message : String(cause));
+}
