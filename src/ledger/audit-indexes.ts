@@ -3,11 +3,9 @@ import { readUint48 } from '../bytes.ts';
 import { keyspace, logKey, numberKey, type Table } from '../keyspace.ts';
 import type { ParsedEvent } from '../types.ts';
 import type { DecodedBlock } from './block.ts';
-import type { BlockRecord } from './block-record.ts';
 import { lookUpIds } from './id-rows.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
-import type { LogState } from './log-state.ts';
 import { batchesOf } from './replay.ts';
 import { asLogIndex } from '../types.ts';
 
@@ -43,13 +41,8 @@ export class IndexTally {
   #subjects = 0;
   #controls = 0;
 
-  block(
-    record: BlockRecord,
-    block: DecodedBlock,
-    events: readonly (ParsedEvent | undefined)[],
-    _state: LogState,
-  ): void {
-    this.#starts[record.number] = block.firstIndex;
+  block(number: number, block: DecodedBlock, events: readonly (ParsedEvent | undefined)[]): void {
+    this.#starts[number] = block.firstIndex;
     for (const event of events) {
       if (event === undefined) continue;
       this.#events += 1;

@@ -110,32 +110,49 @@ class Audit {
       );
       return;
     }
-    this.#judge(record.value, block.value, checked.ok ? undefined : checked.error);
+    // Behind a wrong checksum the record's own numbers say nothing: the block's are signed.
+    this.#judge(number, record.value, block.value, checked.ok ? undefined : checked.error);
     if (this.#edge !== undefined) await this.#compareTiles();
   }
 
   /** The full tiles that the last block completed. */
   #full: { readonly level: number; readonly index: number; readonly bytes: Uint8Array }[] = [];
 
-  #judge(record: BlockRecord, block: DecodedBlock, damage: Fault | undefined): void {
+  #judge(
+    number: number,
+    record: BlockRecord,
+    block: DecodedBlock,
+    damage: Fault | undefined,
+  ): void {
     const { crypto, judges } = this.#env.options;
-    if (this.#gap) this.#resume(record, block);
+    const resumed = this.#gap;
+    if (resumed) this.#resume(number, block);
     this.#gap = false;
-    const verified = verifyDecoded({ crypto, judges }, this.#state, block);
+    let verified = verifyDecoded({ crypto, judges }, this.#state, block);
+    const key = this.#handle.stored?.state.writerKey;
+    if (!verified.ok && resumed && key !== undefined && isKnown(this.#state)) {
+      // The key may have been passed on in what is missing: then the head knows the later one.
+      const later = { ...this.#state, writerKey: key };
+      const again = verifyDecoded({ crypto, judges }, later, block);
+      if (again.ok) verified = again;
+    }
     if (!verified.ok) {
-      const place = locate(crypto, record, block, verified.error);
+      const misplaced = block.firstIndex !== this.#next;
+      const place = misplaced
+        ? { index: this.#next }
+        : locate(crypto, record, block, verified.error);
       this.#tell('broken', place.index, verified.error.code, verified.error.message, place);
-      this.#stepOver(record);
+      this.#skipTo(number, this.#next + block.entries.length);
       return;
     }
     if (damage !== undefined) {
-      const { firstIndex, size } = record;
-      this.#tell('broken', firstIndex, damage.code, damage.message, { to: size });
+      const to = verified.value.state.size;
+      this.#tell('broken', block.firstIndex, damage.code, damage.message, { to });
     }
-    this.#accept(record, verified.value);
+    this.#accept(number, verified.value);
   }
 
-  #accept(record: BlockRecord, verified: VerifiedBlock): void {
+  #accept(number: number, verified: VerifiedBlock): void {
     const { block, events } = verified;
     this.#state = verified.state;
     for (const [i, entry] of block.entries.entries()) {
@@ -146,7 +163,7 @@ class Audit {
       else if (isEvent(entry)) this.#checkedEvents += 1;
     }
     this.checked += block.entries.length;
-    this.#tally.block(record, block, events, verified.state);
+    this.#tally.block(number, block, events);
     if (this.#edge !== undefined) {
       this.#full.push(...this.#edge.append(verified.leafHashes, verified.nodes));
     }
@@ -187,10 +204,6 @@ class Audit {
     return record.ok ? record.value.firstIndex : undefined;
   }
 
-  #stepOver(record: BlockRecord): void {
-    this.#skipTo(record.number, Math.max(this.#next, record.size));
-  }
-
   /** Goes on behind a block that does not count; what it left is asked of the next one. */
   #skipTo(number: number, size: number): void {
     this.#gap = true;
@@ -207,7 +220,7 @@ class Audit {
   }
 
   /** Takes frontier and previous seal from the next block: its signature vouches for both. */
-  #resume(record: BlockRecord, block: DecodedBlock): void {
+  #resume(number: number, block: DecodedBlock): void {
     if (!isKnown(this.#state)) return;
     const seal = block.entries.at(-1);
     const bytes = block.wire.subarray(
@@ -218,7 +231,7 @@ class Audit {
     const sealHash = leaf.ok && leaf.value.kind === 2 ? leaf.value.previousSeal : undefined;
     const root = rootOf(this.#env.options.crypto, block.frontier);
     const size = asTreeSize(block.firstIndex);
-    const blocks = asBlockNumber(record.number);
+    const blocks = asBlockNumber(number);
     const state = { ...this.#state, frontier: block.frontier, root, size, blocks };
     this.#state = sealHash === undefined ? state : { ...state, sealHash };
   }
@@ -240,7 +253,8 @@ class Audit {
       }
     }
     const { standing, reason } = this.#handle.row;
-    if (this.#broken === undefined && standing === 'damaged' && reason !== undefined) {
+    const found = this.#broken ?? this.#missing;
+    if (found === undefined && standing === 'damaged' && reason !== undefined) {
       // What opening found and the walk did not meet, such as a block behind the head.
       this.#tell('broken', reason.place?.index ?? this.#next, reason.code, reason.message);
     }

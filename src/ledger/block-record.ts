@@ -5,8 +5,8 @@
  *
  *   offset     bytes   what
  *   0          1       version, 1
- *   1          1       form: 0 full, 1 reduced
- *   2          16      checksum: SHA-256 of everything behind it, cut
+ *   1          16      checksum: SHA-256 of everything behind it, cut
+ *   17         1       form: 0 full, 1 reduced
  *   18         6       block number
  *   24         6       index of the first entry
  *   30         2       n
@@ -51,8 +51,9 @@ import type { BlockEntry, BlockForm } from './block.ts';
 import type { LeafKind } from './leaf.ts';
 
 const version = 1;
-const checksumAt = 2;
-const checkedFrom = 18;
+const checksumAt = 1;
+const checkedFrom = 17;
+const formAt = 17;
 const columnsAt = 64;
 const perEntry = 17;
 
@@ -74,7 +75,7 @@ export function encodeRecord(h: Hasher, input: RecordInput): Uint8Array {
   const wireAt = columnsAt + perEntry * n;
   const bytes = new Uint8Array(wireAt + wire.length);
   bytes[0] = version;
-  bytes[1] = input.form === 'full' ? 0 : 1;
+  bytes[formAt] = input.form === 'full' ? 0 : 1;
   writeUint48(bytes, 18, input.number);
   writeUint48(bytes, 24, input.firstIndex);
   writeUint16(bytes, 30, n);
@@ -109,7 +110,7 @@ export class BlockRecord {
     this.number = asBlockNumber(readUint48(bytes, 18));
     this.firstIndex = asLogIndex(readUint48(bytes, 24));
     this.count = readUint16(bytes, 30);
-    this.form = bytes[1] === 0 ? 'full' : 'reduced';
+    this.form = bytes[formAt] === 0 ? 'full' : 'reduced';
     this.#bodyStarts = bodyStarts;
   }
 

@@ -68,7 +68,7 @@ export class GuardFile implements Guard {
   static async open(path: string, h: Hasher): Promise<Result<GuardFile>> {
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await readFile(path);
+      bytes = new Uint8Array(await readFile(path));
     } catch (cause) {
       if (!isMissing(cause)) return err(failed(path, cause));
     }

@@ -13,7 +13,6 @@ import { asLogIndex, type LogId } from '../../src/types.ts';
 import { FailingStore } from '../support/failing-store.ts';
 import {
   event,
-  events,
   idsOf,
   openLedger,
   otherSigner,
