@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { globSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'mocha';
 import { controlTypes, type ControlField } from '../scripts/docs/control-maps.ts';
@@ -64,6 +64,38 @@ describe('the reference', () => {
       codecs.filter((path) => !formatSources.includes(path)),
       [],
     );
+  });
+});
+
+describe('the map of the code', () => {
+  const text = readFileSync(new URL('../docs/ARCHITECTURE.md', import.meta.url), 'utf8');
+
+  it('fits two screens', () => {
+    assert.ok(text.split('\n').length - 1 <= 120);
+  });
+
+  it('names files and classes that there are', () => {
+    const sources = globSync(['src/**/*.ts', 'test/**/*.ts'], { cwd: root });
+    const code = sources.map((path) => readFileSync(`${root}/${path}`, 'utf8')).join('');
+    const spans = [...text.matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '');
+    const files = spans.filter((span) => span.endsWith('.ts') && !span.includes('*'));
+    const names = spans.filter((span) => /^(?:[A-Z][a-z]+)+$|^[a-z]+[A-Z]\w+$/.test(span));
+    assert.ok(files.length > 8 && names.length > 15);
+    const missing = [
+      ...files.filter(
+        (file) => !sources.some((path) => path === file || path.endsWith(`/${file}`)),
+      ),
+      ...names.filter(
+        (name) => !new RegExp(`(?:class|interface|function|type) ${name}\\b`).test(code),
+      ),
+    ];
+    assert.deepEqual(missing, []);
+  });
+
+  it('links to pages that there are', () => {
+    for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)\)/g)) {
+      assert.ok(existsSync(new URL(`../docs/${target}`, import.meta.url)), target);
+    }
   });
 });
 

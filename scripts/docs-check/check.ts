@@ -100,7 +100,9 @@ async function checkCommand(
   const { exitCode } = outcome;
   const allowed = command.interrupt ? [0, 130] : background ? [undefined, wanted] : [wanted];
   if (!allowed.includes(exitCode)) {
-    return failed(`exit code ${exitCode ?? 'none'} instead of ${allowed.join(' or ')}`);
+    return failed(
+      `exit code ${exitCode ?? 'none'} instead of ${allowed.map((code) => code ?? 'none').join(' or ')}`,
+    );
   }
   if (difference === undefined) return undefined;
   return failed(
