@@ -66,7 +66,7 @@ export class BlockGossip implements AsyncDisposable {
       this.#queue.shift();
       this.#net.counters.add('publishDropped');
     }
-    this.#publishing ??= this.#publishAll();
+    this.#publishing ??= this.#publishAll().catch(this.#net.defect);
   }
 
   /** Judges a block that came on a topic. */

@@ -24,6 +24,7 @@ const names = [
   'announcementsLimited',
   'requestsRefused',
   'applyFailures',
+  'defects',
 ] as const;
 export type CounterName = (typeof names)[number];
 

@@ -7,6 +7,7 @@
 import type { LogId, PeerId } from '../types.ts';
 import { helloLimits, type KnownPeer } from './hello-codec.ts';
 import { shuffled, type Net } from './net.ts';
+import { WorkSet } from './work-set.ts';
 
 interface Candidate {
   wanted: boolean;
@@ -19,7 +20,7 @@ export class Dialer implements AsyncDisposable {
   readonly #net: Net;
   readonly #peers = new Map<PeerId, Candidate>();
   readonly #bootstrap: Map<string, Candidate & { peer?: PeerId }>;
-  readonly #dials = new Set<Promise<void>>();
+  readonly #dials: WorkSet;
   /** Peers that the cards of followed streams name, by log. */
   readonly #servers = new Map<LogId, readonly PeerId[]>();
   #timer: Disposable | undefined;
@@ -27,6 +28,7 @@ export class Dialer implements AsyncDisposable {
 
   constructor(net: Net, bootstrap: readonly string[]) {
     this.#net = net;
+    this.#dials = new WorkSet(net.defect);
     this.#exploredMs = net.host.clock.monotonic();
     this.#bootstrap = new Map(bootstrap.map((address) => [address, fresh(true)]));
   }
@@ -42,7 +44,7 @@ export class Dialer implements AsyncDisposable {
   learn({ peer, addresses }: KnownPeer): void {
     if (peer === this.#net.transport.self || addresses.length === 0) return;
     if (this.#candidate(peer) === undefined) return;
-    this.#track(this.#net.transport.learn(peer, addresses.slice(0, helloLimits.addresses)));
+    this.#dials.add(this.#net.transport.learn(peer, addresses.slice(0, helloLimits.addresses)));
   }
 
   /** Keeps the peer connected from now on. */
@@ -74,7 +76,7 @@ export class Dialer implements AsyncDisposable {
     for (const [address, candidate] of this.#bootstrap) {
       const connected = candidate.peer !== undefined && sessions.get(candidate.peer) !== undefined;
       if (connected || (candidate.peer !== undefined && missing <= 0)) continue;
-      if (this.#mayDial(candidate, nowMs)) this.#track(this.#dialAddress(address, candidate));
+      if (this.#mayDial(candidate, nowMs)) this.#dials.add(this.#dialAddress(address, candidate));
     }
     const servers = this.#missingServers();
     let begun = 0;
@@ -86,13 +88,13 @@ export class Dialer implements AsyncDisposable {
       if (!this.#mayDial(candidate, nowMs) || this.#objects(peer, nowMs)) continue;
       begun += 1;
       missing -= 1;
-      this.#track(this.#dialPeer(peer, candidate));
+      this.#dials.add(this.#dialPeer(peer, candidate));
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer?.[Symbol.dispose]();
-    await Promise.all(this.#dials);
+    await this.#dials.settled();
   }
 
   /** One more than we have, at intervals, up to twice what we want. */
@@ -169,11 +171,6 @@ export class Dialer implements AsyncDisposable {
       this.#net.limits.maxPeerBackoffMs,
     );
     candidate.notBeforeMs = this.#net.host.clock.monotonic() + restMs;
-  }
-
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#dials.delete(tracked));
-    this.#dials.add(tracked);
   }
 }
 

@@ -127,10 +127,15 @@ export async function ask<T>(
   unlisten(options.signals, cancel);
   if (!opened.ok) return opened;
   using exchange = new Exchange(opened.value, options);
-  const result = await run(exchange);
-  if (result.ok) await exchange.close();
-  else exchange.abort();
-  return result;
+  let done = false;
+  try {
+    const result = await run(exchange);
+    done = result.ok;
+    return result;
+  } finally {
+    if (done) await exchange.close();
+    else exchange.abort();
+  }
 }
 
 /** Calls back on the first abort, at once where one is aborted already. */

@@ -19,6 +19,7 @@ import { Counters } from './counters.ts';
 import { Dialer } from './dialer.ts';
 import { gossipReport, lagOf, type GossipReport, type Reporting } from './gossip-report.ts';
 import { usualLimits } from './gossip-limits.ts';
+import { WorkSet } from './work-set.ts';
 import type { GossipEvent, GossipOptions } from './gossip-options.ts';
 import { Heads } from './heads.ts';
 import { helloLimits, type KnownPeer } from './hello-codec.ts';
@@ -54,8 +55,7 @@ export class GossipNode implements AsyncDisposable {
   readonly #followed = new Set<LogId>();
   readonly #listeners = new Set<(event: GossipEvent) => void>();
   readonly #owned = new DisposableStack();
-  /** Work begun by an event, so that nothing floats when the node closes. */
-  readonly #work = new Set<Promise<unknown>>();
+  readonly #work: WorkSet;
   #looking: Disposable | undefined;
   #meeting: Disposable | undefined;
 
@@ -70,7 +70,7 @@ export class GossipNode implements AsyncDisposable {
       crypto: options.crypto,
       network: options.network,
       self: options.self,
-      sessions: new Sessions(limits, (session) => this.#track(this.#greeter.begin(session))),
+      sessions: new Sessions(limits, (session) => this.#work.add(this.#greeter.begin(session))),
       scores: new Scores(limits),
       control: this.control,
       counters: new Counters(),
@@ -78,9 +78,14 @@ export class GossipNode implements AsyncDisposable {
       clock: new MedianClock(limits),
       limits,
       signal: this.#closing.signal,
-      track: (work) => this.#track(work),
+      track: (work) => this.#work.add(work),
+      defect: (cause) => {
+        net.counters.add('defects');
+        options.onDefect?.(cause);
+      },
     };
     this.#net = net;
+    this.#work = new WorkSet(net.defect);
     const lag = new LagBook();
     const applier = new Applier(net, {
       gap: (logId, from, firstIndex) => this.#parts.sync.gap(logId, from, firstIndex),
@@ -160,7 +165,7 @@ export class GossipNode implements AsyncDisposable {
       const organisation = session.identity?.organisation;
       const barred = this.control.banned(session.peer, organisation) !== undefined;
       const expelled = organisation !== undefined && !this.#net.network.admits(organisation);
-      if (barred || expelled) this.#track(this.#net.transport.hangUp(session.peer));
+      if (barred || expelled) this.#work.add(this.#net.transport.hangUp(session.peer));
     }
     this.#parts.sync.pump();
   }
@@ -229,16 +234,15 @@ export class GossipNode implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#owned.dispose();
+    this.#registries[Symbol.dispose]();
     this.#looking?.[Symbol.dispose]();
     this.#meeting?.[Symbol.dispose]();
     for (const session of this.#net.sessions.all()) this.#net.sessions.remove(session.peer);
     const { gossip, live, sync } = this.#parts;
     await Promise.all(
-      [gossip, live, sync, this.#dialer, this.#registries].map((part) =>
-        part[Symbol.asyncDispose](),
-      ),
+      [gossip, live, sync, this.#dialer].map((part) => part[Symbol.asyncDispose]()),
     );
-    await Promise.all(this.#work);
+    await this.#work.settled();
   }
 
   async #start(): Promise<void> {
@@ -282,7 +286,7 @@ export class GossipNode implements AsyncDisposable {
   #connected(peer: PeerId): void {
     const barred = this.#net.scores.barred(peer, this.#net.host.clock.monotonic());
     if (barred || this.control.banned(peer, undefined) !== undefined) {
-      this.#track(this.#net.transport.hangUp(peer));
+      this.#work.add(this.#net.transport.hangUp(peer));
       return;
     }
     this.#net.sessions.ensure(peer, this.#net.host.clock.monotonic());
@@ -299,8 +303,8 @@ export class GossipNode implements AsyncDisposable {
     const { organisation, registry } = identity;
     const named = registry === undefined ? {} : { registry };
     this.#tell({ kind: 'peerReady', peer, organisation, ...named });
-    if (asked) this.#track(this.#heads.compare(session));
-    this.#track(this.#heads.registries(session));
+    if (asked) this.#work.add(this.#heads.compare(session));
+    this.#work.add(this.#heads.registries(session));
     this.#parts.sync.pump();
     this.#parts.live.look();
   }
@@ -332,7 +336,7 @@ export class GossipNode implements AsyncDisposable {
   /** A document that came in a hello: others may not have met its bearer. */
   #documentTaken(document: Uint8Array): void {
     this.#tell({ kind: 'networkChanged' });
-    this.#track(this.announceNetwork(document));
+    this.#work.add(this.announceNetwork(document));
   }
 
   /** Spread by a quarter either way, so that peers that started together do not meet in step. */
@@ -350,10 +354,10 @@ export class GossipNode implements AsyncDisposable {
     const now = this.#net.host.clock.now();
     for (const { peer, identity } of this.#net.sessions.all()) {
       const expired = identity?.expires !== undefined && identity.expires <= now;
-      if (expired) this.#track(this.#net.transport.hangUp(peer));
+      if (expired) this.#work.add(this.#net.transport.hangUp(peer));
     }
     const [session] = usablePeers(this.#net);
-    if (session !== undefined) this.#track(this.#meet(session));
+    if (session !== undefined) this.#work.add(this.#meet(session));
   }
 
   async #meet(session: Session): Promise<void> {
@@ -372,7 +376,7 @@ export class GossipNode implements AsyncDisposable {
   #lookSoon(): void {
     this.#looking ??= this.#net.host.timers.after(this.#net.limits.gapPatienceMs, () => {
       this.#looking = undefined;
-      this.#track(this.compareHeads());
+      this.#work.add(this.compareHeads());
     });
   }
 
@@ -388,11 +392,6 @@ export class GossipNode implements AsyncDisposable {
 
   #tell(event: GossipEvent): void {
     for (const listener of this.#listeners) listener(event);
-  }
-
-  #track(work: Promise<unknown>): void {
-    const tracked = work.finally(() => this.#work.delete(tracked));
-    this.#work.add(tracked);
   }
 }
 

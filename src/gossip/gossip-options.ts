@@ -28,6 +28,8 @@ export interface GossipOptions {
   readonly livePulls?: boolean;
   /** Overrides of `limits.ts`. */
   readonly limits?: Partial<GossipLimits>;
+  /** Told of each throw within gossip and sync: a mistake of ours that a log should show. */
+  readonly onDefect?: (cause: unknown) => void;
   /** What the operator decided earlier; later decisions go through it too. */
   readonly control?: PeerControl;
 }

@@ -50,7 +50,8 @@ export class LivePulls implements AsyncDisposable {
       const source = this.#choose(logId);
       if (source === undefined) continue;
       const stop = new AbortController();
-      this.#running.set(logId, { stop, done: this.#read(logId, source, stop) });
+      const done = this.#read(logId, source, stop).catch(this.#net.defect);
+      this.#running.set(logId, { stop, done });
     }
   }
 

@@ -61,7 +61,9 @@ export interface Net {
   /** Aborts when the node closes. */
   readonly signal: AbortSignal;
   /** Keeps work that an event began: the node waits for it when it closes. */
-  track(work: Promise<unknown>): void;
+  readonly track: (work: Promise<unknown>) => void;
+  /** A throw is our own mistake: it is counted and told, and must not end the process. */
+  readonly defect: (cause: unknown) => void;
 }
 
 /** `direct` logs are known to nobody else: not gossiped, listed or served. */

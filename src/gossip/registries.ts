@@ -33,14 +33,13 @@ export interface RegistryEvents {
 
 const accepted: Verdict = { kind: 'accept' };
 
-export class Registries implements AsyncDisposable {
+export class Registries implements Disposable {
   readonly #net: Net;
   readonly #lag: LagBook;
   readonly #events: RegistryEvents;
   readonly #listeners = new Set<(found: FoundRegistry) => void>();
   readonly #pending = new Map<LogId, Disposable>();
   readonly #repeat: Disposable;
-  #sending: Promise<void> = Promise.resolve();
 
   constructor(net: Net, lag: LagBook, events: RegistryEvents) {
     this.#net = net;
@@ -96,12 +95,11 @@ export class Registries implements AsyncDisposable {
     return accepted;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     this.#repeat[Symbol.dispose]();
     for (const timer of this.#pending.values()) timer[Symbol.dispose]();
     this.#pending.clear();
     this.#listeners.clear();
-    await this.#sending;
   }
 
   #heard(found: FoundRegistry): void {
@@ -134,15 +132,17 @@ export class Registries implements AsyncDisposable {
   #announce(logId: LogId): void {
     const log = this.#net.ledger.log(logId);
     if (log === undefined || log.size === 0 || this.#net.signal.aborted) return;
-    const { transport, network } = this.#net;
+    const { transport } = this.#net;
     const addresses = transport.addresses().slice(0, helloLimits.addresses);
     const server = { peer: transport.self, addresses };
     const message = encodeAnnouncement({ checkpoint: log.checkpoint, server });
-    this.#sending = this.#sending.then(async () => {
-      const sent = await transport.publish(registryTopic(network.text), message);
-      if (!sent.ok) this.#net.counters.add('publishFailed');
-      return undefined;
-    });
+    this.#net.track(this.#send(message));
+  }
+
+  async #send(message: Uint8Array): Promise<void> {
+    const { transport, network, counters } = this.#net;
+    const sent = await transport.publish(registryTopic(network.text), message);
+    if (!sent.ok) counters.add('publishFailed');
   }
 
   #reject(from: PeerId, message: string): Verdict {

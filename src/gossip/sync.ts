@@ -88,7 +88,7 @@ export class SyncQueue implements AsyncDisposable {
   }
 
   async #work(logId: LogId, first: Session): Promise<void> {
-    await this.#catchUp(logId, first);
+    await this.#catchUp(logId, first).catch(this.#net.defect);
     this.#active.delete(logId);
     this.pump();
   }
@@ -98,13 +98,23 @@ export class SyncQueue implements AsyncDisposable {
     while (source !== undefined && !this.#closed) {
       const before = this.#size(logId);
       this.#net.counters.add('syncPages');
-      source.syncs += 1;
       const request = { logId, live: false };
-      const page = await pullBlocks(this.#net, this.#applier, source, request, this.#net.signal);
-      source.syncs -= 1;
+      const page = await this.#pull(source, request);
       await this.#applier.drain(logId);
       if (!this.#judge(logId, source, before, page)) return;
       source = this.#choose(logId);
+    }
+  }
+
+  async #pull(
+    source: Session,
+    request: { readonly logId: LogId; readonly live: boolean },
+  ): Promise<Result<PullEnd>> {
+    source.syncs += 1;
+    try {
+      return await pullBlocks(this.#net, this.#applier, source, request, this.#net.signal);
+    } finally {
+      source.syncs -= 1;
     }
   }
 

@@ -309,6 +309,24 @@ describe('gossip node', () => {
     assert.deepEqual(follower.node.report().lags, [{ logId: log, ...lag }]);
   });
 
+  it('counts and tells a throw of its own, and goes on', async () => {
+    await using world = new World();
+    const writer = await world.add({ setUp: (l) => l.create(log) });
+    writer.ledger.append(log, 3);
+    const told: unknown[] = [];
+    const follower = await world.add({
+      setUp: (l) => l.follow(log),
+      onDefect: (cause) => told.push(cause),
+    });
+    const apply = follower.ledger.apply.bind(follower.ledger);
+    follower.ledger.apply = () => Promise.reject(new Error('as planned'));
+    await world.greet(follower, writer);
+    await world.until(() => told.length > 0, 'it is told');
+    assert.equal(count(follower, 'defects'), told.length);
+    follower.ledger.apply = apply;
+    await world.until(() => follower.ledger.size(log) === 3, 'it goes on');
+  });
+
   it('ends everything it began when it is disposed', async () => {
     const world = new World();
     const writer = await world.add({ gossip: false, setUp: (l) => l.create(log) });
