@@ -187,7 +187,7 @@ describe('the check of a page', function () {
     const mark = 'sleep 86399.5';
     const page = consolePage([`$ setsid ${mark} & disown`, `$ ${mark}`], 'timeout=1');
     const [report] = await reports(page);
-    assert.match(report?.details.join('\n') ?? '', /not done after 1 s/);
+    assert.match(report?.details.join('\n') ?? '', /not done \(limit 1 s\)/);
     const left = readdirSync('/proc').filter(
       (pid) => /^\d+$/.test(pid) && commandLine(pid).includes(mark),
     );

@@ -95,7 +95,7 @@ async function checkCommand(
   ];
   const { difference, renamed } = compare(command, background, outcome.output);
   for (const [shown, real] of renamed) page.renamed.set(shown, real);
-  if (outcome.timedOut) return failed(`not done after ${options.timeoutMs / 1000} s`);
+  if (outcome.timedOut) return failed(`stopped, not done (limit ${options.timeoutMs / 1000} s)`);
   const wanted = last ? options.exit : 0;
   const { exitCode } = outcome;
   const allowed = command.interrupt ? [0, 130] : background ? [undefined, wanted] : [wanted];
