@@ -65,6 +65,11 @@ export class StoreHealth implements Disposable {
     }
     for (const handle of this.#damaged) {
       await loadLog(this.#env, handle, handle.row);
+      const { reason } = handle.row;
+      if (reason?.code === 'store-failed' || reason?.code === 'disk-full') {
+        this.#schedule(); // It could not be read: nothing is known of it yet.
+        return;
+      }
       this.#damaged.delete(handle);
       if (this.#damaged.size === 0) this.#env.storeFailure = undefined;
       this.#recovered(handle);

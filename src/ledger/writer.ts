@@ -219,6 +219,8 @@ export class Writer {
   #build(tiles: LogTiles, items: readonly Pending[]): Result<Append> {
     const { crypto, judges, host } = this.#env.options;
     const state = this.#handle.tip?.state;
+    const { standing, reason } = this.#handle.row;
+    if (standing !== 'open') return err(reason ?? fault('log-waiting', `the log is ${standing}`));
     const signer = this.signerFor(state);
     if (state === undefined || signer === undefined) {
       return err(fault('log-waiting', 'the key of this log is not attached'));
