@@ -29,6 +29,7 @@ import type { KeysPage } from './keys-codec.ts';
 import { LagBook, type Lag } from './lag.ts';
 import type { PortAppended, PortReceipt } from './ledger-port.ts';
 import { LivePulls } from './live-pulls.ts';
+import { Looking } from './looking.ts';
 import { MedianClock, type ClockOpinion } from './median-clock.ts';
 import { isShared, randomBelow, usablePeers, type Net } from './net.ts';
 import { PeerControl } from './peer-control.ts';
@@ -48,6 +49,7 @@ export class GossipNode implements AsyncDisposable {
   readonly #dialer: Dialer;
   readonly #greeter: Greeter;
   readonly #heads: Heads;
+  readonly #looking: Looking;
   readonly #registries: Registries;
   readonly #publishing: Publishing;
   readonly #alerts: Alerts;
@@ -56,7 +58,6 @@ export class GossipNode implements AsyncDisposable {
   readonly #listeners = new Set<(event: GossipEvent) => void>();
   readonly #owned = new DisposableStack();
   readonly #work: WorkSet;
-  #looking: Disposable | undefined;
   #meeting: Disposable | undefined;
 
   private constructor(options: GossipOptions) {
@@ -104,6 +105,7 @@ export class GossipNode implements AsyncDisposable {
     this.#registries = new Registries(net, lag, { behind, learned });
     const registry: Registries['stated'] = (row, peer) => this.#registries.stated(row, peer);
     this.#heads = new Heads(net, lag, { behind, registry });
+    this.#looking = new Looking(net, this.#heads);
     this.#greeter = new Greeter(net, {
       learned,
       ready: (session, asked) => this.#ready(session, asked),
@@ -121,11 +123,12 @@ export class GossipNode implements AsyncDisposable {
   }
 
   /**
-   * Fetches a log that the ledger follows, from now on. The hints are peers said to serve it (a
-   * stream's card): some of them are kept connected.
+   * Fetches a log that the ledger follows, from now on. The hints are peers said to serve it: all
+   * that are connected are asked, some of those with addresses (a stream's card) are kept connected.
    */
   follow(logId: LogId, hints: readonly KnownPeer[] = []): void {
-    const servers = hints.filter((hint) => hint.peer !== this.#net.transport.self);
+    const self = this.#net.transport.self;
+    const servers = hints.filter(({ peer, addresses }) => peer !== self && addresses.length > 0);
     for (const server of servers) {
       this.#dialer.learn(server);
       this.#net.sources.note(logId, server.peer, 0, false);
@@ -138,7 +141,7 @@ export class GossipNode implements AsyncDisposable {
     }
     this.#adopt(logId);
     this.#dialer.look();
-    this.#lookSoon();
+    this.#looking.soon(hints.map(({ peer }) => peer));
   }
 
   unfollow(logId: LogId): void {
@@ -202,9 +205,8 @@ export class GossipNode implements AsyncDisposable {
   }
 
   /** Compares heads with up to three peers now. */
-  async compareHeads(): Promise<void> {
-    const peers = usablePeers(this.#net).slice(0, 3);
-    await Promise.all(peers.map((session) => this.#heads.compare(session)));
+  compareHeads(): Promise<void> {
+    return this.#looking.now();
   }
 
   /** Our clock against those of the organisations whose logs we follow (`clock-untrusted`). */
@@ -235,7 +237,7 @@ export class GossipNode implements AsyncDisposable {
     this.#closing.abort();
     this.#owned.dispose();
     this.#registries[Symbol.dispose]();
-    this.#looking?.[Symbol.dispose]();
+    this.#looking[Symbol.dispose]();
     this.#meeting?.[Symbol.dispose]();
     for (const session of this.#net.sessions.all()) this.#net.sessions.remove(session.peer);
     const { gossip, live, sync } = this.#parts;
@@ -370,14 +372,6 @@ export class GossipNode implements AsyncDisposable {
   #behind(logId: LogId): void {
     this.#parts.sync.want(logId);
     this.#parts.live.look();
-  }
-
-  /** Many logs followed at once cost one exchange. */
-  #lookSoon(): void {
-    this.#looking ??= this.#net.host.timers.after(this.#net.limits.gapPatienceMs, () => {
-      this.#looking = undefined;
-      this.#work.add(this.compareHeads());
-    });
   }
 
   #peersToTell(): readonly KnownPeer[] {

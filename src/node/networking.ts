@@ -12,7 +12,7 @@ import type { Transport } from '../gossip/transport.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { limits } from '../limits.ts';
 import { ok, type Result } from '../result.ts';
-import type { LogId } from '../types.ts';
+import type { LogId, PeerId } from '../types.ts';
 import type { ControlState } from './core/control-state.ts';
 import { NetworkControl, type Reachable } from './core/network-control.ts';
 import type { Networked } from './core/node-core.ts';
@@ -176,7 +176,7 @@ export class Networking implements Networked, AsyncDisposable {
         return;
       }
       case 'registryFound':
-        this.#track(this.#found(event.found.logId));
+        this.#track(this.#found(event.found.logId, event.found.server.peer));
         return;
       case 'networkChanged':
         this.#track(this.control.save());
@@ -192,22 +192,27 @@ export class Networking implements Networked, AsyncDisposable {
       return;
     }
     this.peers.ready(peer);
-    if (registry !== undefined) this.#track(this.#named(organisation, registry));
+    if (registry !== undefined) this.#track(this.#named(organisation, registry, peer));
     this.#parts.log.debug({ peer, organisation }, 'a peer is ready');
   }
 
   /** A peer's organisation names its own registry: that one counts, and is kept here. */
-  async #named(organisation: Parameters<RegistryFeed['name']>[0], registry: LogId): Promise<void> {
-    await this.#found(registry);
+  async #named(
+    organisation: Parameters<RegistryFeed['name']>[0],
+    registry: LogId,
+    server: PeerId,
+  ): Promise<void> {
+    await this.#found(registry, server);
     this.#parts.feed.name(organisation, registry);
   }
 
-  async #found(registry: LogId): Promise<void> {
+  /** Keeps a registry; `server`, who told of it, is the first to be asked for it. */
+  async #found(registry: LogId, server: PeerId): Promise<void> {
     const { ledger, registries, warn } = this.#parts;
     if (ledger.log(registry) !== undefined) return;
     if ([...registries.owners()].length >= limits.maxRegistries) return;
     const followed = await ledger.follow(registry);
-    if (followed.ok) this.gossip.follow(registry);
+    if (followed.ok) this.gossip.follow(registry, [{ peer: server, addresses: [] }]);
     else warn(`registry ${registry}`, followed.error);
   }
 

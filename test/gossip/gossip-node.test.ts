@@ -20,6 +20,18 @@ describe('gossip node', () => {
     assert.equal(count(writer, 'blocksPublished'), 30);
   });
 
+  it('asks the peer that is named for a log, however many others are connected', async () => {
+    await using world = new World();
+    const follower = await world.add();
+    const writer = await world.add({ setUp: (l) => l.create(log) });
+    writer.ledger.append(log, 3);
+    await world.greet(follower, writer);
+    for (let i = 0; i < 20; i++) await world.greet(follower, await world.add());
+    follower.ledger.follow(log);
+    follower.node.follow(log, [{ peer: writer.transport.self, addresses: [] }]);
+    await world.until(() => follower.ledger.size(log) === 3, 'it is asked at once', 1000);
+  });
+
   it('gossips new blocks and needs no sync for them', async () => {
     await using world = new World();
     const writer = await world.add({ setUp: (l) => l.create(log) });
