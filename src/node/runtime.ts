@@ -162,8 +162,8 @@ function standardInput(): Input {
     chunks: () => process.stdin,
     async secret(prompt) {
       if (!process.stdin.isTTY) return undefined;
+      process.stdin.setRawMode(true); // Before the prompt: what is typed at once must not be shown.
       process.stderr.write(prompt);
-      process.stdin.setRawMode(true);
       try {
         return await readHidden();
       } finally {
@@ -187,7 +187,7 @@ function readHidden(): Promise<string | undefined> {
       else typed.push(key);
     }
   };
-  process.stdin.on('data', onData);
+  process.stdin.on('data', onData).resume(); // An earlier prompt has paused it.
   return promise.finally(() => process.stdin.off('data', onData));
 }
 

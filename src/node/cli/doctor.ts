@@ -4,8 +4,8 @@ import { placeText, type Fault } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { ok, type Result } from '../../result.ts';
 import { fileFault, systemCode } from '../files.ts';
-import { lockHolder } from '../home-lock.ts';
-import { keyInfo, keyNames } from '../home-keys.ts';
+import { lockHolder, lockHome } from '../home-lock.ts';
+import { keyInfo, keyNames, SeedReader } from '../home-keys.ts';
 import { JsonView } from '../json-view.ts';
 import type { Check } from '../node-api.ts';
 import type { Action } from './command.ts';
@@ -19,12 +19,7 @@ export const doctor: Action = async (context) => {
   const pid = await lockHolder(context.paths, context.runtime);
   let running: readonly JsonView[] = [];
   if (pid === undefined) {
-    checks.push({
-      name: 'node',
-      ok: true,
-      level: 'ok',
-      reason: 'not running; the home was checked',
-    });
+    checks.push(fine('node', 'not running; the home was checked'), ...(await storeChecks(context)));
   } else {
     const answer = await callNode(context, { method: 'GET', path: '/status' });
     if (answer.ok) running = answer.value.list('checks');
@@ -75,6 +70,31 @@ async function diskCheck(context: Context): Promise<Check> {
   if (free.value >= limits.minFreeDiskBytes) return fine('disk', reason);
   const hint = 'Make room: a node with a full disk takes no events.';
   return { name: 'disk', ok: false, level: 'error', reason, hint };
+}
+
+/** Every log of a stopped node's store; left out where a passphrase would be needed. */
+async function storeChecks(context: Context): Promise<readonly Check[]> {
+  const home = await context.readHome();
+  if (!home.ok) return [];
+  const key = await keyInfo(context.paths, 'node');
+  if (!key.ok || key.value.locked) return [fine('store', 'not opened: its key is locked')];
+  const secret = await new SeedReader(context.paths, undefined).read('node');
+  if (!secret.ok) return [failed('store', secret.error)];
+  const locked = await lockHome(context.paths, context.runtime);
+  if (!locked.ok) return [failed('store', locked.error)];
+  await using scope = new AsyncDisposableStack();
+  scope.use(locked.value);
+  const { openHomeLedger } = await import('../open-ledger.ts');
+  const parts = { ...home.value, keys: { nodeSecret: secret.value } };
+  const opened = await openHomeLedger(parts, context.runtime);
+  if (!opened.ok) return [failed('store', opened.error)];
+  const logs = scope.use(opened.value).logs();
+  const bad = logs.flatMap(({ genesis, logId, reason }) =>
+    reason === undefined ? [] : [failed(`log ${genesis?.name ?? logId}`, reason)],
+  );
+  return bad.length > 0
+    ? bad
+    : [fine('store', `${logs.length} logs, the newest block of each sound`)];
 }
 
 async function attempt<T>(file: string, run: () => Promise<T>): Promise<Result<T>> {

@@ -26,6 +26,13 @@ const groups: Readonly<Record<string, string>> = {
   config: 'check, show and set what is in config.yaml',
   key: 'the keys of this home',
 };
+const groupExamples: Readonly<Record<string, string>> = {
+  stream: 'hw stream list --all',
+  peer: 'hw peer list',
+  network: 'hw network show',
+  config: 'hw config check',
+  key: 'hw key list',
+};
 
 /** Reads arguments without the program's name. */
 export async function parseArguments(args: readonly string[]): Promise<Parsed> {
@@ -95,7 +102,8 @@ function addCommand(program: Command, spec: CommandSpec, found: (parsed: Parsed)
 function group(program: Command, name: string): Command {
   const existing = program.commands.find((command) => command.name() === name);
   if (existing !== undefined) return existing;
-  return addGlobals(program.command(name).description(groups[name] ?? ''));
+  const made = addGlobals(program.command(name).description(groups[name] ?? ''));
+  return made.addHelpText('after', example(groupExamples[name] ?? `hw ${name} --help`));
 }
 
 function example(line: string): string {

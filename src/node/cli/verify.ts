@@ -1,4 +1,5 @@
 /** `hw verify`: by the running node, or over the store of a stopped one. Exits 0, 3 or 4 by verdict. */
+import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { SeedReader } from '../home-keys.ts';
 import { lockHolder, lockHome, runningFault } from '../home-lock.ts';
@@ -14,6 +15,9 @@ import { startProgress } from './progress.ts';
 import { countText } from './table.ts';
 
 export const verify: Action = async (context, [stream = ''], options) => {
+  if (/^\.{0,2}\/|\.(?:hwb|tlog-proof)$/.test(stream)) {
+    return err(fault('not-supported', 'verifying a file is not built yet'));
+  }
   const holder = await lockHolder(context.paths, context.runtime);
   if (options.flag('offline') && holder !== undefined) {
     return err(runningFault(context.paths, holder));

@@ -242,6 +242,13 @@ describe('commands to a node', () => {
     });
   });
 
+  it("say that the token is not the node's", async () => {
+    using folder = tempFolder();
+    await using node = await stubNode(folder.path, () => ({ status: 401, body: {} }));
+    const ran = await hw(['peer', 'list', '--json', '--home', node.home]);
+    assert.deepEqual([ran.code, faultOf(ran)['code']], [5, 'token-refused']);
+  });
+
   it('name streams by organisation and name, by log id, and reserved ones by this peer', async () => {
     using folder = tempFolder();
     await using node = await stubNode(folder.path, answers);
