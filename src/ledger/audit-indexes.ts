@@ -116,7 +116,7 @@ export class IndexTally {
         keys.push(env.ids.idKey(String(judged.value['source']), String(judged.value['id'])));
         indexes.push(index);
       }
-      const rows = await lookUpIds(env.options.store, handle.row.number, slices, keys);
+      const rows = await lookUpIds(env.options.store, handle.row.number, () => slices, keys);
       const lost = rows.ok ? rows.value.indexOf(undefined) : 0;
       if (lost >= 0) return indexes[lost] ?? batch.from;
     }

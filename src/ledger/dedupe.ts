@@ -73,12 +73,19 @@ export class Dedupe {
 
   /** False: certainly not in the log within the window. */
   mayHave(idKey: Uint8Array): boolean {
-    return this.#slices.some(({ number }) => this.#filters.get(number)?.mayHave(idKey) ?? true);
+    for (const slice of this.#slices) if (this.#mayBeIn(slice, idKey)) return true;
+    return false;
   }
 
   /** The row of each key that is in the log within the window. */
   lookUp(idKeys: readonly Uint8Array[]): Promise<Result<readonly (IdRow | undefined)[]>> {
-    return lookUpIds(this.#store, this.#log, this.#slices, idKeys);
+    const slicesOf = (idKey: Uint8Array): readonly Slice[] =>
+      this.#slices.filter((slice) => this.#mayBeIn(slice, idKey));
+    return lookUpIds(this.#store, this.#log, slicesOf, idKeys);
+  }
+
+  #mayBeIn({ number }: Slice, idKey: Uint8Array): boolean {
+    return this.#filters.get(number)?.mayHave(idKey) ?? true;
   }
 
   /** After a block is durable: its rows are in the last of the slices. */

@@ -69,21 +69,24 @@ export function readIdRow(value: Uint8Array): Result<IdRow> {
   return ok({ index: asLogIndex(index), check: value.subarray(0, check) });
 }
 
-/** Looks each key up in these slices; where several have it the newest counts. */
+/** Looks each key up in its slices, in order; where several have it the newest counts. */
 export async function lookUpIds(
   store: Store,
   log: number,
-  slices: readonly Pick<Slice, 'number'>[],
+  slicesOf: (idKey: Uint8Array) => readonly Pick<Slice, 'number'>[],
   idKeys: readonly Uint8Array[],
 ): Promise<Result<readonly (IdRow | undefined)[]>> {
-  const keys = idKeys.flatMap((idKey) => slices.map((slice) => rowKey(log, slice.number, idKey)));
+  const slices = idKeys.map(slicesOf);
+  const keys = idKeys.flatMap((idKey, i) =>
+    (slices[i] ?? []).map((slice) => rowKey(log, slice.number, idKey)),
+  );
   const values = await store.getMany(keys);
   if (!values.ok) return values;
   const rows: (IdRow | undefined)[] = [];
-  for (let i = 0; i < idKeys.length; i++) {
-    const found = values.value
-      .slice(i * slices.length, (i + 1) * slices.length)
-      .findLast((value) => value !== undefined);
+  let at = 0;
+  for (const { length } of slices) {
+    const found = values.value.slice(at, at + length).findLast((value) => value !== undefined);
+    at += length;
     const row = found === undefined ? undefined : readIdRow(found);
     if (row !== undefined && !row.ok) return row;
     rows.push(row?.value);

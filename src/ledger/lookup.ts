@@ -54,7 +54,7 @@ export async function findById(
   for (let end = newest; end >= 0; end -= slicePage) {
     const from = Math.max(0, end - slicePage + 1);
     const slices = Array.from({ length: end - from + 1 }, (_, i) => ({ number: from + i }));
-    const rows = await lookUpIds(env.options.store, handle.row.number, slices, [idKey]);
+    const rows = await lookUpIds(env.options.store, handle.row.number, () => slices, [idKey]);
     if (!rows.ok) return rows;
     const [row] = rows.value;
     if (row !== undefined && row.index < handle.size) return ok(row.index);
