@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { benches, choose } from '../scripts/bench/benches.ts';
-import { Events } from '../scripts/bench/events.ts';
+import { Events, idOf } from '../scripts/bench/events.ts';
 import {
   bound,
   figureSpecs,
@@ -206,6 +206,15 @@ describe('bench events', () => {
       const mean = texts.reduce((sum, text) => sum + text.length, 0) / texts.length;
       assert.ok(Math.abs(mean - bytes) < 30, `${size}: ${mean}`);
     }
+  });
+
+  it('are known again by their ids', () => {
+    const events = new Events('small', 5000);
+    for (const number of [5000, 5001, 5002]) {
+      assert.equal(events.next, number);
+      assert.equal(events.numberOf(idOf(events.text())), number);
+    }
+    assert.equal(events.numberOf('us1000-1'), undefined);
   });
 
   it('begin where they are told to', () => {

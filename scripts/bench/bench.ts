@@ -8,6 +8,8 @@ export interface BenchOptions {
   readonly memoryMinutes: number;
   /** How long `threeProcesses` is sustained. */
   readonly sustainedSeconds: number;
+  /** Is this figure asked for? What is cheap beside it is measured all the same. */
+  wants(name: FigureName): boolean;
   /** Tells the person who waits what is going on. */
   note(text: string): void;
 }

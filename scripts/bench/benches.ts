@@ -1,8 +1,10 @@
 /** All benches in the order in which they run, and which of them a choice of figures needs. */
+import { across } from './across.ts';
 import { apply } from './apply.ts';
 import type { Bench } from './bench.ts';
 import { publishDeduped } from './dedupe.ts';
 import { figureSpecs, type FigureName } from './figures.ts';
+import { memory } from './memory.ts';
 import { large, million } from './million.ts';
 import { publish, publishSingle } from './publish.ts';
 import { rawCpu, rawLevelMillion, rawResident, rawTcp } from './raw.ts';
@@ -18,6 +20,8 @@ export const benches: readonly Bench[] = [
   rawLevelMillion,
   million,
   large,
+  across,
+  memory,
 ];
 
 /** The benches that give the named figures and what these are put in proportion to; all without names. */

@@ -11,19 +11,36 @@ import { must } from './must.ts';
 export type Size = 'small' | 'large';
 
 interface Template {
+  readonly id: string;
   readonly before: string;
   readonly after: string;
 }
 
 export class Events {
   readonly #templates: readonly Template[];
+  readonly #places: ReadonlyMap<string, number>;
   #next = 0;
 
   /** Two sources with different `first` give different ids as long as neither reaches the other's. */
   constructor(size: Size = 'small', first = 0) {
     const events = size === 'small' ? smallSeismicEvents() : seismicEvents();
     this.#templates = events.map(({ line }) => template(line));
+    this.#places = new Map(this.#templates.map(({ id }, i) => [id, i]));
     this.#next = first;
+  }
+
+  /** The number of the next event; they count from 0. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** The number of the event with this id; undefined for an id that is not ours. */
+  numberOf(id: string): number | undefined {
+    const dash = id.lastIndexOf('-');
+    const place = this.#places.get(id.slice(0, dash));
+    const round = Number(id.slice(dash + 1));
+    if (place === undefined || !Number.isSafeInteger(round)) return undefined;
+    return round * this.#templates.length + place;
   }
 
   /** The text of the next event, without line end. */
@@ -53,5 +70,12 @@ export class Events {
 function template(line: string): Template {
   const at = line.indexOf('","source"');
   if (at < 0) throw new RangeError('the line does not begin as expected');
-  return { before: line.slice(0, at), after: line.slice(at) };
+  const before = line.slice(0, at);
+  return { id: idOf(line), before, after: line.slice(at) };
+}
+
+/** The id of an event in JSON whose `id` stands before its data. */
+export function idOf(line: string): string {
+  const at = line.indexOf('"id":"') + 6;
+  return line.slice(at, line.indexOf('"', at));
 }

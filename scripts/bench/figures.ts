@@ -162,6 +162,7 @@ const targets: Readonly<Record<TargetName, FigureSpec>> = {
 
 export type OtherName =
   | 'residentGrowthMiB'
+  | 'residentEvents'
   | 'latency20P50'
   | 'latency20P99'
   | 'publishDeduped'
@@ -181,6 +182,7 @@ const others: Readonly<Record<OtherName, FigureSpec>> = {
     what: 'growth of its mean memory from the second to the last fifth of that time',
     atMost: 40,
   },
+  residentEvents: { unit: rate, what: 'published over HTTP in that time' },
   latency20P50: {
     unit: 'ms',
     what: 'the same way at 20 a second, p50',

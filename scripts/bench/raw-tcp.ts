@@ -51,7 +51,8 @@ export async function bareHttp(): Promise<{ readonly port: number } & Disposable
   const server = createHttp((request, response) => {
     request.resume();
     request.once('end', () => {
-      response.writeHead(202, { 'content-type': 'application/json' });
+      const headers = { 'content-type': 'application/json', 'content-length': answer.length };
+      response.writeHead(202, headers);
       response.end(answer);
     });
   });

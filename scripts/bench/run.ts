@@ -31,18 +31,19 @@ function count(text: string | undefined, usual: number): number {
   return value;
 }
 
-const options: BenchOptions = {
-  quick: values.quick,
-  memoryMinutes: count(values.minutes, values.quick ? 0.25 : 5),
-  sustainedSeconds: count(values.seconds, values.quick ? 5 : 60),
-  note: (text) => void process.stderr.write(`${text}\n`),
-};
 const only = values.only?.split(',').filter((name) => name !== '');
 for (const name of only ?? []) {
   if (!isFigureName(name)) throw new RangeError(`there is no figure ${name}`);
 }
 const { chosen, wanted } = choose(benches, only?.filter(isFigureName));
 
+const options: BenchOptions = {
+  quick: values.quick,
+  memoryMinutes: count(values.minutes, values.quick ? 0.25 : 5),
+  sustainedSeconds: count(values.seconds, values.quick ? 5 : 60),
+  wants: (name) => wanted.includes(name),
+  note: (text) => void process.stderr.write(`${text}\n`),
+};
 options.note(machine(['npm run bench --', ...process.argv.slice(2)].join(' ')));
 // The timers of a ledger keep no process alive; waiting for them here must.
 const hold = setInterval(() => undefined, 60_000);
