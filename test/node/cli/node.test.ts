@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'mocha';
-import { faultOf, hw as hwHere, json, tempFolder, type Ran } from './harness.ts';
+import { lockHolder } from '../../../src/node/home-lock.ts';
+import { homePaths } from '../../../src/node/home.ts';
+import { faultOf, hw as hwHere, json, real, tempFolder, type Ran } from './harness.ts';
 
 const main = fileURLToPath(new URL('../../../src/node/cli/main.ts', import.meta.url));
 
@@ -55,6 +57,7 @@ describe('hw with a node of its own', function () {
     } finally {
       process.kill(pid, 'SIGKILL');
     }
+    while ((await lockHolder(homePaths(home), real)) !== undefined) await real.timers.sleep(5);
     const down = await hw('status');
     assert.equal(down.code, 69);
     const offline = json(await hw('verify', 'orders', '--json'));
