@@ -1,9 +1,13 @@
-/** docs/reference/errors.md from src/codes.ts. */
+/** docs/reference/errors.md from the tables that src/codes.ts joins. */
 import { classes, codes } from '../../src/codes.ts';
 import { exitCode, httpStatus, type Code } from '../../src/errors.ts';
 import { code, declaredMembers, prose, readSource, table, type Page } from './markdown.ts';
 
-const source = 'src/codes.ts';
+const tables = [
+  ['src/codes-data.ts', 'dataCodes'],
+  ['src/codes-node.ts', 'nodeCodes'],
+] as const;
+const sources = tables.map(([source]) => source);
 
 function isCode(name: string): name is Code {
   return Object.hasOwn(codes, name);
@@ -12,15 +16,16 @@ function isCode(name: string): name is Code {
 /** Codes by the section of the table in which they stand, in its order. */
 function sections(): ReadonlyMap<string, readonly Code[]> {
   const found = new Map<string, Code[]>();
-  for (const { name, section } of declaredMembers(readSource(source), 'codes')) {
-    if (!isCode(name)) throw new Error(`${source}: ${name} was read but is no code`);
+  const members = tables.flatMap(([source, name]) => declaredMembers(readSource(source), name));
+  for (const { name, section } of members) {
+    if (!isCode(name)) throw new Error(`${name} was read but is no code`);
     const list = found.get(section) ?? [];
     list.push(name);
     found.set(section, list);
   }
   const read = [...found.values()].flat();
   const missed = Object.keys(codes).filter((name) => !read.some((known) => known === name));
-  if (missed.length > 0) throw new Error(`${source}: not read: ${missed.join(', ')}`);
+  if (missed.length > 0) throw new Error(`codes not read: ${missed.join(', ')}`);
   return found;
 }
 
@@ -43,7 +48,7 @@ function sectionLines(title: string, names: readonly Code[]): readonly string[] 
 export const errors: Page = {
   name: 'errors',
   title: 'Errors',
-  sources: [source],
+  sources,
   make: () => {
     const kinds = Object.entries(classes).map(([name, { exit, status }]) => [
       name,
