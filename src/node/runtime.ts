@@ -22,10 +22,10 @@ export interface Output {
 
 export interface Input {
   readonly terminal: boolean;
-  /** Chunks until the end of the stream; may be iterated once. */
-  chunks(): AsyncIterable<Uint8Array>;
-  /** Asks on the terminal without echo; undefined where there is no terminal or on Ctrl-C. */
-  secret(prompt: string): Promise<string | undefined>;
+  /** Chunks until the end of the stream or the abort; may be iterated once. */
+  chunks(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Asks on the terminal without echo; undefined where there is no terminal, on Ctrl-C and abort. */
+  secret(prompt: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
 export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGUSR2';
@@ -159,13 +159,13 @@ function output(stream: NodeJS.WriteStream): Output {
 function standardInput(): Input {
   return {
     terminal: process.stdin.isTTY,
-    chunks: () => process.stdin,
-    async secret(prompt) {
-      if (!process.stdin.isTTY) return undefined;
+    chunks: standardChunks,
+    async secret(prompt, signal) {
+      if (!process.stdin.isTTY || signal.aborted) return undefined;
       process.stdin.setRawMode(true); // Before the prompt: what is typed at once must not be shown.
       process.stderr.write(prompt);
       try {
-        return await readHidden();
+        return await readHidden(signal);
       } finally {
         process.stdin.setRawMode(false);
         process.stdin.pause();
@@ -176,7 +176,7 @@ function standardInput(): Input {
 }
 
 /** One line in raw mode: Enter ends it, Backspace takes back, Ctrl-C and Ctrl-D give up. */
-function readHidden(): Promise<string | undefined> {
+function readHidden(signal: AbortSignal): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const typed: string[] = [];
   const onData = (chunk: Buffer): void => {
@@ -188,7 +188,30 @@ function readHidden(): Promise<string | undefined> {
     }
   };
   process.stdin.on('data', onData).resume(); // An earlier prompt has paused it.
-  return promise.finally(() => process.stdin.off('data', onData));
+  const giveUp = (): void => resolve(undefined);
+  signal.addEventListener('abort', giveUp, { once: true });
+  return promise.finally(() => {
+    process.stdin.off('data', onData);
+    signal.removeEventListener('abort', giveUp);
+  });
+}
+
+function closeInput(): void {
+  process.stdin.destroy();
+}
+
+async function* standardChunks(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  if (signal.aborted) return;
+  signal.addEventListener('abort', closeInput, { once: true });
+  try {
+    for await (const chunk of process.stdin) {
+      if (chunk instanceof Uint8Array) yield chunk;
+    }
+  } catch (cause) {
+    if (!signal.aborted) throw cause; // Cut short by us: the rest is not wanted.
+  } finally {
+    signal.removeEventListener('abort', closeInput);
+  }
 }
 
 function onSignal(names: readonly SignalName[], run: (name: SignalName) => void): Disposable {

@@ -14,7 +14,10 @@ export function existingPassphrase(
   return async () => {
     const given = await fromFile(context, options);
     if (given !== undefined) return given;
-    const typed = await context.runtime.stdin.secret('Passphrase of the key files: ');
+    const typed = await context.runtime.stdin.secret(
+      'Passphrase of the key files: ',
+      context.signal,
+    );
     if (typed !== undefined) return ok(typed);
     return err(
       fault(
@@ -36,13 +39,13 @@ export async function newPassphrase(
   if (given !== undefined) return given;
   if (!options.flag('passphrase')) return ok(undefined);
   const { stdin } = context.runtime;
-  const first = await stdin.secret('New passphrase: ');
+  const first = await stdin.secret('New passphrase: ', context.signal);
   if (first === undefined) {
     return err(
       fault('usage', '--passphrase needs a terminal', undefined, 'Use --passphrase-file.'),
     );
   }
-  const second = await stdin.secret('The same again: ');
+  const second = await stdin.secret('The same again: ', context.signal);
   if (first === '') return err(fault('usage', 'the passphrase is empty'));
   return first === second ? ok(first) : err(fault('usage', 'the two passphrases differ'));
 }
@@ -61,6 +64,6 @@ async function fromFile(context: Context, options: Options): Promise<Result<stri
 
 async function stdinText(context: Context): Promise<string> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of context.runtime.stdin.chunks()) parts.push(chunk);
+  for await (const chunk of context.runtime.stdin.chunks(context.signal)) parts.push(chunk);
   return Buffer.concat(parts).toString('utf8');
 }

@@ -57,7 +57,7 @@ export async function* linesOf(
   const splitter = new LineSplitter(limits.maxEventTextBytes);
   const chunks: AsyncIterable<Uint8Array> =
     source.path === undefined
-      ? context.runtime.stdin.chunks()
+      ? context.runtime.stdin.chunks(context.signal)
       : createReadStream(source.path, { highWaterMark: 262_144 });
   try {
     for await (const chunk of chunks) {

@@ -3,6 +3,7 @@
  * Nothing here or below ends the process or throws for a mistake of the user.
  */
 import { exitCode, fault, HeadwaterError, type Fault } from '../../errors.ts';
+import { limits } from '../../limits.ts';
 import { err, type Result } from '../../result.ts';
 import type { Runtime } from '../runtime.ts';
 import type { CommandSpec } from './command.ts';
@@ -26,15 +27,17 @@ export async function runCli(runtime: Runtime): Promise<number> {
   const { spec, args, options } = parsed;
   const abort = new AbortController();
   const context = makeContext(runtime, options, abort.signal);
+  using scope = new DisposableStack();
   let interrupted: number | undefined;
   const onInterrupt = (): void => {
     const now = runtime.clock.monotonic();
     if (interrupted !== undefined && now - interrupted > sameKeypressMs) runtime.exit(130);
     interrupted ??= now;
     abort.abort();
+    // What cannot be interrupted (a proof being checked, a disk that hangs) must not hold us for long.
+    scope.use(runtime.timers.after(limits.drainMs, () => runtime.exit(130)));
   };
   const onGone = (): void => abort.abort();
-  using scope = new DisposableStack();
   // `up` has its own way to end; for all others Ctrl-C, SIGTERM and a reader that left mean stop.
   if (!spec.ownSignals) {
     scope.use(runtime.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], onInterrupt));

@@ -65,6 +65,19 @@ describe('bin/hw.js', function () {
       assert.deepEqual(await end, { code: 130, stdout: line, stderr: '' });
     });
 
+    it(`ends on SIGTERM while it waits for input ${name}`, async function () {
+      if (node === undefined) return this.skip();
+      using folder = tempFolder();
+      const body = { name: 'orders', logs: [] };
+      await using stub = await stubNode(folder.path, (call) => {
+        if (call.method === 'GET') child.kill('SIGTERM'); // Its input stays open.
+        return { body };
+      });
+      const child = spawn(node, [shim, 'publish', 'orders', '-', '--home', stub.home]);
+      const end = await ended(child);
+      assert.deepEqual([end.code, end.stdout], [130, '']);
+    });
+
     it(`is quiet where the reader of its output has gone ${name}`, async function () {
       if (node === undefined) return this.skip();
       using folder = tempFolder();
