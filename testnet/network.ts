@@ -3,6 +3,7 @@
  * themselves, one for the small networks; an auditor and a relay follow all; one peer joins late.
  */
 import { inParallel, until } from './lib/until.ts';
+import { warmCache } from './lib/hw.ts';
 import { Peer } from './lib/peer.ts';
 import type { Workspace } from './lib/workspace.ts';
 import { followedBy, founderName, type OrganisationPlan, type StreamPlan } from './plan.ts';
@@ -17,9 +18,11 @@ export class Network {
   readonly relay: Peer;
   /** Has no home until `joinLate`. */
   readonly late: Peer;
+  readonly #work: Workspace;
   #invite = '';
 
   constructor(work: Workspace, organisations: readonly OrganisationPlan[]) {
+    this.#work = work;
     this.organisations = organisations;
     this.publishers = new Map(organisations.map(({ name }) => [name, new Peer(work, name)]));
     this.auditor = new Peer(work, 'auditor');
@@ -52,7 +55,8 @@ export class Network {
   /** Homes, nodes and streams of everyone but the late joiner. */
   async start(): Promise<void> {
     const founder = this.publisher(founderName);
-    await (await founder.init()).up();
+    await Promise.all([founder.init(), warmCache(this.#work)]);
+    await founder.up();
     this.#invite = (await founder.hw(['invite'])).expect(0).json.text('invite') ?? '';
     const others = this.early.filter((peer) => peer !== founder);
     await inParallel(others, startWidth, async (peer) => {

@@ -65,7 +65,8 @@ export async function start(work: Workspace, keep: boolean): Promise<Outcome> {
     work,
     tamper: tampered.tamper,
   });
-  return { summary, rows, checks, network };
+  const sorted = checks.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return { summary, rows, checks: sorted, network };
 }
 
 interface Published {
@@ -181,7 +182,8 @@ async function tamperedReplica(
   if (largest === undefined) throw new Error('no streams');
   await network.late.down();
   const source = `"source":"/seismic/${largest.organisation}"`;
-  const result = await tamperWith(work, network.late, largest.title, source);
+  const titles = network.streams.map(({ title }) => title);
+  const result = await tamperWith(work, network.late, titles, source);
   if (keep) await network.late.up();
   return result;
 }

@@ -39,7 +39,9 @@ export async function verifyOffline(
   if (!control.ok) return control;
   const { organisation, peerKey } = home.identity;
   const registries = new Registries(organisation, new Map(Object.entries(home.config.aliases)));
-  const events = { stream: () => undefined, problem: () => undefined };
+  const unread = new Set<LogId>();
+  const problem = (logId: LogId): void => void unread.add(logId);
+  const events = { stream: () => undefined, problem };
   await using feed = new RegistryFeed(ledger, registries, events);
   await feed.start();
   const streams = new Streams({
@@ -51,7 +53,14 @@ export async function verifyOffline(
     lag: () => ({ entries: 0 }),
   });
   const key = streams.parse(stream);
-  if (!key.ok) return damaged(ledger) ? err(unresolved(stream)) : key;
+  if (!key.ok) {
+    // The name is in a registry that cannot be read whole: where that is broken is the answer.
+    const suspects = new Set([...damaged(ledger), ...unread]);
+    const sized = [...suspects].map((log) => ({ log, size: ledger.log(log)?.size ?? 0 }));
+    const found = await verifyLogs(ledger, stream, sized, clock, options);
+    if (!found.ok || (suspects.size > 0 && found.value.verdict !== 'intact')) return found;
+    return suspects.size > 0 ? err(unresolved(stream)) : key;
+  }
   const logs = expectedLogs(ledger, registries, streams, key.value);
   const meant = [...home.config.follow, ...control.value.all('follow')].some((target) =>
     covers(streams, target, key.value),
@@ -88,8 +97,9 @@ function covers(streams: Streams, target: string, key: StreamKey): boolean {
   return named.ok && named.value.owner === key.owner && named.value.name === key.name;
 }
 
-function damaged(ledger: Ledger): boolean {
-  return ledger.logs().some(({ state, size }) => state === 'damaged' || size === 0);
+function damaged(ledger: Ledger): Set<LogId> {
+  const bad = ledger.logs().filter(({ state, size }) => state === 'damaged' || size === 0);
+  return new Set(bad.map(({ logId }) => logId));
 }
 
 function unresolved(stream: string): ReturnType<typeof fault> {

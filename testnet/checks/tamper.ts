@@ -16,21 +16,22 @@ export interface TamperResult {
   readonly checks: readonly Check[];
 }
 
-/** `stream` is one of those that the peer follows; its events hold `"mag":` and a digit. */
+/** The peer follows all `streams`; events of the first have a `source` and hold `"mag":` and a digit. */
 export async function tamperWith(
   work: Workspace,
   peer: Peer,
-  stream: string,
+  streams: readonly string[],
   source: string,
 ): Promise<TamperResult> {
-  const verify = (home: string): Promise<Ran> =>
-    hw(work, ['verify', stream, '--offline'], { home });
-  (await verify(peer.home)).expect(0);
+  const verify: Verify = (home, stream) => hw(work, ['verify', stream, '--offline'], { home });
+  const first = streams.slice(0, 1);
+  (await verify(peer.home, first[0] ?? '')).expect(0);
   await settleStore(join(peer.home, 'store'));
+  const copies = new Copies(work, peer, verify);
   const [body, resealed, table] = await Promise.all([
-    tamperedCopy(work, peer, 'tampered-body', (store) => forge(store, source, false), verify),
-    tamperedCopy(work, peer, 'tampered-sealed', (store) => forge(store, source, true), verify),
-    tamperedCopy(work, peer, 'tampered-table', flipTable, verify),
+    copies.tamper('tampered-body', (store) => forge(store, source, false), first),
+    copies.tamper('tampered-sealed', (store) => forge(store, source, true), first),
+    copies.tamper('tampered-table', flipTable, streams),
   ]);
   const checks = [
     namedIndex('one byte of a stored body', body),
@@ -51,25 +52,46 @@ export async function tamperWith(
 interface Tampered {
   /** Index that was changed, or the offset in the file. */
   readonly where: number;
+  /** The first stream that was found not to be intact, else the last. */
+  readonly stream: string;
   readonly first: Ran;
   readonly second: Ran;
 }
 
-async function tamperedCopy(
-  work: Workspace,
-  peer: Peer,
-  name: string,
-  change: (store: string) => Promise<number>,
-  verify: (home: string) => Promise<Ran>,
-): Promise<Tampered> {
-  const home = join(work.folder, name);
-  await cp(peer.home, home, { recursive: true });
-  const where = await change(join(home, 'store'));
-  const first = await verify(home);
-  // Nothing is repaired unless asked: the second look finds the same.
-  const second = await verify(home);
-  await rm(home, { recursive: true });
-  return { where, first, second };
+type Verify = (home: string, stream: string) => Promise<Ran>;
+
+class Copies {
+  readonly #work: Workspace;
+  readonly #peer: Peer;
+  readonly #verify: Verify;
+
+  constructor(work: Workspace, peer: Peer, verify: Verify) {
+    this.#work = work;
+    this.#peer = peer;
+    this.#verify = verify;
+  }
+
+  /** Changes a copy of the home, then looks at the streams until one of them is not intact. */
+  async tamper(
+    name: string,
+    change: (store: string) => Promise<number>,
+    streams: readonly string[],
+  ): Promise<Tampered> {
+    const home = join(this.#work.folder, name);
+    await cp(this.#peer.home, home, { recursive: true });
+    const where = await change(join(home, 'store'));
+    let [stream = ''] = streams;
+    let first = await this.#verify(home, stream);
+    for (const next of streams.slice(1)) {
+      if (first.code !== 0) break;
+      stream = next;
+      first = await this.#verify(home, stream);
+    }
+    // Nothing is repaired unless asked: the second look finds the same.
+    const second = await this.#verify(home, stream);
+    await rm(home, { recursive: true });
+    return { where, stream, first, second };
+  }
 }
 
 async function forge(store: string, source: string, resealed: boolean): Promise<number> {
@@ -98,7 +120,7 @@ function namedIndex(what: string, { where, first, second }: Tampered): Check {
   return { name: `(d) ${what} changed`, ok, detail };
 }
 
-function affectedRange({ where, first, second }: Tampered): Check {
+function affectedRange({ where, stream, first, second }: Tampered): Check {
   const problem = first.json.at('firstProblem');
   const found = problem.number('index') !== undefined && problem.text('code') !== undefined;
   const ok = (first.code === 3 || first.code === 4) && found && second.code === first.code;
@@ -107,11 +129,16 @@ function affectedRange({ where, first, second }: Tampered): Check {
     name: '(d) one bit of a table file flipped',
     ok,
     detail: ok
-      ? `byte ${where}: exit ${first.code}, from index ${problem.number('index')}, ${problem.text('code')}`
-      : `byte ${where}: exit ${first.code}, then ${second.code}: ${said}`,
+      ? `byte ${where}: ${stream} exit ${first.code}, ${rangeText(problem)}, ${problem.text('code')}`
+      : `byte ${where}: ${stream} exit ${first.code}, then ${second.code}: ${said}`,
   };
 }
 
 function sameProblem(a: JsonView, b: JsonView): boolean {
   return a.number('index') === b.number('index') && a.text('code') === b.text('code');
+}
+
+function rangeText(problem: JsonView): string {
+  const to = problem.number('to');
+  return `index ${problem.number('index')}${to === undefined ? '' : ` to ${to}`}`;
 }

@@ -74,3 +74,12 @@ export async function hw(
   const killed = signal === null ? stderr : `${stderr} (ended by ${signal})`;
   return new Ran(`hw ${args.join(' ').slice(0, 100)}`, ending, child.stdout, killed);
 }
+
+/** Fills the compile cache of the run; worth its while where several nodes are started. */
+export async function warmCache(work: Workspace): Promise<void> {
+  const warm = fileURLToPath(new URL('./warm.ts', import.meta.url));
+  const log = join(work.directory('cli'), 'warm.err');
+  const child = work.children.start([warm], { log, environment: work.environment() });
+  const { code } = await child.exited;
+  if (code !== 0) throw new Error(`loading the node failed: ${readFileSync(log, 'utf8')}`);
+}

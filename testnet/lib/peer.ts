@@ -110,7 +110,6 @@ export class Peer {
     );
     const api = info.text('api');
     if (api === undefined) {
-      child.kill('SIGKILL');
       const { code } = await child.exited;
       const said = `${child.stdout}${readFileSync(this.log, 'utf8').slice(-2000)}`.trim();
       throw new NotUp(this.name, code, faultOf(child.stdout), said);
