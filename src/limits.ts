@@ -23,6 +23,18 @@ export const protocol = {
   /** Signature lines in a signed note, and its bytes; a note above either is refused. */
   maxNoteSignatures: 100,
   maxNoteBytes: 262_144,
+  /** A proof of one event; `proof-too-large` above. */
+  maxProofBytes: 1_048_576,
+  /** A fork proof fits one gossip message with room for its envelope; `proof-too-large` above. */
+  maxForkProofBytes: 260_000,
+  /** Hashes of an inclusion or consistency proof: a tree has at most 2^63 leaves. */
+  maxProofHashes: 63,
+  /** An add-checkpoint request to a witness, and its answer; refused above. */
+  maxWitnessRequestBytes: 65_536,
+  maxWitnessAnswerBytes: 65_536,
+  /** A trust policy file, and its logs, witnesses and groups together; refused above. */
+  maxPolicyBytes: 262_144,
+  maxPolicyNames: 1024,
   /** A public message this far in the future is ignored, a writer this far off refuses to sign. */
   maxClockSkewMs: 300_000,
   /** A UCAN delegation above this is refused before it is decoded. */
@@ -263,6 +275,8 @@ export const limits = {
   /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
   maxJournalQueue: 1024,
   maxJournalBatch: 128,
+  /** Logs remembered of all cards of one stream; those of the present card count in any case. */
+  maxLogsPerCard: 4096,
   /** Streams read from one registry; further ones are not listed. */
   maxStreamsPerRegistry: 10_000,
 } as const;

@@ -100,9 +100,10 @@ class Starting {
   }
 
   async #openLedger(): Promise<Result<Ledger>> {
-    const { acceptClock } = this.#options;
+    const { acceptClock, openStore } = this.#options;
     const ledger = await openHomeLedger(this.#home, this.#runtime, {
       ...(acceptClock === undefined ? {} : { acceptClockStep: acceptClock }),
+      ...(openStore === undefined ? {} : { openStore }),
       clockCheck: () => this.#clockCheck(),
     });
     if (ledger.ok) this.#stack.use(ledger.value);
@@ -131,12 +132,18 @@ class Starting {
       peerOwner: ownLogs.peerOwner,
       lag: (logId) => this.#network?.gossip.lag(logId) ?? { entries: 0 },
     });
+    this.#stack.use(streams);
     const journal = this.#openJournal(ledger, ownLogs);
     const follows: Follows = new Follows(ledger, registries, streams, control, config.follow, {
       followed: (logId) => this.#network?.follow(logId),
       unfollowed: (logId) => this.#network?.gossip.unfollow(logId),
       problem: (target, problem) => this.#warn(journal, target, problem),
     });
+    this.#stack.use(
+      ledger.onAppended(({ logId, firstIndex, local }) => {
+        if (firstIndex === 0 && !local) this.#track(follows.begun(logId));
+      }),
+    );
     const feed = new RegistryFeed(ledger, registries, {
       stream: (card) => this.#track(follows.learned(card)),
       problem: (logId, problem) => this.#warn(journal, `registry ${logId}`, problem),
@@ -248,6 +255,7 @@ class Starting {
       // A clock that is not trusted, or a full disk, must not keep the node from serving reads.
       if (!announced.ok) this.#warn(journal, 'profile', announced.error);
     }
+    for (const problem of ledger.warnings()) this.#warn(journal, 'store', problem);
     await feed.settled();
     await follows.start();
     return ok(undefined);

@@ -8,7 +8,7 @@ import { GuardFile } from '../ledger/guard-file.ts';
 import type { Judges } from '../ledger/judges.ts';
 import type { LedgerOptions } from '../ledger/ledger-types.ts';
 import { Ledger } from '../ledger/ledger.ts';
-import { LevelStore } from '../ledger/store.ts';
+import { LevelStore, type Store } from '../ledger/store.ts';
 import { protocol } from '../limits.ts';
 import type { Result } from '../result.ts';
 import type { Home } from './home.ts';
@@ -18,7 +18,10 @@ export const nodeJudges: Judges = {
   writeProof: (input) => checkWriteProof(nodeCrypto, input),
 };
 
-export type OpenLedgerOptions = Pick<LedgerOptions, 'acceptClockStep' | 'clockCheck'>;
+export interface OpenLedgerOptions extends Pick<LedgerOptions, 'acceptClockStep' | 'clockCheck'> {
+  /** Another store than LevelDB's in that folder. */
+  readonly openStore?: (folder: string) => Promise<Result<Store>>;
+}
 
 /**
  * Opens store, guard and ledger; disposing the ledger closes all three. Codes: those of
@@ -29,7 +32,8 @@ export async function openHomeLedger(
   host: Host,
   options: OpenLedgerOptions = {},
 ): Promise<Result<Ledger>> {
-  const store = await LevelStore.open(home.paths.store);
+  const { openStore, ...rest } = options;
+  const store = await (openStore?.(home.paths.store) ?? LevelStore.open(home.paths.store));
   if (!store.ok) return store;
   const guard = await GuardFile.open(join(home.paths.guard, 'marks'), nodeCrypto);
   if (!guard.ok) {
@@ -44,7 +48,7 @@ export async function openHomeLedger(
     judges: nodeJudges,
     limits: { ...protocol, ...home.config.limits },
     nodeSecret: home.keys.nodeSecret,
-    ...options,
+    ...rest,
   });
   if (opened.ok) return opened;
   await guard.value[Symbol.asyncDispose]();

@@ -1,8 +1,12 @@
 /** What `startNode` (node.ts) gives to `hw up`. */
+import type { Store } from '../ledger/store.ts';
+import type { Result } from '../result.ts';
 
 export interface StartOptions {
   /** `hw up --accept-clock`: sign although the clock is far ahead of the last entry. */
   readonly acceptClock?: boolean;
+  /** Another store than LevelDB's, made for the folder of the store. */
+  readonly openStore?: (folder: string) => Promise<Result<Store>>;
 }
 
 export interface RunningNode extends AsyncDisposable {

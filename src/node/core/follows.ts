@@ -76,13 +76,20 @@ export class Follows {
     }
   }
 
-  /** A card was announced or changed. */
-  async learned(card: StreamCard): Promise<void> {
-    const targets = new Set(this.#control.all('follow'));
-    for (const text of this.#configured) {
+  /** The canonical forms of those that can be resolved now. */
+  #targets(texts: readonly string[]): Set<string> {
+    const targets = new Set<string>();
+    for (const text of texts) {
       const target = this.target(text);
       if (target.ok) targets.add(target.value);
     }
+    return targets;
+  }
+
+  /** A card was announced or changed. */
+  async learned(card: StreamCard): Promise<void> {
+    await this.#dropUnlisted(card);
+    const targets = this.#targets([...this.#configured, ...this.#control.all('follow')]);
     const name = `${card.owner}/${card.name}`;
     if (!targets.has(name) && !targets.has(card.owner)) return;
     for (const { log } of card.partitions) await this.#follow(name, log);
@@ -99,7 +106,7 @@ export class Follows {
   }
 
   async unfollow(target: string, purge: boolean): Promise<Result<void>> {
-    if (this.#configured.includes(target)) {
+    if (this.#targets(this.#configured).has(target)) {
       return err(fault('config-follow', `${target} is followed by config.yaml`));
     }
     const set = await this.#control.set('follow', target, false);
@@ -136,14 +143,53 @@ export class Follows {
     const kept = this.#ledger
       .logs()
       .filter(
-        ({ genesis }) => genesis !== undefined && target === `${genesis.owner}/${genesis.name}`,
+        (log) =>
+          log.genesis !== undefined &&
+          target === `${log.genesis.owner}/${log.genesis.name}` &&
+          this.#unlisted(log) === undefined,
       );
     return [...new Set([...listed, ...kept.map(({ logId }) => logId)])];
+  }
+
+  /** The first block of a log that we follow has come: now it is known what the log claims to be. */
+  async begun(logId: LogId): Promise<void> {
+    const log = this.#ledger.log(logId);
+    if (log !== undefined) await this.#dropIfUnlisted(log);
+  }
+
+  async #dropUnlisted({ owner, name }: StreamCard): Promise<void> {
+    for (const log of this.#ledger.logs()) {
+      if (log.genesis?.owner === owner && log.genesis.name === name)
+        await this.#dropIfUnlisted(log);
+    }
+  }
+
+  /** What it holds is kept as evidence; it is only no longer fetched, shown or passed on. */
+  async #dropIfUnlisted(log: LogSummary): Promise<void> {
+    const problem = this.#unlisted(log);
+    if (problem === undefined) return;
+    const done = await this.#ledger.unfollow(log.logId, { purge: false });
+    this.#events.unfollowed(log.logId);
+    this.#events.problem(`hw:${log.logId}`, done.ok ? problem : done.error);
+  }
+
+  /**
+   * A stream is what its owner's registry names (ledger.md "Identity"): another genesis of the same
+   * owner, name and partition is not followed. A log that an earlier card named remains one of it.
+   */
+  #unlisted({ logId, genesis, createdLocally }: LogSummary): Fault | undefined {
+    if (genesis === undefined || createdLocally) return undefined;
+    const card = this.#registries.card(genesis);
+    if (card === undefined || this.#registries.lists(genesis, logId)) return undefined;
+    const named = card.partitions[genesis.partition]?.log ?? 'none';
+    return fault('genesis-unlisted', `the registry of ${genesis.owner} names ${named}`);
   }
 
   async #follow(target: string, logId: LogId): Promise<Result<void>> {
     const log = this.#ledger.log(logId);
     if (log?.createdLocally === true) return ok(undefined);
+    const unlisted = log === undefined ? undefined : this.#unlisted(log);
+    if (unlisted !== undefined) return err(unlisted);
     const followed = await this.#ledger.follow(logId);
     if (followed.ok) this.#events.followed(logId);
     else this.#events.problem(target, followed.error);

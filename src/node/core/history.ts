@@ -5,7 +5,7 @@ import type { Position } from '../../ledger/cursors.ts';
 import type { LedgerEntry } from '../../ledger/ledger-types.ts';
 import { parsePosition } from '../../ledger/cursors.ts';
 import { ok, type Result } from '../../result.ts';
-import type { LogId, LogIndex } from '../../types.ts';
+import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
 import type { Delivery, ReadRequest, StreamView } from '../node-api.ts';
 import { kept, limited, paced, wanted } from './pace.ts';
 import { positionText, resolveRanges, type RangeLedger } from './ranges.ts';
@@ -61,18 +61,24 @@ async function* readSubject(
   last: boolean,
   position: (next: ReadonlyMap<LogId, number>) => string,
 ): AsyncGenerator<readonly Delivery[]> {
+  const after = new Map<LogId, number>(ranges.map(({ logId, next }) => [logId, next]));
+  let newest: Delivery | undefined;
   for (const { logId, next, end } of ranges) {
-    for await (const index of ledger.subjectIndexes(logId, subject, { reverse: last })) {
-      if (index < next || (end !== undefined && index >= end)) continue;
+    const range = { from: asLogIndex(next), ...(end === undefined ? {} : { to: asLogIndex(end) }) };
+    for await (const index of ledger.subjectIndexes(logId, subject, { ...range, reverse: last })) {
       const entry = await ledger.entry(logId, index);
       if (!entry.ok) throw new HeadwaterError(entry.error);
       const { event, recordedTime } = entry.value;
       if (event === undefined) continue;
-      const after = new Map([[logId, index + 1]]);
-      yield [{ log: logId, index, recordedTime, event, position: () => position(after) }];
-      if (last) return;
+      after.set(logId, index + 1);
+      const state = new Map(after);
+      const item = { log: logId, index, recordedTime, event, position: () => position(state) };
+      if (!last) yield [item];
+      else if (newest === undefined || recordedTime > newest.recordedTime) newest = item;
+      if (last) break;
     }
   }
+  if (newest !== undefined) yield [newest];
 }
 
 /** Moves the cursor behind each batch once the next one is asked for: so it was taken. */

@@ -8,7 +8,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, asStreamName, isStreamName } from '../../types.ts';
-import type { Did, LogId, ParsedEvent, PeerId, TimeMs } from '../../types.ts';
+import type { Did, LogId, ParsedEvent, PeerId, StreamName, TimeMs } from '../../types.ts';
 import type { Home } from '../home.ts';
 import type { Runtime } from '../runtime.ts';
 import type {
@@ -129,11 +129,13 @@ export class NodeCore implements NodeApi {
   }
 
   async createStream(input: NewStream, actor: Actor): Promise<Result<StreamView>> {
-    const { ownLogs, home } = this.#parts;
-    const created = await ownLogs.createStream(input);
+    const { ownLogs, home, registries, streams } = this.#parts;
+    const owner = home.identity.organisation;
+    const listed = (name: StreamName): boolean => registries.card({ owner, name }) !== undefined;
+    const created = await ownLogs.createStream(input, listed);
     if (!created.ok) return created;
     this.#journal('stream.create', created.value, actor);
-    return this.#parts.streams.view({ owner: home.identity.organisation, name: created.value });
+    return streams.view({ owner, name: created.value });
   }
 
   async setStreamPaused(

@@ -8,6 +8,7 @@ import { fault } from '../../errors.ts';
 import { makeEvent } from '../../event/make.ts';
 import type { Host } from '../../host.ts';
 import { didFromKey } from '../../ids.ts';
+import type { Genesis } from '../../ledger/genesis.ts';
 import type { LogSummary, NewLog, Receipt } from '../../ledger/ledger-types.ts';
 import type { Signer } from '../../crypto.ts';
 import { protocol } from '../../limits.ts';
@@ -48,6 +49,10 @@ export class OwnLogs {
   readonly #home: Home;
   readonly #host: Host;
   readonly #peer: PeerId;
+  /** Logs are made one stream after the other, or two calls could make one stream twice. */
+  #making: Promise<unknown> = Promise.resolve();
+  /** Announced in this run; the view of the registry follows a moment later. */
+  readonly #announced = new Set<StreamName>();
 
   constructor(ledger: OwnLedger, home: Home, host: Host, peer: PeerId) {
     this.#ledger = ledger;
@@ -126,9 +131,18 @@ export class OwnLogs {
     return this.announce(registryTypes.profile, profile.owner, profileData(profile));
   }
 
-  /** Makes the logs of a new stream and announces it, unless it is `direct`. */
-  async createStream(input: NewStream): Promise<Result<StreamName>> {
-    const checked = this.#check(input);
+  /**
+   * Makes the logs of a new stream and announces it, unless it is `direct`. Where an earlier call
+   * failed half way (a full disk) the same call completes it: `listed` says whether it is announced.
+   */
+  createStream(input: NewStream, listed: Listed): Promise<Result<StreamName>> {
+    const made = this.#making.then(() => this.#createStream(input, listed));
+    this.#making = made.catch(() => undefined);
+    return made;
+  }
+
+  async #createStream(input: NewStream, listed: Listed): Promise<Result<StreamName>> {
+    const checked = this.#check(input, listed);
     if (!checked.ok) return checked;
     const name = checked.value;
     const shape = {
@@ -144,7 +158,7 @@ export class OwnLogs {
   }
 
   /** Finishes what a crash interrupted: missing partitions, and cards that the registry lacks. */
-  async repair(listed: (name: StreamName) => boolean): Promise<Result<readonly StreamName[]>> {
+  async repair(listed: Listed): Promise<Result<readonly StreamName[]>> {
     const repaired: StreamName[] = [];
     for (const { genesis } of this.#ledger.logs()) {
       if (genesis?.owner !== this.organisation || genesis.partition !== 0) continue;
@@ -165,8 +179,8 @@ export class OwnLogs {
     return ok(repaired);
   }
 
-  #check(input: NewStream): Result<StreamName> {
-    const { name, partitions = 1 } = input;
+  #check(input: NewStream, listed: Listed): Result<StreamName> {
+    const { name, partitions = 1, visibility = 'public' } = input;
     if (!isStreamName(name) || name.startsWith('_')) {
       return err(fault('bad-name', `${JSON.stringify(name)} cannot be a stream name`));
     }
@@ -175,10 +189,18 @@ export class OwnLogs {
         fault('partition-count', `a stream has 1 to ${protocol.maxPartitions} partitions`),
       );
     }
-    if (this.#find(this.organisation, asStreamName(name)) !== undefined) {
-      return err(fault('stream-exists', `there is a stream ${name} already`));
+    const genesis = this.#find(this.organisation, asStreamName(name))?.genesis;
+    if (genesis === undefined) return ok(asStreamName(name));
+    const same = genesis.visibility === visibility && genesis.partitions === partitions;
+    if (same && !this.#isWhole(asStreamName(name), genesis, listed)) return ok(asStreamName(name));
+    return err(fault('stream-exists', `there is a stream ${name} already`));
+  }
+
+  #isWhole(name: StreamName, { partitions, visibility }: Genesis, listed: Listed): boolean {
+    for (let partition = 0; partition < partitions; partition++) {
+      if (this.#find(this.organisation, name, partition) === undefined) return false;
     }
-    return ok(asStreamName(name));
+    return visibility === 'direct' || this.#announced.has(name) || listed(name);
   }
 
   async #complete(name: StreamName, shape: Shape): Promise<Result<void>> {
@@ -226,7 +248,9 @@ export class OwnLogs {
         : { contentType: first.genesis.contentType }),
       ...(description === undefined ? {} : { description }),
     };
-    return this.announce(registryTypes.created, name, streamData(card));
+    const announced = await this.announce(registryTypes.created, name, streamData(card));
+    if (announced.ok) this.#announced.add(name);
+    return announced;
   }
 
   #find(owner: Did, name: StreamName, partition = 0): LogSummary | undefined {
@@ -241,6 +265,9 @@ export class OwnLogs {
       );
   }
 }
+
+/** True where the registry has a card of the stream. */
+export type Listed = (name: StreamName) => boolean;
 
 interface Shape {
   readonly partitions: number;

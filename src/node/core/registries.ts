@@ -22,6 +22,8 @@ interface Registry {
   readonly logId: LogId;
   profile?: Profile;
   readonly streams: Map<StreamName, StreamCard>;
+  /** All logs that a card of the stream has named, the present ones included. */
+  readonly listed: Map<StreamName, Set<LogId>>;
 }
 
 /** A stream as named by someone; the card is absent for one that no registry lists. */
@@ -32,6 +34,8 @@ export interface StreamKey {
 
 export class Registries {
   readonly #byOwner = new Map<Did, Registry>();
+  /** Organisations by the name that they give themselves. */
+  readonly #byName = new Map<string, Set<Did>>();
   readonly #byLog = new Map<LogId, { owner: Did; name: StreamName }>();
   readonly #aliases: ReadonlyMap<string, Did>;
   readonly #self: Did;
@@ -46,7 +50,7 @@ export class Registries {
     const known = this.#byOwner.get(owner);
     if (known !== undefined) return known.logId === logId;
     if (this.#byOwner.size >= limits.maxRegistries) return false;
-    this.#byOwner.set(owner, { logId, streams: new Map() });
+    this.#byOwner.set(owner, { logId, streams: new Map(), listed: new Map() });
     return true;
   }
 
@@ -60,7 +64,8 @@ export class Registries {
     for (const card of known.streams.values()) {
       for (const { log } of card.partitions) this.#byLog.delete(log);
     }
-    this.#byOwner.set(owner, { logId, streams: new Map() });
+    this.#rename(owner, known.profile?.name, undefined);
+    this.#byOwner.set(owner, { logId, streams: new Map(), listed: new Map() });
     return true;
   }
 
@@ -72,6 +77,7 @@ export class Registries {
     if (!entry.ok) return entry;
     switch (entry.value.kind) {
       case 'profile':
+        this.#rename(owner, registry.profile?.name, entry.value.profile.name);
         registry.profile = entry.value.profile;
         return ok(undefined);
       case 'stream':
@@ -84,11 +90,23 @@ export class Registries {
     }
   }
 
+  #rename(owner: Did, from: string | undefined, to: string | undefined): void {
+    if (from !== undefined) this.#byName.get(from)?.delete(owner);
+    if (from !== undefined && this.#byName.get(from)?.size === 0) this.#byName.delete(from);
+    if (to === undefined) return;
+    const owners = this.#byName.get(to);
+    if (owners === undefined) this.#byName.set(to, new Set([owner]));
+    else owners.add(owner);
+  }
+
   #put(registry: Registry, card: StreamCard): StreamCard | undefined {
     if (registry.streams.size >= limits.maxStreamsPerRegistry) return undefined;
     registry.streams.set(card.name, card);
+    const listed = registry.listed.get(card.name) ?? new Set();
+    registry.listed.set(card.name, listed);
     for (const { log } of card.partitions) {
       this.#byLog.set(log, { owner: card.owner, name: card.name });
+      if (listed.size < limits.maxLogsPerCard) listed.add(log);
     }
     return card;
   }
@@ -102,7 +120,13 @@ export class Registries {
   card({ owner, name }: StreamKey): StreamCard | undefined {
     return this.#byOwner.get(owner)?.streams.get(name);
   }
-  /** The stream that a registry says this log belongs to. */
+  /** True where a card of the stream, present or earlier, names the log. */
+  lists({ owner, name }: StreamKey, logId: LogId): boolean {
+    const registry = this.#byOwner.get(owner);
+    const now = registry?.streams.get(name)?.partitions.some(({ log }) => log === logId) ?? false;
+    return now || (registry?.listed.get(name)?.has(logId) ?? false);
+  }
+  /** The stream that a registry says this log belongs to: anyone may claim that of any log. */
   ofLog(logId: LogId): StreamKey | undefined {
     return this.#byLog.get(logId);
   }
@@ -127,8 +151,7 @@ export class Registries {
     if (text.startsWith('did:')) return parseDid(text);
     const alias = this.#aliases.get(text);
     if (alias !== undefined) return ok(alias);
-    const named = [...this.#byOwner].filter(([, { profile }]) => profile?.name === text);
-    const [first, ...others] = named.map(([did]) => did);
+    const [first, ...others] = this.#byName.get(text) ?? [];
     if (first === undefined) {
       return err(
         fault('stream-unknown', `no known organisation is called ${JSON.stringify(text)}`),

@@ -1,13 +1,14 @@
 /**
- * Streams as people see them: what the ledger keeps, joined with what registries say. Nothing is
- * stored here; a view is made when it is asked for.
+ * Streams as people see them: what the ledger keeps, joined with what registries say. A view is made
+ * when it is asked for; only which logs belong to which name is remembered, because a request for
+ * one stream must not cost a look at all logs.
  */
 import { fault } from '../../errors.ts';
 import { toHex } from '../../bytes.ts';
-import { didFromKey } from '../../ids.ts';
+import { didFromKey, parseLogId } from '../../ids.ts';
 import type { LogSummary } from '../../ledger/ledger-types.ts';
 import { err, ok, type Result } from '../../result.ts';
-import type { Did, LogId, StreamName } from '../../types.ts';
+import type { Did, LogId, PublicKey, StreamName } from '../../types.ts';
 import type { LogView, StreamView } from '../node-api.ts';
 import type { StreamCard } from './cards.ts';
 import type { ControlState } from './control-state.ts';
@@ -15,6 +16,10 @@ import { unknown, type Registries, type StreamKey } from './registries.ts';
 
 export interface StreamLedger {
   logs(): readonly LogSummary[];
+  log(logId: LogId): LogSummary | undefined;
+  onAppended(
+    listener: (block: { readonly logId: LogId; readonly firstIndex: number }) => void,
+  ): Disposable;
 }
 
 /** How far a replica is behind the best head that peers report. */
@@ -30,19 +35,29 @@ export interface StreamParts {
   readonly lag: Lag;
 }
 
-export class Streams {
+export class Streams implements Disposable {
   readonly #parts: StreamParts;
+  /** Logs by the owner and name of their genesis, which never change. */
+  readonly #named = new Map<string, Set<LogId>>();
+  readonly #writers = new WeakMap<PublicKey, Did>();
+  readonly #listening: Disposable;
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
+    for (const log of parts.ledger.logs()) this.#learn(log);
+    this.#listening = parts.ledger.onAppended(({ logId, firstIndex }) => {
+      if (firstIndex === 0) this.#learn(parts.ledger.log(logId));
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]();
   }
 
   /** The stream's view if the ledger has a log of it or a registry lists it. */
   view(key: StreamKey): Result<StreamView> {
-    const found = this.#collect(this.#parts.ledger.logs()).get(keyText(key));
+    const found = this.#find(key) ?? this.#search(key);
     if (found !== undefined) return ok(this.#render(found));
-    const card = this.#parts.registries.card(key);
-    if (card !== undefined) return ok(this.#render({ ...key, card, logs: [] }));
     return err(unknown(`${this.#parts.registries.nameOf(key.owner) ?? key.owner}/${key.name}`));
   }
 
@@ -50,9 +65,9 @@ export class Streams {
   parse(text: string): Result<StreamKey> {
     const { registries, peerOwner } = this.#parts;
     if (text.startsWith('hw:')) {
-      const log = this.#parts.ledger.logs().find(({ logId }) => text === `hw:${logId}`);
-      if (log?.genesis !== undefined)
-        return ok({ owner: log.genesis.owner, name: log.genesis.name });
+      const logId = parseLogId(text.slice(3));
+      const genesis = logId.ok ? this.#parts.ledger.log(logId.value)?.genesis : undefined;
+      if (genesis !== undefined) return ok({ owner: genesis.owner, name: genesis.name });
     }
     const key = registries.parse(text);
     if (!key.ok || text.includes('/') || text === '_registry' || !text.startsWith('_')) return key;
@@ -73,6 +88,36 @@ export class Streams {
       .filter(({ name }) => !name.startsWith('_'))
       .map((stream) => this.#render(stream))
       .toSorted((a, b) => (a.display < b.display ? -1 : 1));
+  }
+
+  /** By what is remembered and what the stream's card names. */
+  #find(key: StreamKey): Found | undefined {
+    const { ledger, registries } = this.#parts;
+    const text = keyText(key);
+    const card = registries.card(key);
+    const ids = new Set(this.#named.get(text));
+    for (const { log } of card?.partitions ?? []) ids.add(log);
+    const logs = [...ids]
+      .map((logId) => ledger.log(logId))
+      .filter((log) => log !== undefined)
+      .filter(({ genesis }) => genesis === undefined || keyText(genesis) === text);
+    if (card === undefined && logs.length === 0) return undefined;
+    return { ...key, logs, ...(card === undefined ? {} : { card }) };
+  }
+
+  /** By looking at all logs: for one that was followed again with what it held. */
+  #search(key: StreamKey): Found | undefined {
+    const found = this.#collect(this.#parts.ledger.logs()).get(keyText(key));
+    for (const log of found?.logs ?? []) this.#learn(log);
+    return found;
+  }
+
+  #learn(log: LogSummary | undefined): void {
+    if (log?.genesis === undefined) return;
+    const text = keyText(log.genesis);
+    const logs = this.#named.get(text);
+    if (logs === undefined) this.#named.set(text, new Set([log.logId]));
+    else logs.add(log.logId);
   }
 
   #collect(logs: readonly LogSummary[]): Map<string, Found> {
@@ -139,9 +184,16 @@ export class Streams {
       state: log.state === 'open' && log.paused ? 'paused' : log.state,
       lagEntries: this.#parts.lag(log.logId).entries,
       ...(log.size === 0 ? {} : { lastTime: log.time }),
-      writerKey: log.writerKey === undefined ? '' : didFromKey(log.writerKey),
+      writerKey: log.writerKey === undefined ? '' : this.#writer(log.writerKey),
       ...(log.reason === undefined ? {} : { problem: log.reason }),
     };
+  }
+
+  /** The same key object comes with every summary of a log, and its base58 is not cheap. */
+  #writer(key: PublicKey): Did {
+    const known = this.#writers.get(key) ?? didFromKey(key);
+    this.#writers.set(key, known);
+    return known;
   }
 }
 
