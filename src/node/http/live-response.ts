@@ -39,8 +39,8 @@ export async function respondLive(
   using _alive = format.idle === undefined ? undefined : keepAlive(parts, raw, format.idle);
   try {
     for await (const batch of source) {
-      if (raw.write(renderAll(format, batch))) continue;
-      if (await drained(raw, timers, limits.maxReaderStallMs, signal)) continue;
+      const bytes = renderAll(format, batch);
+      if (await written(raw, bytes, timers, limits.maxReaderStallMs, signal)) continue;
       if (signal.aborted) break;
       const slow = fault('reader-too-slow', `nothing was taken for ${limits.maxReaderStallMs} ms`);
       parts.onCut(slow, `${reply.request.method} ${reply.request.url}`);
@@ -81,25 +81,25 @@ function hangUp(
   raw.end(last);
 }
 
-/** True once the buffer has been taken; false after `ms`, or when the signal aborts. */
-export function drained(
+/** Writes; true once all has been handed to the system, false after `ms` or when the signal aborts. */
+export async function written(
   raw: ServerResponse,
+  bytes: Uint8Array | string,
   timers: Timers,
   ms: number,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (signal.aborted) return Promise.resolve(false);
+  if (signal.aborted) return false;
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = timers.after(ms, () => resolve(false));
-  const taken = (): void => resolve(true);
   const gone = (): void => resolve(false);
-  raw.once('drain', taken);
+  using _stall = timers.after(ms, gone);
   signal.addEventListener('abort', gone);
-  return promise.finally(() => {
-    timer[Symbol.dispose]();
-    raw.off('drain', taken);
+  raw.write(bytes, (problem) => resolve(problem == null));
+  try {
+    return await promise;
+  } finally {
     signal.removeEventListener('abort', gone);
-  });
+  }
 }
 
 /** Comments on a stream that has nothing to say, if its buffer is empty. */

@@ -15,7 +15,7 @@ import { checkSupported } from '../../event/supported.ts';
 import { err, type Result } from '../../result.ts';
 import type { ParsedEvent } from '../../types.ts';
 import type { ReceiptView, StreamView } from '../node-api.ts';
-import { drained, readerSignal, takeOver } from './live-response.ts';
+import { readerSignal, takeOver, written } from './live-response.ts';
 import { nextChunk } from './next-chunk.ts';
 import type { HttpParts } from './parts.ts';
 import { problemOf } from './problem.ts';
@@ -170,12 +170,19 @@ class LineIngest {
   /** Writes an answer; false where too much lies unread, or the client has gone. */
   async #answer(answer: unknown): Promise<boolean> {
     const { timers, limits } = this.#parts;
-    this.#raw.write(answerLine(answer));
-    if (this.#raw.writableLength <= limits.maxUnreadReceiptBytes) return true;
-    if (await drained(this.#raw, timers, limits.maxReceiptWaitMs, this.#signal)) return true;
+    const line = answerLine(answer);
+    if (this.#raw.writableLength + line.length <= limits.maxUnreadReceiptBytes) {
+      this.#raw.write(line);
+      return true;
+    }
+    if (await written(this.#raw, line, timers, limits.maxReceiptWaitMs, this.#signal)) return true;
     const unread = fault('receipts-unread', 'the answers are not being read');
-    if (this.#signal.aborted) this.#left();
-    else this.#raw.write(answerLine({ error: problemOf(unread) }));
+    if (this.#signal.aborted) {
+      this.#left();
+      return false;
+    }
+    this.#parts.onCut(unread, `publishing to ${this.#stream.display}`);
+    this.#raw.write(answerLine({ error: problemOf(unread) }));
     return false;
   }
 }

@@ -67,11 +67,12 @@ export function faultOfError(error: unknown): Fault {
 }
 
 function validationFault(issue: ValidationIssue, context: string): Fault {
-  const extra = issue.params['additionalProperty'] ?? issue.params['additionalProperties'];
-  const name = Array.isArray(extra) ? String(extra[0]) : typeof extra === 'string' ? extra : '';
-  const pointer = `${context}${issue.instancePath}${name === '' ? '' : `/${name}`}`;
-  if (name !== '') {
-    return fault('not-supported', `the parameter ${name} is not supported`, { pointer });
+  const at = `${context}${issue.instancePath}`;
+  const { additionalProperty: extra, missingProperty: missing } = issue.params;
+  if (typeof extra === 'string') {
+    const pointer = `${at}/${extra}`;
+    return fault('not-supported', `the parameter ${extra} is not supported`, { pointer });
   }
-  return fault('usage', `${pointer} ${issue.message ?? 'is not valid'}`, { pointer });
+  const pointer = typeof missing === 'string' ? `${at}/${missing}` : at;
+  return fault('usage', `${at} ${issue.message ?? 'is not valid'}`, { pointer });
 }

@@ -50,6 +50,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
     routerOptions: { maxParamLength: 256 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: false } },
   });
+  server.removeContentTypeParser('text/plain');
   server.server.maxConnections = limits.maxApiConnections;
   server.setErrorHandler((error, request, reply) => {
     const problem = faultOfError(error);
