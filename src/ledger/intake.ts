@@ -8,6 +8,7 @@ import { err, ok, type Result } from '../result.ts';
 import { asHash, asLogIndex, asTreeSize, type ParsedEvent } from '../types.ts';
 import { bodyLength } from './body.ts';
 import { protocol } from '../limits.ts';
+import type { BlockRecord } from './block-record.ts';
 import type { Dedupe } from './dedupe.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { Receipt } from './ledger-types.ts';
@@ -154,10 +155,12 @@ export class Intake {
     this.#env.counters.dedupeLookups += maybe.length;
     const rows = maybe.length === 0 ? ok([]) : await this.#dedupe.lookUp(maybe.map((i) => i.idKey));
     const answered = new Set<PendingEvent>();
+    const records = new LastRecord(this.#env, this.#handle);
     for (const [i, item] of maybe.entries()) {
       const row = rows.ok ? rows.value[i] : undefined;
       if (row !== undefined) {
-        const first = await this.#receiptOf(row.index);
+        const record = await records.at(row.index);
+        const first = record.ok ? await this.#receiptOf(record.value, row.index) : record;
         this.#writer.repeat(item, row.check, first);
       } else if (!rows.ok) this.#writer.settle(item, rows);
       if (row !== undefined || !rows.ok) answered.add(item);
@@ -177,13 +180,11 @@ export class Intake {
   }
 
   /** The receipt that an event got when it was appended. */
-  async #receiptOf(index: number): Promise<Result<Receipt>> {
-    const record = await recordAt(this.#env, this.#handle, asLogIndex(index));
-    if (!record.ok) return record;
+  async #receiptOf(record: BlockRecord, index: number): Promise<Result<Receipt>> {
     const tiles = await this.#handle.tiles(this.#env);
     if (!tiles.ok) return tiles;
     const [leafHash] = await tiles.value.nodes([{ level: 0, index }]);
-    const { number, size, root } = record.value;
+    const { number, size, root } = record;
     const log = this.#handle.logId;
     return ok({
       log,
@@ -202,6 +203,26 @@ export class Intake {
       item.unwanted = true;
       if (this.#writer.takeBack(item)) item.request.settle(item.position, err(takenBack()));
     }
+  }
+}
+
+/** Who publishes again does so in the old order: one block, read once, answers for all its events. */
+class LastRecord {
+  readonly #env: LedgerEnv;
+  readonly #handle: LogHandle;
+  #last: BlockRecord | undefined;
+
+  constructor(env: LedgerEnv, handle: LogHandle) {
+    this.#env = env;
+    this.#handle = handle;
+  }
+
+  async at(index: number): Promise<Result<BlockRecord>> {
+    const last = this.#last;
+    if (last !== undefined && index >= last.firstIndex && index < last.size) return ok(last);
+    const read = await recordAt(this.#env, this.#handle, asLogIndex(index));
+    if (read.ok) this.#last = read.value;
+    return read;
   }
 }
 
