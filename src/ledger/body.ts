@@ -65,7 +65,8 @@ export function decodeBodyAt(bytes: Uint8Array, start: number, end: number): Res
   return ok({ attributes, kind, data });
 }
 
-function isKind(kind: number): kind is DataKind {
+/** 0 none, 1 JSON, 2 text, 3 binary. */
+export function isKind(kind: number): kind is DataKind {
   return kind >= 0 && kind <= 3;
 }
 

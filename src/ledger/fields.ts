@@ -33,6 +33,19 @@ export class FieldReader {
     this.refuse(`field ${name} is not ${length} bytes`);
     return new Uint8Array(length);
   }
+  /** A byte string of any length. */
+  blob(name: string): Uint8Array {
+    const value = this.#take(name);
+    if (value instanceof Uint8Array) return value;
+    this.refuse(`field ${name} is not a byte string`);
+    return new Uint8Array(0);
+  }
+  list(name: string): readonly CborValue[] {
+    const value = this.#take(name);
+    if (Array.isArray(value)) return value;
+    this.refuse(`field ${name} is not a list`);
+    return [];
+  }
   /** An integer from 0 to `most`. */
   uint(name: string, most: number = Number.MAX_SAFE_INTEGER): number {
     const value = this.#take(name);
