@@ -64,6 +64,8 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
       software: `headwater/${parts.version}`,
     },
     judgeEvent,
+    limits: { ...limits, ...home.config.limits },
+    onDefect: (cause) => parts.log.error({ error: String(cause) }, 'gossip met a defect'),
     bootstrap: [...home.config.p2p.bootstrap, ...(known.current?.bootstrap ?? [])],
   });
   return ok(new Networking(parts, network.value, transport.value, gate, gossip));

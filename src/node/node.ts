@@ -85,6 +85,7 @@ class Starting {
   }
 
   async run(): Promise<Result<Started>> {
+    this.#stack.use(this.#runtime.onCrash((cause, kind) => this.#crashed(cause, kind)));
     const ledger = await this.#openLedger();
     if (!ledger.ok) return ledger;
     const control = await ControlState.load(this.#home.paths.control);
@@ -97,6 +98,17 @@ class Starting {
     const networked = await this.#join(parts);
     if (!networked.ok) return networked;
     return this.#serve(parts);
+  }
+
+  /** A stray rejection of a library is told and lived with; after an exception nothing is certain. */
+  #crashed(cause: unknown, kind: 'rejection' | 'exception'): void {
+    const error = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    if (kind === 'rejection') {
+      this.#log.error({ error }, 'a rejected promise that nothing handled');
+      return;
+    }
+    this.#log.fatal({ error }, 'an exception that nothing caught: the node ends');
+    this.#runtime.exit(1);
   }
 
   async #openLedger(): Promise<Result<Ledger>> {

@@ -4,18 +4,16 @@
  * lost is told as `incomplete` and not as unknown.
  */
 import { fault } from '../errors.ts';
-import { didFromKey } from '../ids.ts';
 import type { Clock } from '../host.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { VerifyOptions } from '../ledger/ledger-types.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
-import { ControlState } from './core/control-state.ts';
-import { Registries, type StreamKey } from './core/registries.ts';
-import { RegistryFeed } from './core/registry-feed.ts';
-import { Streams } from './core/streams.ts';
+import type { Registries, StreamKey } from './core/registries.ts';
+import type { Streams } from './core/streams.ts';
 import type { HomeView } from './home.ts';
 import type { VerifyView } from './node-api.ts';
+import { openOfflineStreams } from './offline-streams.ts';
 import { verifyLogs } from './verify-view.ts';
 
 interface Expected {
@@ -35,23 +33,9 @@ export async function verifyOffline(
   clock: Clock,
   options: VerifyOptions,
 ): Promise<Result<VerifyView>> {
-  const control = await ControlState.load(home.paths.control);
-  if (!control.ok) return control;
-  const { organisation, peerKey } = home.identity;
-  const registries = new Registries(organisation, new Map(Object.entries(home.config.aliases)));
-  const unread = new Set<LogId>();
-  const problem = (logId: LogId): void => void unread.add(logId);
-  const events = { stream: () => undefined, problem };
-  await using feed = new RegistryFeed(ledger, registries, events);
-  await feed.start();
-  const streams = new Streams({
-    ledger,
-    registries,
-    control: control.value,
-    self: organisation,
-    peerOwner: didFromKey(peerKey),
-    lag: () => ({ entries: 0 }),
-  });
+  const offline = await openOfflineStreams(home, ledger);
+  if (!offline.ok) return offline;
+  const { streams, registries, control, unread } = offline.value;
   const key = streams.parse(stream);
   if (!key.ok) {
     // The name is in a registry that cannot be read whole: where that is broken is the answer.
@@ -62,7 +46,7 @@ export async function verifyOffline(
     return suspects.size > 0 ? err(unresolved(stream)) : key;
   }
   const logs = expectedLogs(ledger, registries, streams, key.value);
-  const meant = [...home.config.follow, ...control.value.all('follow')].some((target) =>
+  const meant = [...home.config.follow, ...control.all('follow')].some((target) =>
     covers(streams, target, key.value),
   );
   if (logs.some(({ size }) => size > 0) || (logs.length > 0 && meant)) {

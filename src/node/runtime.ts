@@ -65,8 +65,11 @@ export interface Runtime extends Host {
   signalProcess(pid: number, name: SignalName): boolean;
   /** Starts this program again with other arguments, detached; output goes to the end of `logFile`. */
   spawnDetached(args: readonly string[], logFile: string, input: string | undefined): Detached;
-  /** Faults of our own that nothing caught; the listener must end the process. */
-  onCrash(run: (cause: unknown) => void): Disposable;
+  /**
+   * Faults that nothing caught. A rejected promise of a library hurts nobody else and the process may
+   * go on; after an `exception` the state is unknown and the listener must end the process.
+   */
+  onCrash(run: (cause: unknown, kind: 'rejection' | 'exception') => void): Disposable;
 }
 
 /** The real one. There is one process, so there should be one of these. */
@@ -224,13 +227,15 @@ function onSignal(names: readonly SignalName[], run: (name: SignalName) => void)
   };
 }
 
-function onCrash(run: (cause: unknown) => void): Disposable {
-  process.on('uncaughtException', run);
-  process.on('unhandledRejection', run);
+function onCrash(run: (cause: unknown, kind: 'rejection' | 'exception') => void): Disposable {
+  const exception = (cause: unknown): void => run(cause, 'exception');
+  const rejection = (cause: unknown): void => run(cause, 'rejection');
+  process.on('uncaughtException', exception);
+  process.on('unhandledRejection', rejection);
   return {
     [Symbol.dispose]: () => {
-      process.off('uncaughtException', run);
-      process.off('unhandledRejection', run);
+      process.off('uncaughtException', exception);
+      process.off('unhandledRejection', rejection);
     },
   };
 }

@@ -1,20 +1,66 @@
 /** `hw tail` and `hw replay`: events as NDJSON, from the node that keeps the stream. */
-import { fault } from '../../errors.ts';
+import { fault, HeadwaterError } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { problemFault } from '../api-client.ts';
 import { JsonView } from '../json-view.ts';
+import { lockHolder } from '../home-lock.ts';
+import type { ReadRequest } from '../node-api.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
 import { streamPath } from './endpoints.ts';
 import { followFirst } from './follow.ts';
 import type { Options } from './options.ts';
+import { withStoppedHome } from './stopped.ts';
 
 export const tail: Action = (context, [stream = ''], options) =>
   read(context, stream, options, { from: options.text('from') ?? 'now', follow: true });
 
-export const replay: Action = (context, [stream = ''], options) =>
-  read(context, stream, options, { from: options.text('from') ?? 'start', follow: false });
+/** By the running node, else from the store itself; only a cursor needs the node. */
+export const replay: Action = async (context, [stream = ''], options) => {
+  const from = options.text('from') ?? 'start';
+  const holder = await lockHolder(context.paths, context.runtime);
+  const offline = holder === undefined && options.text('cursor') === undefined;
+  return offline
+    ? replayStopped(context, stream, options, from)
+    : read(context, stream, options, { from, follow: false });
+};
+
+async function replayStopped(
+  context: Context,
+  stream: string,
+  options: Options,
+  from: string,
+): Promise<Result<number>> {
+  const asked = readRequest(options, from);
+  if (!asked.ok) return asked;
+  return withStoppedHome(context, options, async (home, ledger) => {
+    const { replayOffline } = await import('../offline-replay.ts');
+    const { runtime, signal, json } = context;
+    const chunks = await replayOffline(home, ledger, stream, asked.value, {
+      runtime,
+      signal,
+      json,
+    });
+    return chunks.ok ? print(context, chunks.value) : chunks;
+  });
+}
+
+/** The range and pace that the options ask for. */
+function readRequest(options: Options, from: string): Result<ReadRequest> {
+  const limit = options.count('limit', 1);
+  if (!limit.ok) return limit;
+  const speed = options.positive('speed');
+  if (!speed.ok) return speed;
+  const [to, subject] = [options.text('to'), options.text('subject')];
+  return ok({
+    from,
+    ...(to === undefined ? {} : { to }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(limit.value === undefined ? {} : { limit: limit.value }),
+    ...(speed.value === undefined ? {} : { speed: speed.value }),
+  });
+}
 
 interface Mode {
   readonly from: string;
@@ -27,10 +73,8 @@ async function read(
   options: Options,
   mode: Mode,
 ): Promise<Result<number>> {
-  const limit = options.count('limit', 1);
-  if (!limit.ok) return limit;
-  const speed = options.positive('speed');
-  if (!speed.ok) return speed;
+  const asked = readRequest(options, mode.from);
+  if (!asked.ok) return asked;
   const connection = await connect(context);
   if (!connection.ok) return connection;
   using open = connection.value;
@@ -45,12 +89,8 @@ async function read(
     path: `${path.value}/events`,
     query: {
       // `tail` ends only by its limit, its `to`, or its user.
-      from: mode.from,
-      to: options.text('to'),
+      ...asked.value,
       cursor: options.text('cursor'),
-      limit: limit.value,
-      subject: options.text('subject'),
-      speed: speed.value,
       follow: mode.follow ? true : undefined,
       envelope: context.json ? true : undefined,
     },
@@ -76,7 +116,8 @@ async function print(context: Context, chunks: AsyncIterable<Uint8Array>): Promi
       part = bytes.subarray(end);
       if (context.signal.aborted) break;
     }
-  } catch {
+  } catch (cause) {
+    if (cause instanceof HeadwaterError) return err(cause.fault);
     return err(fault('node-unreachable', 'the node broke off in the middle of the stream'));
   }
   if (errorLine(part) === 0) {

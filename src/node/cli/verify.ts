@@ -1,8 +1,7 @@
 /** `hw verify`: by the running node, or over the store of a stopped one. Exits 0, 3 or 4 by verdict. */
 import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { SeedReader } from '../home-keys.ts';
-import { lockHolder, lockHome, runningFault } from '../home-lock.ts';
+import { lockHolder, runningFault } from '../home-lock.ts';
 import { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
@@ -10,8 +9,8 @@ import type { Context } from './context.ts';
 import { callOn, streamPath } from './endpoints.ts';
 import { followFirst } from './follow.ts';
 import type { Options } from './options.ts';
-import { existingPassphrase } from './passphrase.ts';
 import { startProgress } from './progress.ts';
+import { withStoppedHome } from './stopped.ts';
 import { countText } from './table.ts';
 
 export const verify: Action = async (context, [stream = ''], options) => {
@@ -47,32 +46,19 @@ async function verifyOnline(
   return answer.ok ? ok(answer.value.value) : answer;
 }
 
-async function verifyStopped(
+function verifyStopped(
   context: Context,
   stream: string,
   options: Options,
 ): Promise<Result<unknown>> {
-  const home = await context.readHome();
-  if (!home.ok) return home;
-  const locked = await lockHome(context.paths, context.runtime);
-  if (!locked.ok) return locked;
-  await using scope = new AsyncDisposableStack();
-  scope.use(locked.value);
-  const secret = await new SeedReader(context.paths, existingPassphrase(context, options)).read(
-    'node',
-  );
-  if (!secret.ok) return secret;
-  const { openHomeLedger } = await import('../open-ledger.ts');
-  const parts = { ...home.value, keys: { nodeSecret: secret.value } };
-  const opened = await openHomeLedger(parts, context.runtime);
-  if (!opened.ok) return opened;
-  const ledger = scope.use(opened.value);
-  const progress = scope.use(await startProgress(context.runtime.stderr, `verify ${stream}`, 100));
-  const { verifyOffline } = await import('../offline-verify.ts');
-  return await verifyOffline(home.value, ledger, stream, context.runtime.clock, {
-    onProgress: (checked, of) =>
-      progress.update((100 * checked) / Math.max(1, of), `${countText(checked)} entries`),
-    signal: context.signal,
+  return withStoppedHome(context, options, async (home, ledger) => {
+    using progress = await startProgress(context.runtime.stderr, `verify ${stream}`, 100);
+    const { verifyOffline } = await import('../offline-verify.ts');
+    return await verifyOffline(home, ledger, stream, context.runtime.clock, {
+      onProgress: (checked, of) =>
+        progress.update((100 * checked) / Math.max(1, of), `${countText(checked)} entries`),
+      signal: context.signal,
+    });
   });
 }
 

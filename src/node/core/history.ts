@@ -3,6 +3,7 @@ import type { Clock, Timers } from '../../host.ts';
 import { HeadwaterError } from '../../errors.ts';
 import type { Position } from '../../ledger/cursors.ts';
 import type { LedgerEntry } from '../../ledger/ledger-types.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
 import { parsePosition } from '../../ledger/cursors.ts';
 import { ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
@@ -19,6 +20,20 @@ export interface HistoryLedger extends RangeLedger, ReadLedger {
     options: { readonly from?: LogIndex; readonly to?: LogIndex; readonly reverse?: boolean },
   ): AsyncIterable<LogIndex>;
   setCursor(name: string, position: Position): Promise<Result<void>>;
+}
+
+/** The ledger as readings need it. */
+export function historyOf(ledger: Ledger): HistoryLedger {
+  return {
+    batches: (logId, from, to, options) => ledger.batches(logId, from, to, options),
+    sizeOf: (logId) => ledger.log(logId)?.size ?? 0,
+    onAppended: (listener) => ledger.onAppended(listener),
+    indexAtTime: (logId, time) => ledger.indexAtTime(logId, time),
+    cursor: (name) => ledger.cursor(name),
+    setCursor: (name, position) => ledger.setCursor(name, position),
+    entry: (logId, index) => ledger.entry(logId, index),
+    subjectIndexes: (logId, subject, options) => ledger.subjectIndexes(logId, subject, options),
+  };
 }
 
 export interface ReadHost {

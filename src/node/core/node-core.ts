@@ -28,7 +28,7 @@ import type {
 import { verifyLogs } from '../verify-view.ts';
 import type { ControlState } from './control-state.ts';
 import type { Follows } from './follows.ts';
-import { readHistory, type HistoryLedger } from './history.ts';
+import { historyOf, readHistory } from './history.ts';
 import { journalTypes, type Journal } from './journal.ts';
 import { metricsText } from './metrics.ts';
 import type { NetworkControl, Reachable } from './network-control.ts';
@@ -218,7 +218,7 @@ export class NodeCore implements NodeApi {
       );
       return Promise.resolve(err(problem));
     }
-    return readHistory(this.#history(), this.#parts.runtime, stream, request, signal);
+    return readHistory(historyOf(this.#parts.ledger), this.#parts.runtime, stream, request, signal);
   }
 
   logId(text: string): Result<LogId> {
@@ -333,20 +333,6 @@ export class NodeCore implements NodeApi {
     }
     const view = this.streamByText(target);
     return view.ok ? [view.value] : [];
-  }
-
-  #history(): HistoryLedger {
-    const { ledger } = this.#parts;
-    return {
-      batches: (logId, from, to, options) => ledger.batches(logId, from, to, options),
-      sizeOf: (logId) => ledger.log(logId)?.size ?? 0,
-      onAppended: (listener) => ledger.onAppended(listener),
-      indexAtTime: (logId, time) => ledger.indexAtTime(logId, time),
-      cursor: (name) => ledger.cursor(name),
-      setCursor: (name, position) => ledger.setCursor(name, position),
-      entry: (logId, index) => ledger.entry(logId, index),
-      subjectIndexes: (logId, subject, options) => ledger.subjectIndexes(logId, subject, options),
-    };
   }
 
   #journal(action: string, subject: string | undefined, { who, why }: Actor): void {

@@ -1,0 +1,31 @@
+/** The store of a home whose node does not run, opened by a command itself and closed behind it. */
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { Result } from '../../result.ts';
+import { SeedReader } from '../home-keys.ts';
+import { lockHome } from '../home-lock.ts';
+import type { HomeView } from '../home.ts';
+import type { Context } from './context.ts';
+import type { Options } from './options.ts';
+import { existingPassphrase } from './passphrase.ts';
+
+/** Runs over the ledger of the home; a node that starts meanwhile is refused. Nothing is written. */
+export async function withStoppedHome<T>(
+  context: Context,
+  options: Options,
+  run: (home: HomeView, ledger: Ledger) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const home = await context.readHome();
+  if (!home.ok) return home;
+  const locked = await lockHome(context.paths, context.runtime);
+  if (!locked.ok) return locked;
+  await using scope = new AsyncDisposableStack();
+  scope.use(locked.value);
+  const seeds = new SeedReader(context.paths, existingPassphrase(context, options));
+  const secret = await seeds.read('node');
+  if (!secret.ok) return secret;
+  const { openHomeLedger } = await import('../open-ledger.ts');
+  const parts = { ...home.value, keys: { nodeSecret: secret.value } };
+  const opened = await openHomeLedger(parts, context.runtime);
+  if (!opened.ok) return opened;
+  return await run(home.value, scope.use(opened.value));
+}
