@@ -10,7 +10,7 @@ import { meshOf } from './libp2p-gossipsub.ts';
 import type { Node } from './libp2p-node.ts';
 import type { TransportLimits, TransportLog } from './libp2p-options.ts';
 import { Pacer, type Neighbour } from './pacing.ts';
-import type { MessageHandler } from './transport.ts';
+import type { MessageHandler, TopicStats } from './transport.ts';
 import { Unjudged } from './unjudged.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -21,20 +21,7 @@ interface Reports {
 }
 
 /** Counts only grow; sizes are of now. */
-export interface GossipStats {
-  /** Mesh peers of each topic subscribed to. */
-  readonly mesh: ReadonlyMap<string, number>;
-  readonly published: number;
-  readonly publishedBytes: number;
-  readonly received: number;
-  readonly receivedBytes: number;
-  readonly accepted: number;
-  readonly ignored: number;
-  readonly rejected: number;
-  /** Ignored because too much was being judged. */
-  readonly overflow: number;
-  /** Pairs made anew by the watchdog. */
-  readonly resets: number;
+export interface GossipStats extends TopicStats {
   /** Neighbours that do not keep up. */
   readonly slow: readonly PeerId[];
   readonly queuedBytes: number;

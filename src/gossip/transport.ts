@@ -91,3 +91,20 @@ export interface Transport extends AsyncDisposable {
   handle(protocol: string, handler: StreamHandler): Promise<void>;
   onPeer(listener: PeerListener): Disposable;
 }
+
+/** What a transport counts of its topics; only the node's metrics read it. */
+export interface TopicStats {
+  /** Mesh peers of each topic subscribed to. */
+  readonly mesh: ReadonlyMap<string, number>;
+  readonly published: number;
+  readonly publishedBytes: number;
+  readonly received: number;
+  readonly receivedBytes: number;
+  readonly accepted: number;
+  readonly ignored: number;
+  readonly rejected: number;
+  /** Ignored because too much was being judged. */
+  readonly overflow: number;
+  /** Pairs made anew by the watchdog. */
+  readonly resets: number;
+}

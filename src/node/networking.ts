@@ -6,9 +6,9 @@ import { judgeEvent } from '../event/judge.ts';
 import { ConnectionGate } from '../gossip/connection-gate.ts';
 import { GossipNode } from '../gossip/gossip-node.ts';
 import type { GossipEvent } from '../gossip/gossip-options.ts';
-import { createTransport } from '../gossip/libp2p-transport.ts';
+import { createTransport, type Libp2pTransport } from '../gossip/libp2p-transport.ts';
 import { allTopics } from '../gossip/topics.ts';
-import type { Transport } from '../gossip/transport.ts';
+import type { TopicStats } from '../gossip/transport.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { limits } from '../limits.ts';
 import { ok, type Result } from '../result.ts';
@@ -123,7 +123,7 @@ export class Networking implements Networked, AsyncDisposable {
   readonly control: NetworkControl;
   readonly peers: Peers;
   readonly #parts: NetworkingParts;
-  readonly #transport: Transport & AsyncDisposable;
+  readonly #transport: Libp2pTransport;
   readonly #gate: ConnectionGate;
   readonly #listening: Disposable;
   readonly #work = new Set<Promise<unknown>>();
@@ -131,7 +131,7 @@ export class Networking implements Networked, AsyncDisposable {
   constructor(
     parts: NetworkingParts,
     control: NetworkControl,
-    transport: Transport & AsyncDisposable,
+    transport: Libp2pTransport,
     gate: ConnectionGate,
     gossip: GossipNode,
   ) {
@@ -148,6 +148,10 @@ export class Networking implements Networked, AsyncDisposable {
 
   reachable(): Reachable {
     return { peer: this.#transport.self, addresses: this.#transport.addresses() };
+  }
+
+  topicStats(): TopicStats {
+    return this.#transport.gossipStats();
   }
 
   /** Fetches a followed log, by the peers that its stream's card names first. */

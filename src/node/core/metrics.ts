@@ -1,12 +1,14 @@
 /** Prometheus metrics, read from the counters of the parts when they are asked for. */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { GossipReport } from '../../gossip/gossip-report.ts';
+import type { TopicStats } from '../../gossip/transport.ts';
 import type { LedgerStats } from '../../ledger/ledger-types.ts';
 import type { StreamView } from '../node-api.ts';
 
 export interface MetricSources {
   stats(): LedgerStats;
   report(): GossipReport | undefined;
+  topics(): TopicStats | undefined;
   streams(): readonly StreamView[];
   residentBytes(): number;
   journalDropped(): number;
@@ -51,6 +53,8 @@ export function metricsText(sources: MetricSources): Promise<string> {
   streamMetrics(registers, sources.streams());
   const report = sources.report();
   if (report !== undefined) networkMetrics(registers, report);
+  const topics = sources.topics();
+  if (topics !== undefined) gossipMetrics(registers, topics);
   return registry.metrics();
 }
 
@@ -109,4 +113,27 @@ function networkMetrics(registers: Registry[], report: GossipReport): void {
     traffic.inc({ protocol, direction: 'in' }, bytes.bytesIn);
     traffic.inc({ protocol, direction: 'out' }, bytes.bytesOut);
   }
+}
+
+const gossipCounters = [
+  ['published', 'messages published'],
+  ['publishedBytes', 'bytes published'],
+  ['received', 'messages received'],
+  ['receivedBytes', 'bytes received'],
+  ['accepted', 'messages accepted and passed on'],
+  ['ignored', 'messages known or not judged now'],
+  ['rejected', 'messages that could never be valid'],
+  ['overflow', 'messages not judged because too many waited'],
+  ['resets', 'connections made anew by the watchdog'],
+] as const;
+
+function gossipMetrics(registers: Registry[], stats: TopicStats): void {
+  for (const [member, help] of gossipCounters) {
+    const name = `headwater_gossip_${member.replace(/[A-Z]/, (c) => `_${c.toLowerCase()}`)}_total`;
+    new Counter({ name, help, registers }).inc(stats[member]);
+  }
+  const labelNames = ['topic'];
+  const help = 'neighbours in the mesh of a topic';
+  const mesh = new Gauge({ name: 'headwater_gossip_mesh', help, labelNames, registers });
+  for (const [topic, peers] of stats.mesh) mesh.set({ topic }, peers);
 }

@@ -2,6 +2,7 @@
 import { nodeCrypto } from '../../crypto-node.ts';
 import { fault } from '../../errors.ts';
 import type { GossipNode } from '../../gossip/gossip-node.ts';
+import type { TopicStats } from '../../gossip/transport.ts';
 import { parseLogId } from '../../ids.ts';
 import { parsePosition } from '../../ledger/cursors.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
@@ -46,6 +47,7 @@ export interface Networked {
   readonly control: NetworkControl;
   readonly peers: Peers;
   reachable(): Reachable;
+  topicStats(): TopicStats;
 }
 
 export interface CoreParts {
@@ -305,6 +307,7 @@ export class NodeCore implements NodeApi {
     return metricsText({
       stats: () => ledger.stats(),
       report: () => this.#parts.network()?.gossip.report(),
+      topics: () => this.#parts.network()?.topicStats(),
       streams: () => streams.list(false),
       residentBytes: () => runtime.residentBytes(),
       journalDropped: () => journal.dropped,
