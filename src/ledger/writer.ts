@@ -1,7 +1,8 @@
 /**
  * Writes one own log: events that wait are cut into blocks, and each block goes store (synced) →
- * guard (synced) → receipts → listeners, one after the other; the next block is made while the last
- * one is being synced.
+ * guard (synced) → receipts → listeners, in their order. The next blocks are made while the last one
+ * is being synced, and all that are ready then share a batch and a sync: a slow disk makes groups
+ * larger, not publishers slower.
  *
  *   queue ──cut──► prepared ──when idle──► writing ──► stored
  *          linger   state: tip                         state: stored
@@ -35,6 +36,9 @@ import { recordedTime } from './writer-clock.ts';
 /** Bytes of a block that are not entries: ids, frontier, seed, seal, checkpoint. */
 const blockFrameBytes = 3072;
 
+/** Blocks that are written together at most: to make them holds up everything else meanwhile. */
+const maxGroup = 4;
+
 interface Prepared {
   readonly append: Append;
   readonly items: readonly Pending[];
@@ -51,7 +55,7 @@ export class Writer {
   #tiles: LogTiles | undefined;
   #queue: Pending[] = [];
   #head = 0;
-  #prepared: Prepared | undefined;
+  #prepared: Prepared[] = [];
   #writing: Promise<void> | undefined;
   #timer: Disposable | undefined;
   #lingerOver = false;
@@ -116,7 +120,7 @@ export class Writer {
 
   /** Writes what waits, then ends. Nothing may be enqueued any more. */
   async close(): Promise<void> {
-    while (this.#length > 0 || this.#prepared !== undefined || this.#writing !== undefined) {
+    while (this.#length > 0 || this.#prepared.length > 0 || this.#writing !== undefined) {
       if (this.#failing !== undefined) break;
       this.#lingerOver = true;
       this.#kick();
@@ -158,15 +162,23 @@ export class Writer {
       if (this.#length > 0) void this.#loadTiles();
       return;
     }
+    const tiles = this.#tiles;
+    const idle = this.#writing === undefined && this.#prepared.length === 0;
+    if (idle && this.#length > 0 && (this.#lingerOver || this.#full)) this.#prepare(tiles);
+    if (this.#writing === undefined && this.#prepared.length > 0) {
+      const group = this.#prepared;
+      this.#prepared = [];
+      this.#writing = this.#write(group);
+    }
+    while (this.#writing !== undefined && this.#full && this.#prepared.length < maxGroup) {
+      this.#prepare(tiles);
+    }
+  }
+
+  /** There is enough for a block. */
+  get #full(): boolean {
     const { maxBlockEvents, maxBlockBytes } = this.#env.options.limits;
-    const full = this.#length >= maxBlockEvents - 1 || this.#queuedBytes >= maxBlockBytes;
-    const due = full || (this.#lingerOver && this.#writing === undefined);
-    if (this.#prepared === undefined && this.#length > 0 && due) this.#prepare(this.#tiles);
-    if (this.#prepared === undefined || this.#writing !== undefined) return;
-    const prepared = this.#prepared;
-    this.#prepared = undefined;
-    this.#writing = this.#write(prepared);
-    this.#kick();
+    return this.#length >= maxBlockEvents - 1 || this.#queuedBytes >= maxBlockBytes;
   }
 
   async #loadTiles(): Promise<void> {
@@ -189,7 +201,7 @@ export class Writer {
     const prepared = this.#build(tiles, items);
     if (prepared.ok) {
       this.#linger.cut(items.length);
-      this.#prepared = { append: prepared.value, items };
+      this.#prepared.push({ append: prepared.value, items });
       return;
     }
     // One unfit event must not cost its neighbours: they try again without it.
@@ -264,24 +276,25 @@ export class Writer {
     return { kind: 'control', map: controlMap(rotation) };
   }
 
-  async #write(prepared: Prepared): Promise<void> {
-    const { append, items } = prepared;
-    const durable = await this.#makeDurable(append);
+  async #write(group: readonly Prepared[]): Promise<void> {
+    const durable = await this.#makeDurable(group);
     this.#writing = undefined;
-    if (durable.ok) this.#stored(append, items);
+    if (durable.ok) for (const { append, items } of group) this.#stored(append, items);
     else {
-      for (const item of items) this.settle(item, durable);
+      for (const { items } of group) for (const item of items) this.settle(item, durable);
       this.#fail(durable.error);
       this.#health.failed(this.#handle, durable.error);
     }
     this.#kick();
   }
 
-  async #makeDurable(append: Append): Promise<Result<void>> {
+  async #makeDurable(group: readonly Prepared[]): Promise<Result<void>> {
     const { store, guard } = this.#env.options;
-    const { size, root } = append.head.state;
-    const stored = await store.batch(append.writes, { sync: true });
-    if (!stored.ok) return stored;
+    const writes = group.flatMap(({ append }) => append.writes);
+    const stored = await store.batch(writes, { sync: true });
+    const last = group.at(-1);
+    if (!stored.ok || last === undefined) return stored;
+    const { size, root } = last.append.head.state;
     return guard.advance([{ kind: 0, id: this.#handle.log, size, root }]);
   }
 
@@ -318,8 +331,8 @@ export class Writer {
     this.#failing = reason;
     this.#timer?.[Symbol.dispose]();
     const waiting = this.#queue.slice(this.#head).filter((i) => i.kind === 'control' || !i.dropped);
-    const items = [...(this.#prepared?.items ?? []), ...waiting];
-    this.#prepared = undefined;
+    const items = [...this.#prepared.flatMap((prepared) => prepared.items), ...waiting];
+    this.#prepared = [];
     this.#queue = [];
     this.#head = 0;
     this.#queuedBytes = 0;
