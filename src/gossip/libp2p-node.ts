@@ -12,7 +12,7 @@ import { tcp } from '@libp2p/tcp';
 import { tls } from '@libp2p/tls';
 import { yamux } from '@libp2p/yamux';
 import { createLibp2p, type Libp2pOptions as NodeInit } from 'libp2p';
-import { fault } from '../errors.ts';
+import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import { connectionGater } from './libp2p-gater.ts';
 import { lateTransports, LateTransports, needsOf } from './libp2p-late.ts';
@@ -36,7 +36,7 @@ export interface MadeNode {
   close(): Promise<void>;
 }
 
-/** A started node. Codes: `bad-address`, `listen-failed`, `peer-store-failed`. */
+/** A started node. Codes: `bad-address`, `port-in-use`, `listen-failed`, `peer-store-failed`. */
 export async function makeNode(
   options: Libp2pOptions,
   closing: () => boolean,
@@ -58,8 +58,19 @@ export async function makeNode(
     if (error instanceof Error && /Multiaddr|Parse|Validation/.test(error.name)) {
       return err(fault('bad-address', message));
     }
-    return err(fault('listen-failed', `cannot listen on ${options.listen.join(', ')}: ${message}`));
+    return err(listenFault(message, options.listen));
   }
+}
+
+/** libp2p lists `<address>: <error with its stack>` for each address, in its message. */
+function listenFault(message: string, listen: readonly string[]): Fault {
+  const failed = [...message.matchAll(/^\s+(\/\S+): (?:\w*Error: )?(.+)$/gm)];
+  const taken = failed.find(([, , reason = '']) => reason.includes('EADDRINUSE'));
+  if (taken !== undefined) return fault('port-in-use', `${taken[1]} is in use`);
+  const reasons = failed.map(([, address, reason]) => `${address} (${reason})`);
+  const first = message.split('\n', 1)[0] ?? '';
+  const what = reasons.length > 0 ? reasons.join(', ') : `${listen.join(', ')}: ${first}`;
+  return fault('listen-failed', `cannot listen on ${what}`);
 }
 
 async function openStore(path: string | undefined): Promise<

@@ -23,8 +23,8 @@ const sweepMs = 1000;
 const lastDial = 'last-dial-success';
 
 /**
- * A started transport. Codes: `bad-address`, `listen-failed`, `peer-store-failed`. The caller
- * disposes it.
+ * A started transport. Codes: `bad-address`, `port-in-use`, `listen-failed`, `peer-store-failed`.
+ * The caller disposes it.
  */
 export async function createTransport(options: Libp2pOptions): Promise<Result<Libp2pTransport>> {
   const state = { closing: false };

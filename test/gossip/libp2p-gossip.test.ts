@@ -180,12 +180,22 @@ describe('gossip over libp2p', function () {
     };
     const taken = (a.addresses()[0] ?? '').replace(/\/p2p\/.*/, '');
     const codes: string[] = [];
-    for (const listen of [taken, 'nonsense', '/ip4/127.0.0.1/udp/1']) {
+    const elsewhere = '/ip4/192.0.2.1/tcp/1';
+    for (const listen of [taken, 'nonsense', '/ip4/127.0.0.1/udp/1', elsewhere]) {
       const made = await createTransport({ ...base, listen: [listen] });
       codes.push(made.ok ? 'ok' : made.error.code);
+      // libp2p's own message has the stack of each failure in it.
+      if (!made.ok) assert.doesNotMatch(made.error.message, /\n|node:net/);
+      if (!made.ok && listen === taken) assert.equal(made.error.message, `${taken} is in use`);
     }
     const stored = await createTransport({ ...base, listen: [], datastorePath: '/dev/null/x' });
     codes.push(stored.ok ? 'ok' : stored.error.code);
-    assert.deepEqual(codes, ['listen-failed', 'bad-address', 'listen-failed', 'peer-store-failed']);
+    assert.deepEqual(codes, [
+      'port-in-use',
+      'bad-address',
+      'listen-failed',
+      'listen-failed',
+      'peer-store-failed',
+    ]);
   });
 });
