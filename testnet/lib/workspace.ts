@@ -25,8 +25,12 @@ export class Workspace implements AsyncDisposable {
   };
   readonly #onExit = (): void => this.#clear();
 
-  constructor() {
+  readonly #cache: string;
+
+  /** With `parent` it shares the compile cache of that one. */
+  constructor(parent?: Workspace) {
     this.folder = mkdtempSync(join(tmpdir(), 'hw-testnet-'));
+    this.#cache = parent === undefined ? join(this.folder, 'compile-cache') : parent.#cache;
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, this.#onSignal);
     process.on('exit', this.#onExit);
   }
@@ -71,8 +75,7 @@ export class Workspace implements AsyncDisposable {
     more: Readonly<Record<string, string | undefined>> = {},
   ): Record<string, string | undefined> {
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith('HW_'));
-    const cache = join(this.folder, 'compile-cache');
-    return { ...Object.fromEntries(own), NODE_COMPILE_CACHE: cache, ...more };
+    return { ...Object.fromEntries(own), NODE_COMPILE_CACHE: this.#cache, ...more };
   }
 
   /** A file system in memory of that many bytes, or undefined where we may not mount one. */
