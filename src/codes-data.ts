@@ -187,6 +187,10 @@ export const dataCodes = {
     'invalid',
     'Follow the log that hwparents cites, or give the hash: hw:<logId>/<index>@<hash>.',
   ],
+  'parent-mismatch': [
+    'invalid',
+    'Cite the entry by its hwref; the log here has another hash there.',
+  ],
   'log-read-only': ['denied', 'Only the writer of a log appends to it.'],
   'log-exists': ['conflict', 'The log exists already.'],
   'log-frozen': ['conflict', 'Two histories of this log exist; its owner goes on in a successor.'],
@@ -232,6 +236,10 @@ export const dataCodes = {
   'attribute-uri': ['invalid', 'Write it as RFC 3986 has it; percent-encode other characters.'],
   'attribute-media-type': ['invalid', 'Write it as type/subtype, for example application/json.'],
   'attribute-time': ['invalid', 'Write times as RFC 3339, for example 2026-01-31T12:00:00Z.'],
+  'activity-form': [
+    'invalid',
+    'Write hw:<logId>/<index> of a flow, or: program [version] [sha256:<hex>] [did:key:…].',
+  ],
   'attribute-integer': ['invalid', 'Integers are -2147483648 to 2147483647, in plain digits.'],
   'attribute-control-character': ['invalid', 'Remove control characters from the value.'],
   'attribute-noncharacter': ['invalid', 'Remove the code points that Unicode keeps unassigned.'],

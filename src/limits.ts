@@ -18,6 +18,8 @@ export const protocol = {
   maxLeafBytes: 65_535,
   /** References to inputs in one leaf; more are refused. */
   maxParents: 256,
+  /** Exact rows of the reverse index for one block; its further parents get one coarse row each. */
+  maxLineageRowsPerBlock: 16_384,
   /** Partitions of a stream. */
   maxPartitions: 256,
   /** Signature lines in a signed note, and its bytes; a note above either is refused. */
@@ -112,6 +114,17 @@ export const limits = {
   maxUnwrittenBlocks: 16,
   /** Tiles kept unpacked for proofs; least recently used goes. */
   maxCachedTiles: 256,
+  /** Blocks that one trace keeps open; the one used longest ago goes. */
+  maxLineageBlocks: 32,
+  /** Steps of one trace, and how far it may go at most; then it is cut and says so. */
+  lineageNodes: 20_000,
+  maxLineageNodes: 100_000,
+  maxLineageDepth: 100_000,
+  /** Places where a trace was cut that its answer lists; the rest is counted. */
+  maxLineagePending: 1000,
+  /** Attestations shown of one event, and events of one trace that are asked for them. */
+  maxAttestations: 16,
+  maxAttestedNodes: 1000,
   /** Foreign blocks of a forked log kept as evidence; further ones are not needed. */
   maxForkEvidence: 16,
   /** Cursors of one home; then `busy`. */

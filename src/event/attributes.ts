@@ -3,14 +3,17 @@
  * section 3), one table for JSON and HTTP alike.
  */
 import { fault, type Code, type Fault, type Place } from '../errors.ts';
+import { parseReferences } from '../ids.ts';
 import { err, never, ok, type Result } from '../result.ts';
 import { rfc3339ToMs } from '../time.ts';
 import type { AttributeValue } from '../types.ts';
+import { parseActivity } from './activity.ts';
 import { canonicalBytes, isCanonical, type ValueFault } from './canonical.ts';
 import { shown } from './text-place.ts';
 import { isMediaType, isUri, isUriReference } from './text-rules.ts';
 
-type Rule = 'version' | 'text' | 'uri-reference' | 'uri' | 'media-type' | 'time';
+type Rule =
+  'version' | 'text' | 'uri-reference' | 'uri' | 'media-type' | 'time' | 'references' | 'activity';
 
 const coreRules = new Map<string, Rule>([
   ['specversion', 'version'],
@@ -38,6 +41,8 @@ const extensionRules = new Map<string, Rule>([
   ['traceparent', 'text'],
   ['tracestate', 'text'],
   ['dataref', 'uri-reference'],
+  ['hwparents', 'references'],
+  ['hwactivity', 'activity'],
 ]);
 
 const required = ['specversion', 'id', 'source', 'type'] as const;
@@ -89,7 +94,9 @@ export type Locate = (name: string) => Place;
  * The canonical bytes of a set that keeps every rule. Codes: `attribute-missing`, `attribute-name`,
  * `attribute-reserved`, `attribute-type`, `attribute-empty`, `attribute-specversion`,
  * `attribute-uri`, `attribute-media-type`, `attribute-time`, `attribute-integer`,
- * `attribute-control-character`, `attribute-noncharacter`, `lone-surrogate`.
+ * `attribute-control-character`, `attribute-noncharacter`, `lone-surrogate`, and of ours
+ * `bad-reference`, `bad-logid`, `bad-base32`, `parents-over-limit`, `integer-too-large`,
+ * `activity-form`.
  */
 export function checkAttributes(set: AttributeSet, locate: Locate): Result<Uint8Array> {
   const broken = ruleFault(set, locate, 'ingest');
@@ -206,9 +213,18 @@ function checkText(name: string, value: string, rule: Rule): Problem | undefined
       if (isMediaType(value)) return undefined;
       if (value === '') return emptyProblem(name);
       return { code: 'attribute-media-type', message: `${name} is not a media type` };
+    case 'references':
+      return problemOf(name, parseReferences(value));
+    case 'activity':
+      return problemOf(name, parseActivity(value));
     default:
       return never(rule);
   }
+}
+
+function problemOf(name: string, parsed: Result<unknown>): Problem | undefined {
+  if (parsed.ok) return undefined;
+  return { code: parsed.error.code, message: `${name}: ${parsed.error.message}` };
 }
 
 function emptyProblem(name: string): Problem {

@@ -164,9 +164,7 @@ describe('events that a node makes itself', () => {
 describe('attributes of ours that nothing acts on yet', () => {
   it('are refused at ingest by name', () => {
     for (const name of [
-      'hwparents',
       'hwdatadigest',
-      'hwactivity',
       'hwreplyto',
       'hwhops',
       'hwnew',
