@@ -120,7 +120,6 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
     key: 'parent log 32 ‖ level uint8 ‖ node uint48 ‖ child log uint32 ‖ index uint48',
     value: 'empty: reverse lineage',
     room: 'ledger',
-    state: 'planned',
   },
   pending: {
     prefix: 0x0e,

@@ -15,6 +15,7 @@ import type { LedgerEnv } from './ledger-env.ts';
 import type { AppendedBlock } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
 import { leafKind } from './leaf.ts';
+import { lineageRows } from './lineage-rows.ts';
 import type { LogTiles } from './log-tiles.ts';
 import { RowRoom } from './row-room.ts';
 import type { StoreWrite } from './store.ts';
@@ -68,6 +69,7 @@ export function prepareAppend(
     ...filled.writes,
   ];
   const idKeys = indexEntries(env, log, block, slices, keys, writes);
+  lineageRows(log, block.block, writes);
   handle.tip = head;
   return { number, block, head, writes, idKeys, tiles: filled.names };
 }

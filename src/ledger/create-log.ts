@@ -13,7 +13,8 @@ import type { LedgerEnv } from './ledger-env.ts';
 import type { NewLog } from './ledger-types.ts';
 import { LogHandle } from './log-handle.ts';
 import type { LogRole } from './log-row.ts';
-import type { StoreWrite } from './store.ts';
+import { childOf } from './lineage-rows.ts';
+import type { Store, StoreWrite } from './store.ts';
 import { recordedTime } from './writer-clock.ts';
 
 const randomBytes = 16;
@@ -81,6 +82,19 @@ export function newHandle(env: LedgerEnv, logId: LogId, role: LogRole): LogHandl
   );
 }
 
+/** Changes the role durably; where the store fails it stays what it was. */
+export async function storeRole(
+  env: LedgerEnv,
+  handle: LogHandle,
+  role: LogRole,
+): Promise<Result<void>> {
+  const { row } = handle;
+  handle.row = { ...row, role };
+  const stored = await env.options.store.batch([rowWrite(handle)], { sync: true });
+  if (!stored.ok) handle.row = row;
+  return stored;
+}
+
 const logTables: readonly Table[] = [
   keyspace.heads,
   keyspace.blocks,
@@ -115,8 +129,26 @@ export async function purgeLog(
       if (!deleted.ok) return deleted;
     }
   }
+  const forgotten = await purgeLineage(store, handle.row.number);
+  if (!forgotten.ok) return forgotten;
   const row = options.keepRow ? rowWrite(handle) : { key: keyOf(keyspace.logs, handle.log) };
   return store.batch([row], { sync: true });
+}
+
+/** Rows of the reverse index lie by the log that is cited, so all of them are looked through. */
+async function purgeLineage(store: Store, number: number): Promise<Result<void>> {
+  const table = prefixRange(Uint8Array.of(keyspace.lineage.prefix));
+  await using scan = store.scan({ ...table, keysOnly: true });
+  for (;;) {
+    const rows = await scan.next(deletePage);
+    if (!rows.ok) return rows;
+    if (rows.value.length === 0) return ok(undefined);
+    const own = rows.value.filter(({ key }) => childOf(key).log === number);
+    const writes: StoreWrite[] = own.map(({ key }) => ({ key }));
+    const deleted =
+      writes.length === 0 ? ok(undefined) : await store.batch(writes, { sync: false });
+    if (!deleted.ok) return deleted;
+  }
 }
 
 /** For calls that name a log which this home does not have. */

@@ -1,5 +1,8 @@
 /** What all parts of the ledger share: the outside world, counters, listeners, caches. */
+import { utf8 } from '../bytes.ts';
 import type { Fault } from '../errors.ts';
+import { keyOf, keyspace } from '../keyspace.ts';
+import { ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
 import { FilterMemory } from './dedupe.ts';
 import { IdKeys } from './id-keys.ts';
@@ -65,6 +68,17 @@ export class LedgerEnv {
   announce(block: AppendedBlock): void {
     for (const listener of this.#listeners) listener(block);
   }
+}
+
+const flushKey = keyOf(keyspace.meta, utf8('flush'));
+
+/** Resolves when all that was written without sync is on the disk. */
+export async function flushStore(env: LedgerEnv): Promise<Result<void>> {
+  if (!env.unsynced) return ok(undefined);
+  env.unsynced = false;
+  const done = await env.options.store.batch([{ key: flushKey, value: utf8('1') }], { sync: true });
+  if (!done.ok) env.unsynced = true;
+  return done;
 }
 
 /** Tiles never change once they are full, so only their number is bounded: oldest use goes first. */

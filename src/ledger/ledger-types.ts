@@ -41,6 +41,7 @@ export interface LedgerLimits {
   readonly flushIntervalMs: number;
   readonly maxUnwrittenBlocks: number;
   readonly maxCachedTiles: number;
+  readonly maxLineageBlocks: number;
   readonly maxForkEvidence: number;
   readonly maxCursors: number;
   readonly storeRetryMs: number;

@@ -3,11 +3,10 @@
  * thin face: the work is in writer.ts and intake.ts (own logs), replica.ts (blocks of others),
  * replay.ts and lookup.ts (reading), prover.ts (proofs) and audit.ts (checking everything).
  */
-import { equal, utf8 } from '../bytes.ts';
+import { equal } from '../bytes.ts';
 import type { CborMap } from '../cbor.ts';
 import type { Signer } from '../crypto.ts';
 import { fault, HeadwaterError, type Fault } from '../errors.ts';
-import { keyOf, keyspace } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
 import {
   asLogIndex,
@@ -19,10 +18,10 @@ import {
   type TreeSize,
 } from '../types.ts';
 import { auditLog } from './audit.ts';
-import { createLog, newHandle, purgeLog, unknownLog } from './create-log.ts';
+import { createLog, newHandle, purgeLog, storeRole, unknownLog } from './create-log.ts';
 import { Cursors, type Position } from './cursors.ts';
 import { forkEvidence, rowWrite } from './fork-check.ts';
-import { LedgerEnv } from './ledger-env.ts';
+import { flushStore, LedgerEnv } from './ledger-env.ts';
 import type {
   AppendedBlock,
   ApplyOutcome,
@@ -39,6 +38,7 @@ import type {
   VerifyOptions,
   VerifyReport,
 } from './ledger-types.ts';
+import { LineageReader } from './lineage-reader.ts';
 import type { LogHandle } from './log-handle.ts';
 import { findById, indexAtTime, subjectIndexes, type SubjectRange } from './lookup.ts';
 import { guardFault, openLogs } from './open-log.ts';
@@ -48,8 +48,6 @@ import { applyWire, Replica } from './replica.ts';
 import { batchesOf, blocksOf, entriesOf, entryOf, tailOf } from './replay.ts';
 import { openSchema } from './schema.ts';
 import { StoreHealth } from './store-health.ts';
-
-const flushKey = keyOf(keyspace.meta, utf8('flush'));
 
 export class Ledger implements AsyncDisposable {
   readonly #env: LedgerEnv;
@@ -129,11 +127,8 @@ export class Ledger implements AsyncDisposable {
       if (!purged.ok) return purged;
       handle.reset({ ...handle.row, standing: 'open', reason: undefined }, undefined);
     }
-    const { row } = handle;
-    handle.row = { ...row, role: 'replica' };
-    const stored = await this.#env.options.store.batch([rowWrite(handle)], { sync: true });
+    const stored = await storeRole(this.#env, handle, 'replica');
     if (stored.ok) this.#env.logs.set(logId, handle);
-    else handle.row = row;
     return stored;
   }
 
@@ -209,13 +204,8 @@ export class Ledger implements AsyncDisposable {
   }
 
   /** Resolves when all that replicas have stored so far is on the disk. */
-  async flush(): Promise<Result<void>> {
-    if (!this.#env.unsynced) return ok(undefined);
-    this.#env.unsynced = false;
-    const { store } = this.#env.options;
-    const done = await store.batch([{ key: flushKey, value: utf8('1') }], { sync: true });
-    if (!done.ok) this.#env.unsynced = true;
-    return done;
+  flush(): Promise<Result<void>> {
+    return flushStore(this.#env);
   }
 
   /** Blocks that the writer signed and that contradict ours. */
@@ -295,6 +285,10 @@ export class Ledger implements AsyncDisposable {
   /** Range root of [from, to): what a parent reference cites. */
   async rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>> {
     return this.#with(logId, (handle) => rangeRootOf(this.#env, handle, from, to));
+  }
+  /** Entries with their parents, children and what they verify to; one reader for one trace. */
+  lineage(): LineageReader {
+    return new LineageReader(this.#env);
   }
   /** Reads and checks everything that is stored of a log. Damage is in the report, never thrown. */
   async verify(logId: LogId, options?: VerifyOptions): Promise<Result<VerifyReport>> {

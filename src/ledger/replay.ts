@@ -166,22 +166,37 @@ export async function* tailOf(
   }
 }
 
+/** The whole block that holds an index. Codes: index-over-head, store-corrupt, those of the store. */
+export async function batchAt(
+  env: LedgerEnv,
+  handle: LogHandle,
+  index: LogIndex,
+): Promise<Result<EntryBatch>> {
+  const record = await recordAt(env, handle, index);
+  if (!record.ok) return record;
+  const { firstIndex, size, form } = record.value;
+  const none = { lowest: 0, redacted: new Set<number>() };
+  return caught(async () => {
+    const missing = form === 'reduced' ? await missingBodies(env, handle) : none;
+    const range = { from: firstIndex, to: size };
+    return new RecordBatch(env.options.crypto, handle.logId, record.value, range, missing);
+  });
+}
+
 /** One entry. Codes: index-over-head, store-corrupt, those of the store. */
 export async function entryOf(
   env: LedgerEnv,
   handle: LogHandle,
   index: LogIndex,
 ): Promise<Result<LedgerEntry>> {
-  const record = await recordAt(env, handle, index);
-  if (!record.ok) return record;
-  const reduced = record.value.form === 'reduced';
-  const missing = reduced
-    ? await missingBodies(env, handle)
-    : { lowest: 0, redacted: new Set<number>() };
-  const range = { from: index, to: index + 1 };
+  const batch = await batchAt(env, handle, index);
+  return batch.ok ? caught(() => batch.value.entry(index)) : batch;
+}
+
+/** What reading throws becomes a result. */
+async function caught<T>(read: () => T | Promise<T>): Promise<Result<T>> {
   try {
-    const { crypto } = env.options;
-    return ok(new RecordBatch(crypto, handle.logId, record.value, range, missing).entry(index));
+    return ok(await read());
   } catch (cause) {
     if (cause instanceof HeadwaterError) return err(cause.fault);
     throw cause;
