@@ -17,14 +17,18 @@ export class InFlight {
     return this.#closing.signal;
   }
 
-  /** Must come before all other hooks of the server. */
-  watch(server: FastifyInstance, timers: Timers, patienceMs: number): void {
-    server.addHook('onRequest', (request, reply, done) => {
-      this.#begin(request, reply, done);
-    });
+  /** Must come before whatever else acts when the server closes. */
+  endFirst(server: FastifyInstance, timers: Timers, patienceMs: number): void {
     server.addHook('preClose', async () => {
       this.#closing.abort();
       await this.#settled(timers, patienceMs);
+    });
+  }
+
+  /** Must come before the hooks that answer requests, and after the one that marks upgrades. */
+  count(server: FastifyInstance): void {
+    server.addHook('onRequest', (request, reply, done) => {
+      this.#begin(request, reply, done);
     });
   }
 

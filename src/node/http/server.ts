@@ -61,11 +61,13 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
     sendProblem(reply, fault('route-unknown', `there is no ${request.method} ${request.url}`)),
   );
   const inFlight = new InFlight();
-  inFlight.watch(server, timers, limits.apiDrainMs);
+  const parts = { api, timers, limits, closing: inFlight.closing, onCut: onFault };
+  inFlight.endFirst(server, timers, limits.apiDrainMs);
+  // Upgrades are marked first: only of those that are is the socket closed after a refusal.
+  await useWebSockets(server, parts);
+  inFlight.count(server);
   requireToken(server, options.token);
   await usePlugins(server, options);
-  const parts = { api, timers, limits, closing: inFlight.closing, onCut: onFault };
-  await useWebSockets(server, parts);
   ingestRoutes(server, parts);
   readingRoutes(server, parts, {
     refuse: refuseSocket,

@@ -51,7 +51,7 @@ describe('publishing over HTTP', function () {
     const { client, api } = served;
     const wrongTime = await client.batch(path, [event(1), event(2, { time: 'yesterday' })]);
     assert.equal(dig(problem(wrongTime, 422, 'attribute-time'), 'index'), 1);
-    const reserved = await client.batch(path, [event(1), event(2, { hwparents: 'hw:x/1' })]);
+    const reserved = await client.batch(path, [event(1), event(2, { hwhops: '1' })]);
     assert.equal(dig(problem(reserved, 400, 'not-supported'), 'index'), 1);
     const large = await client.batch(path, [event(1, { data: 'x'.repeat(200_000) })]);
     assert.equal(dig(problem(large, 413, 'body-too-large'), 'index'), 0);
@@ -197,7 +197,7 @@ describe('publishing NDJSON over HTTP', function () {
   it('goes on behind bad lines with partial', async () => {
     await using served = await serveDouble();
     const { client, api } = served;
-    const body = `x\n${text([event(2)])}\n\n${text([event(5, { hwactivity: 'x' }), event(6)])}y`;
+    const body = `x\n${text([event(2)])}\n\n${text([event(5, { hwreplyto: 'x' }), event(6)])}y`;
     const answer = await client.call('POST', `${path}?partial=true`, ndjson, body);
     assert.deepEqual(
       lines(answer.text).map(
