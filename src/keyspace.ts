@@ -14,7 +14,7 @@ export interface Table {
   readonly key: string;
   readonly value: string;
   readonly room: 'ledger' | 'gossip' | 'node' | 'access' | 'market' | 'flow';
-  /** Values of a kilobyte and more are compressed by the store itself. */
+  /** Values of 4 KiB and more are compressed by the store itself. */
   readonly packed?: true;
   readonly state?: 'planned' | 'retired';
 }
