@@ -187,6 +187,9 @@ export const dataCodes = {
     'invalid',
     'Follow the log that hwparents cites, or give the hash: hw:<logId>/<index>@<hash>.',
   ],
+  'lineage-not-kept': ['incomplete', 'Follow the stream that holds this input, and trace again.'],
+  'lineage-no-access': ['incomplete', 'Ask the owner of that stream for a grant.'],
+  'lineage-cut': ['incomplete', 'Trace again with a larger --limit, or from the places listed.'],
   'parent-mismatch': [
     'invalid',
     'Cite the entry by its hwref; the log here has another hash there.',

@@ -21,6 +21,7 @@ const floors: Readonly<Record<string, number>> = {
   gossip: 2,
   market: 2,
   flow: 2,
+  lineage: 2,
   node: 3,
 };
 /** The library's doors stand above everything. */

@@ -1,0 +1,319 @@
+/**
+ * Walks from one event to its inputs or to its uses, breadth first, so that a limit cuts the far
+ * end. What must be read comes in through a port; each step is judged where it is read.
+ *
+ * A parent that is a range is one node, and its events are the steps behind it: a range counts as
+ * no step of depth, so depth 1 of an aggregate shows all that it was made from. The queue holds a
+ * range as two numbers however long it is, so a million ancestors cost no more than what is visited.
+ */
+import { toHex } from '../bytes.ts';
+import { fault, type Fault } from '../errors.ts';
+import { formatReference, logIdFromHash, type Reference } from '../ids.ts';
+import type { Parent } from '../ledger/leaf.ts';
+import type { Children, TracedEntry } from '../ledger/lineage-reader.ts';
+import { err, ok, type Result } from '../result.ts';
+import { asLogIndex, type Hash, type LogId, type LogIndex } from '../types.ts';
+import { factsOf } from './facts.ts';
+import {
+  worse,
+  type Cut,
+  type Direction,
+  type LineageGraph,
+  type LineageNode,
+  type Origin,
+} from './graph.ts';
+
+export interface LineagePort {
+  /** Entries of the log that are here; undefined where none of it may be read. */
+  size(logId: LogId): number | undefined;
+  /** True where the log is known to be for others: `no access`, not just `not kept here`. */
+  closed(logId: LogId): boolean;
+  origin(logId: LogId): Origin;
+  entry(logId: LogId, index: LogIndex): Promise<Result<TracedEntry>>;
+  rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>>;
+  children(logId: LogId, index: LogIndex, max: number): Promise<Result<Children>>;
+}
+
+export interface WalkOptions {
+  readonly direction: Direction;
+  readonly maxDepth: number;
+  readonly maxNodes: number;
+  /** Places listed where the walk was cut. */
+  readonly maxPending: number;
+  readonly signal?: AbortSignal;
+}
+
+interface Draft {
+  readonly node: Omit<LineageNode, 'next' | 'cut' | 'attestations'>;
+  readonly next: string[];
+  cut?: 'depth' | 'limit';
+}
+
+/** Somewhere to go: [from, to) of a log, as cited by `by`. */
+interface Step {
+  readonly place: Reference;
+  readonly by: string;
+  readonly depth: number;
+}
+
+/**
+ * The lineage of one event. Codes: `lineage-not-kept` and `lineage-no-access` where the event itself
+ * is not here, `index-over-head`, `event-unknown` for an entry that is no event, `interrupted`,
+ * those of a failing store. Everything behind the event is in the graph with its own verdict.
+ */
+export async function walkLineage(
+  port: LineagePort,
+  event: { readonly logId: LogId; readonly index: LogIndex },
+  options: WalkOptions,
+): Promise<Result<LineageGraph>> {
+  const walk = new Walk(port, options);
+  return walk.run({
+    logId: event.logId,
+    from: event.index,
+    to: asLogIndex(event.index + 1),
+  });
+}
+
+class Walk {
+  readonly #port: LineagePort;
+  readonly #options: WalkOptions;
+  readonly #drafts = new Map<string, Draft>();
+  readonly #pending: string[] = [];
+  #morePending = 0;
+  #queue: Step[] = [];
+  #head = 0;
+
+  constructor(port: LineagePort, options: WalkOptions) {
+    this.#port = port;
+    this.#options = options;
+  }
+
+  async run(place: Reference): Promise<Result<LineageGraph>> {
+    const away = this.#away(place);
+    if (away !== undefined) return err(away);
+    const entry = await this.#port.entry(place.logId, place.from);
+    if (!entry.ok) return entry;
+    const { kind } = entry.value.entry;
+    if (kind !== 'event' && kind !== 'sealed') {
+      return err(fault('event-unknown', `entry ${place.from} is a ${kind}`));
+    }
+    const root = this.#keep(entryNode(this.#port.origin(place.logId), place, entry.value));
+    await this.#expand(root, place, entry.value, 0);
+    for (;;) {
+      if (this.#options.signal?.aborted === true) {
+        return err(fault('interrupted', 'the trace was broken off'));
+      }
+      const step = this.#queue[this.#head];
+      if (step === undefined) return ok(this.#graph(root.node.ref));
+      this.#head += 1;
+      if (this.#head === 4096) {
+        this.#queue = this.#queue.slice(this.#head);
+        this.#head = 0;
+      }
+      await this.#step(step);
+    }
+  }
+
+  async #step(step: Step): Promise<void> {
+    const { place, by, depth } = step;
+    const single = place.to === place.from + 1;
+    const plain = formatReference({ logId: place.logId, from: place.from, to: place.to });
+    const known = this.#drafts.get(plain);
+    // The hash is compared for every citation: only one of two may be true.
+    if (known?.node.hash !== undefined && citesHash(place, known.node.hash)) {
+      this.#link(by, plain);
+      return;
+    }
+    if (this.#full()) {
+      this.#cutAt(by, formatReference(place));
+      return;
+    }
+    const away = this.#away(place);
+    if (away !== undefined) return this.#dead(step, away);
+    if (!single) return this.#range(step, plain);
+    const entry = await this.#port.entry(place.logId, place.from);
+    if (!entry.ok) return this.#dead(step, entry.error);
+    if (!citesHash(place, toHex(entry.value.leafHash))) return this.#dead(step, mismatch(plain));
+    const draft = this.#keep(entryNode(this.#port.origin(place.logId), place, entry.value));
+    this.#link(by, draft.node.ref);
+    await this.#expand(draft, place, entry.value, depth);
+  }
+
+  async #range(step: Step, ref: string): Promise<void> {
+    const { place, by, depth } = step;
+    const { logId, from, to } = place;
+    const root = await this.#port.rangeRoot(logId, from, to);
+    if (!root.ok) return this.#dead(step, root.error);
+    const hash = toHex(root.value);
+    if (!citesHash(place, hash)) return this.#dead(step, mismatch(ref));
+    const origin = this.#port.origin(logId);
+    const range = { logId, from, to };
+    this.#keep({ ...origin, ref, place: range, kind: 'range', verdict: 'intact', hash });
+    this.#link(by, ref);
+    await this.#members({ place: range, by: ref, depth });
+  }
+
+  /** The events of a range that is proved, at the depth of the range. */
+  async #members(step: Step): Promise<void> {
+    const { logId, to } = step.place;
+    for (let index: number = step.place.from; index < to; index++) {
+      const place = { logId, from: asLogIndex(index), to: asLogIndex(index + 1) };
+      const ref = formatReference(place);
+      if (this.#drafts.has(ref)) {
+        this.#link(step.by, ref);
+        continue;
+      }
+      if (this.#full()) {
+        this.#cutAt(step.by, formatReference({ logId, from: asLogIndex(index), to }));
+        return;
+      }
+      if (this.#options.signal?.aborted === true) return;
+      const entry = await this.#port.entry(logId, place.from);
+      if (!entry.ok) {
+        this.#dead({ ...step, place }, entry.error);
+        continue;
+      }
+      const { kind } = entry.value.entry;
+      // Seals and control entries stand between the events of a range and are no inputs.
+      if (kind !== 'event' && kind !== 'sealed') continue;
+      const draft = this.#keep(entryNode(this.#port.origin(logId), place, entry.value));
+      this.#link(step.by, ref);
+      await this.#expand(draft, place, entry.value, step.depth);
+    }
+  }
+
+  async #expand(draft: Draft, place: Reference, entry: TracedEntry, depth: number): Promise<void> {
+    const deep = depth >= this.#options.maxDepth;
+    if (this.#options.direction === 'up') {
+      if (entry.parents.length > 0 && deep) draft.cut = 'depth';
+      if (deep) return;
+      for (const parent of entry.parents) this.#go(referenceOf(parent), draft, depth + 1);
+      return;
+    }
+    const room = deep ? 1 : Math.max(1, this.#options.maxNodes - this.#drafts.size);
+    const found = await this.#port.children(place.logId, place.from, room);
+    if (!found.ok || found.value.children.length === 0) return;
+    if (deep) {
+      draft.cut = 'depth';
+      return;
+    }
+    for (const { logId, index } of found.value.children) {
+      this.#go({ logId, from: index, to: asLogIndex(index + 1) }, draft, depth + 1);
+    }
+    if (found.value.more) this.#cutAt(draft.node.ref, draft.node.ref);
+  }
+
+  #go(place: Reference, draft: Draft, depth: number): void {
+    this.#queue.push({ place, by: draft.node.ref, depth });
+  }
+
+  /** A step that ends here: not kept, no access, another hash, damage. */
+  #dead(step: Step, problem: Fault): void {
+    const { place, by } = step;
+    const ref = formatReference(place);
+    if (!this.#drafts.has(ref)) {
+      const origin = this.#port.origin(place.logId);
+      const kind = place.to === place.from + 1 ? 'event' : 'range';
+      const verdict = absent.has(problem.code) ? 'incomplete' : 'broken';
+      const hash = place.hash === undefined ? {} : { hash: toHex(place.hash) };
+      this.#keep({ ...origin, ref, place, kind, verdict, problem, ...hash });
+    }
+    this.#link(by, ref);
+  }
+
+  #away({ logId, to }: Reference): Fault | undefined {
+    const size = this.#port.size(logId);
+    if (size !== undefined && to <= size) return undefined;
+    if (this.#port.closed(logId)) {
+      return fault('lineage-no-access', `${this.#port.origin(logId).stream}: no access`);
+    }
+    const has = size === undefined ? '' : `, which has ${size} entries of it`;
+    return fault('lineage-not-kept', `hw:${logId} is not kept here${has}`);
+  }
+
+  #full(): boolean {
+    return this.#drafts.size >= this.#options.maxNodes;
+  }
+
+  #keep(node: Draft['node']): Draft {
+    const draft: Draft = { node, next: [] };
+    this.#drafts.set(node.ref, draft);
+    return draft;
+  }
+
+  #link(by: string, ref: string): void {
+    this.#drafts.get(by)?.next.push(ref);
+  }
+
+  #cutAt(by: string, ref: string): void {
+    const draft = this.#drafts.get(by);
+    if (draft !== undefined) draft.cut = 'limit';
+    if (this.#pending.length < this.#options.maxPending) this.#pending.push(ref);
+    else this.#morePending += 1;
+  }
+
+  #graph(root: string): LineageGraph {
+    const nodes = new Map<string, LineageNode>();
+    let verdict: LineageGraph['verdict'] = this.#pending.length > 0 ? 'incomplete' : 'intact';
+    for (const [ref, { node, next, cut }] of this.#drafts) {
+      verdict = worse(verdict, node.verdict);
+      // One event may stand in several ranges of one child; it is one step.
+      const unique = [...new Set(next)];
+      const more = cut === undefined ? {} : { cut };
+      nodes.set(ref, { ...node, next: unique, attestations: [], ...more });
+    }
+    const graph = { root, direction: this.#options.direction, nodes, verdict };
+    return this.#pending.length === 0 ? graph : { ...graph, incomplete: this.#cut() };
+  }
+
+  #cut(): Cut {
+    const message = `the trace was cut at ${this.#drafts.size} steps`;
+    return {
+      fault: fault('lineage-cut', message),
+      pending: this.#pending,
+      more: this.#morePending,
+    };
+  }
+}
+
+function referenceOf({ log, from, to, rangeRoot }: Parent): Reference {
+  return { logId: logIdFromHash(log), from, to, hash: rangeRoot };
+}
+
+function citesHash(place: Reference, hash: string): boolean {
+  return place.hash === undefined || toHex(place.hash) === hash;
+}
+
+function mismatch(ref: string): Fault {
+  return fault('parent-mismatch', `${ref} is not what was cited: it has another hash`);
+}
+
+/** Missing is not wrong, and a store that fails says nothing about the entry. */
+const absent: ReadonlySet<string> = new Set([
+  'lineage-not-kept',
+  'lineage-no-access',
+  'index-over-head',
+  'log-unknown',
+  'store-failed',
+  'store-closed',
+]);
+
+function entryNode(origin: Origin, place: Reference, traced: TracedEntry): Draft['node'] {
+  const { entry, leafHash, problem } = traced;
+  const { logId, from, to } = place;
+  const event = entry.event === undefined ? undefined : factsOf(entry.event);
+  const gone = entry.kind === 'sealed' ? 'sealed' : entry.bodyMissing;
+  const events = entry.kind === 'event' || entry.kind === 'sealed';
+  return {
+    ...origin,
+    ref: formatReference({ logId, from, to }),
+    place: { logId, from, to },
+    kind: events ? 'event' : 'entry',
+    verdict: problem === undefined ? 'intact' : 'broken',
+    hash: toHex(leafHash),
+    recordedTime: entry.recordedTime,
+    ...(problem === undefined ? {} : { problem }),
+    ...(event === undefined ? {} : { event }),
+    ...(gone === undefined ? {} : { bodyMissing: gone }),
+  };
+}
