@@ -65,25 +65,25 @@ export async function createLog(ledger: Ledger): Promise<LogId> {
 }
 
 /**
- * Publishes in calls of `perCall` events, several at once, and waits until all are durable. Throws
- * unless every event was appended and none was known before.
+ * Publishes in calls that fill a block each, several at once, and waits until all are durable.
+ * Throws unless every event was appended and none was known before.
  */
 export async function publishAll(
   ledger: Ledger,
   log: LogId,
   count: number,
   next: (at: number, count: number) => readonly ParsedEvent[],
-  perCall: number = blockEvents,
 ): Promise<void> {
   const running: Promise<void>[] = [];
-  for (let at = 0; at < count; at += perCall) {
+  for (let at = 0; at < count; at += blockEvents) {
     if (running.length === callsAtOnce) await running.shift();
-    running.push(publishOne(ledger, log, next(at, Math.min(perCall, count - at))));
+    running.push(publishOne(ledger, log, next(at, Math.min(blockEvents, count - at))));
   }
   await Promise.all(running);
 }
 
-async function publishOne(
+/** One call; throws unless every event was appended and none was known before. */
+export async function publishOne(
   ledger: Ledger,
   log: LogId,
   events: readonly ParsedEvent[],

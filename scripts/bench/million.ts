@@ -61,8 +61,10 @@ function takeParsed(batch: EntryBatch): number {
   return count;
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function text(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+  return decoder.decode(bytes);
 }
 
 async function proofMicroseconds(ledger: Ledger, log: LogId, count: number): Promise<number> {

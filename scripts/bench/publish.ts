@@ -7,7 +7,7 @@ import type { LedgerLimits } from '../../src/ledger/ledger-types.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { LogId, ParsedEvent } from '../../src/types.ts';
 import { perSecond, rounds, type Bench, type BenchOptions } from './bench.ts';
-import { blockEvents, createLog, openLedger, publishAll } from './bench-ledger.ts';
+import { blockEvents, createLog, openLedger, publishAll, publishOne } from './bench-ledger.ts';
 import { Events, type Size } from './events.ts';
 import type { Measured } from './figures.ts';
 import { must } from './must.ts';
@@ -34,16 +34,23 @@ export class Publisher implements AsyncDisposable {
     return new Publisher(ledger, await createLog(ledger), folder);
   }
 
-  /** Events a second from parsed events to the last receipt. */
-  async parsed(events: readonly ParsedEvent[], perCall: number = blockEvents): Promise<number> {
+  /** Events a second from parsed events to the last receipt, in calls that fill a block each. */
+  async parsed(events: readonly ParsedEvent[]): Promise<number> {
     const begun = performance.now();
     const next = (at: number, count: number): readonly ParsedEvent[] =>
       events.slice(at, at + count);
-    await publishAll(this.ledger, this.log, events.length, next, perCall);
+    await publishAll(this.ledger, this.log, events.length, next);
     return perSecond(events.length, begun);
   }
 
-  /** The same from JSON text, parsed call by call. */
+  /** Events a second, each published when the one before is durable. */
+  async oneByOne(events: readonly ParsedEvent[]): Promise<number> {
+    const begun = performance.now();
+    for (const event of events) await publishOne(this.ledger, this.log, [event]);
+    return perSecond(events.length, begun);
+  }
+
+  /** As `parsed`, from JSON texts that are parsed call by call. */
   async json(texts: readonly Uint8Array[]): Promise<number> {
     const begun = performance.now();
     const next = (at: number, count: number): readonly ParsedEvent[] =>
@@ -89,9 +96,9 @@ async function besideRaw(
 export const publish: Bench = {
   names: ['publish', 'publishFromJson', 'publishLarge', 'rawLevelBatch', 'rawLevelBatchLarge'],
   async run({ quick }: BenchOptions): Promise<readonly Measured[]> {
-    const times = quick ? 3 : 7;
-    const small = await besideRaw('small', blockEvents * (quick ? 40 : 200), times);
-    const large = await besideRaw('large', blockEvents * (quick ? 20 : 80), times);
+    const times = quick ? 5 : 25;
+    const small = await besideRaw('small', blockEvents * 60, times);
+    const large = await besideRaw('large', blockEvents * 20, times);
     return [
       { name: 'publish', value: small.parsed, ratio: small.ratio },
       { name: 'publishFromJson', value: small.json, ratio: small.jsonRatio },
@@ -102,7 +109,7 @@ export const publish: Bench = {
   },
 };
 
-/** A block of one event is its event and the seal. */
+/** A block of one event is its event and the seal: it is full at once and waits for nothing. */
 export const publishSingle: Bench = {
   names: ['publishSingle', 'rawPair', 'rawPairMs'],
   async run({ quick }: BenchOptions): Promise<readonly Measured[]> {
@@ -114,7 +121,7 @@ export const publishSingle: Bench = {
       const texts = events.bytes(count);
       const times = await pair.run(texts);
       const raw = (1000 * count) / times.reduce((sum, ms) => sum + ms, 0);
-      const single = await publisher.parsed(parse(texts), 1);
+      const single = await publisher.oneByOne(parse(texts));
       return { raw, single, ms: median(times) };
     });
     return [
