@@ -3,6 +3,8 @@ import { warmCache } from './lib/hw.ts';
 import { Workspace } from './lib/workspace.ts';
 import { seeded, Skipped, type Scenario } from './scenario.ts';
 import { configTypo } from './scenarios/config-typo.ts';
+import { disk } from './scenarios/disk.ts';
+import { flood } from './scenarios/flood.ts';
 import { guard } from './scenarios/guard.ts';
 import { kill } from './scenarios/kill.ts';
 import { passphrase } from './scenarios/passphrase.ts';
@@ -16,7 +18,16 @@ export interface FaultOptions {
   readonly seed: number;
 }
 
-const scenarios: readonly Scenario[] = [kill, twoNodes, portInUse, configTypo, passphrase, guard];
+const scenarios: readonly Scenario[] = [
+  kill,
+  twoNodes,
+  portInUse,
+  configTypo,
+  passphrase,
+  guard,
+  flood,
+  disk,
+];
 
 /** The exit code: 0 where all passed. */
 export async function runFaults(work: Workspace, options: FaultOptions): Promise<number> {

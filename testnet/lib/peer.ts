@@ -37,6 +37,7 @@ export class Peer {
   #child: Child | undefined;
   #api: Api | undefined;
   #did = '';
+  #listens: readonly string[] = [];
 
   constructor(work: Workspace, name: string, home: string = join(work.folder, name)) {
     this.#work = work;
@@ -52,6 +53,10 @@ export class Peer {
   get api(): Api {
     if (this.#api === undefined) throw new Error(`${this.name} is not up`);
     return this.#api;
+  }
+  /** Multiaddrs that it listens on, by its configuration. */
+  get listens(): readonly string[] {
+    return this.#listens;
   }
   get process(): Child {
     if (this.#child === undefined) throw new Error(`${this.name} was never started`);
@@ -82,7 +87,8 @@ export class Peer {
   async #localPorts(): Promise<void> {
     const [http = 0, tcp = 0, socket = 0] = await this.#work.ports(3);
     this.configure('http.listen', `127.0.0.1:${http}`);
-    this.configure('p2p.listen', [`/ip4/127.0.0.1/tcp/${tcp}`, `/ip4/127.0.0.1/tcp/${socket}/ws`]);
+    this.#listens = [`/ip4/127.0.0.1/tcp/${tcp}`, `/ip4/127.0.0.1/tcp/${socket}/ws`];
+    this.configure('p2p.listen', this.#listens);
     // All peers of a test network share one address.
     this.configure('limits.maxInboundPerSecond', 100);
   }
