@@ -2,12 +2,23 @@
 import { block } from './block.ts';
 import { checkpoint } from './checkpoint.ts';
 import { commitment } from './commitment.ts';
+import { eventProof } from './event-proof.ts';
+import { forkProof } from './fork-proof.ts';
 import type { Format } from './format.ts';
 import { leaf } from './leaf.ts';
 import { tile } from './tile.ts';
 import { tree } from './tree.ts';
 
-export const formats: readonly Format[] = [tree, tile, checkpoint, leaf, commitment, block];
+export const formats: readonly Format[] = [
+  tree,
+  tile,
+  checkpoint,
+  leaf,
+  commitment,
+  block,
+  eventProof,
+  forkProof,
+];
 
 /** Text of every file, by name with `.json`. */
 export async function goldenFiles(): Promise<ReadonlyMap<string, string>> {

@@ -89,6 +89,15 @@ const someProof: fc.Arbitrary<TlogProof> = fc
     checkpoint,
   }));
 
+/** A proof of this many bytes. */
+function long(bytes: number): Uint8Array {
+  const head = 'c2sp.org/tlog-proof@v1\nindex 0\n\n';
+  return utf8(head + 'x'.repeat(bytes - head.length));
+}
+function index(number: string): Uint8Array {
+  return utf8(`c2sp.org/tlog-proof@v1\nindex ${number}\n\nx`);
+}
+
 describe('tlog-proof', () => {
   it('verifies and refuses the proofs of the suite', function () {
     const file = suite<Suite>(this, path);
@@ -201,14 +210,8 @@ describe('tlog-proof', () => {
       utf8(`c2sp.org/tlog-proof@v1\nindex 0\n${line.repeat(hashes)}\nx`);
     assert.equal(must(parseTlogProof(text(63))).hashes.length, 63);
     refused(parseTlogProof(text(64)), 'proof-length');
-    const long = (bytes: number): Uint8Array => {
-      const head = 'c2sp.org/tlog-proof@v1\nindex 0\n\n';
-      return utf8(head + 'x'.repeat(bytes - head.length));
-    };
     assert.ok(parseTlogProof(long(protocol.maxProofBytes)).ok);
     refused(parseTlogProof(long(protocol.maxProofBytes + 1)), 'proof-too-large');
-    const index = (number: string): Uint8Array =>
-      utf8(`c2sp.org/tlog-proof@v1\nindex ${number}\n\nx`);
     assert.equal(must(parseTlogProof(index('9007199254740991'))).index, Number.MAX_SAFE_INTEGER);
     refused(parseTlogProof(index('9007199254740992')), 'integer-too-large');
     refused(parseTlogProof(utf8('\ud800')), 'proof-header');

@@ -101,7 +101,7 @@ describe('trust policy files', () => {
           assert.ok(named?.kind === 'key');
           return named.key;
         });
-        assert.equal(quorumMet(quorum, keys), satisfied, `${policy} ${cosigned_by}`);
+        assert.equal(quorumMet(quorum, keys), satisfied, `${policy} ${cosigned_by.join()}`);
         // However often one signs, it counts once.
         assert.equal(quorumMet(quorum, [...keys, ...keys]), satisfied);
       }
