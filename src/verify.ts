@@ -28,8 +28,34 @@ export { decodeBlock } from './ledger/block-codec.ts';
 export { checkSealedBody, makeLeaves } from './ledger/block-leaves.ts';
 export { decodeBody } from './ledger/body.ts';
 export { parseCheckpoint, verifyCheckpoint, type Checkpoint } from './ledger/checkpoint.ts';
+export {
+  addLines,
+  parseCosigner,
+  readCosignatures,
+  selfNamedCosigner,
+} from './ledger/cosignature.ts';
 export { attributesCommitment, dataCommitment, saltsAt } from './ledger/commitment.ts';
 export { parseControl, type Control } from './ledger/control.ts';
+export {
+  makeEventProof,
+  verifyEventProof,
+  type EventProofInput,
+  type ProofVerdict,
+  type ProvenCosignature,
+  type ProvenEntry,
+} from './ledger/event-proof.ts';
+export {
+  decodeForkProof,
+  encodeForkProof,
+  makeForkProof,
+  verifyForkProof,
+  type ForkBranch,
+  type ForkProof,
+  type ForkSide,
+  type ProvenBranch,
+  type ProvenFork,
+} from './ledger/fork-proof.ts';
+export { BranchNodes } from './ledger/branch-nodes.ts';
 export { parseGenesis, type Genesis } from './ledger/genesis.ts';
 export type { BlockEnv, Judges } from './ledger/judges.ts';
 export {
@@ -42,12 +68,48 @@ export {
 export { decodeLeaf, decodeParents, encodeLeaf, type Leaf, type Parent } from './ledger/leaf.ts';
 export { isKnown, type LogState, type UnknownLog } from './ledger/log-state.ts';
 export { openNote, parseVkey, type NoteKey, type OpenedNote } from './ledger/note.ts';
+export { parsePolicyFile, type PolicyFile } from './ledger/policy-file.ts';
 export { verifyConsistency, verifyInclusion } from './ledger/proof.ts';
+export {
+  discloseEvent,
+  proofKeyChain,
+  rotationsOf,
+  type Disclosure,
+} from './ledger/proof-extra.ts';
 export { alignedSubtrees, rangeRoot, verifyRange } from './ledger/range.ts';
 export { checkSuccessor, isSuccessorFork, type ClosedLog } from './ledger/successor.ts';
+export {
+  formatTlogProof,
+  parseTlogProof,
+  verifyTlogProof,
+  type TlogProof,
+  type VerifiedTlogProof,
+} from './ledger/tlog-proof.ts';
 export { leafHash, nodeHash, rootOf, type Frontier } from './ledger/tree.ts';
+export {
+  isStated,
+  quorumMet,
+  statedPolicy,
+  streamPolicy,
+  witnessesMap,
+  type Quorum,
+  type StatedTrust,
+  type TrustPolicy,
+} from './ledger/trust-policy.ts';
 export { blockVerdict, isForkEvidence } from './ledger/verdict.ts';
 export { checkSelfConsistent, verifyBlock, verifyDecoded } from './ledger/verify-block.ts';
+export {
+  decideCheckpoint,
+  formatAddCheckpoint,
+  parseAddCheckpoint,
+  parseConflict,
+  refuseMalformed,
+  type AddCheckpoint,
+  type Witness,
+  type WitnessAnswer,
+  type Witnessed,
+  type WitnessedOrigin,
+} from './ledger/witness.ts';
 export type { Result, Verdict } from './result.ts';
 export type { Attributes, EventBytes, Hash, LogId, ParsedEvent, PublicKey } from './types.ts';
 
