@@ -15,6 +15,8 @@ import { Client } from './http/client.ts';
 export interface NodeOptions extends StartOptions {
   readonly limits?: Partial<Limits>;
   readonly follow?: readonly string[];
+  /** host:port of the API; a free port unless said. */
+  readonly listen?: string;
   /** Of an earlier node, stopped meanwhile. */
   readonly folder?: string;
   readonly runtime?: Partial<Runtime>;
@@ -33,7 +35,7 @@ export interface TestNode extends AsyncDisposable {
 
 /** Starts a node; disposing stops it and removes its home unless the folder was given. */
 export async function testNode(options: NodeOptions = {}): Promise<TestNode> {
-  const { limits, follow, folder, runtime, ...start } = options;
+  const { limits, follow, folder, runtime, listen = '127.0.0.1:0', ...start } = options;
   await using stack = new AsyncDisposableStack();
   const path = folder ?? stack.use(tempFolder()).path;
   const made = await createHome(path, {
@@ -46,7 +48,7 @@ export async function testNode(options: NodeOptions = {}): Promise<TestNode> {
   const config = {
     ...home.config,
     ...(follow === undefined ? {} : { follow }),
-    http: { listen: '127.0.0.1:0' },
+    http: { listen },
     limits: { ...home.config.limits, ...limits },
   };
   const written: string[] = [];

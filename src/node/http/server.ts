@@ -2,6 +2,7 @@
  * The HTTP API of a node (operations.md "HTTP API"): fastify with our errors, the bearer token, rate
  * limits and an OpenAPI description made from the same schemas. It only translates; `NodeApi` acts.
  */
+import type { Socket } from 'node:net';
 import fastifyHelmet from '@fastify/helmet';
 import fastifyRateLimit from '@fastify/rate-limit';
 import fastifySwagger from '@fastify/swagger';
@@ -23,7 +24,7 @@ import { InFlight } from './in-flight.ts';
 import { ingestRoutes } from './ingest.ts';
 import { refuseSocket, serveSocket, useWebSockets } from './live-socket.ts';
 import type { HttpLimits } from './parts.ts';
-import { faultOfError, sendProblem } from './problem.ts';
+import { faultOfError, problemOf, sendProblem } from './problem.ts';
 import { readingRoutes } from './reading.ts';
 
 export interface HttpOptions {
@@ -48,6 +49,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
     // A HEAD of a live stream would never end.
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 256 },
+    clientErrorHandler: (_error, socket) => refuseGarbage(socket),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: false } },
   });
   server.removeContentTypeParser('text/plain');
@@ -79,6 +81,19 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   networkRoutes(server, api);
   stateRoutes(server, api);
   return server;
+}
+
+/** What is no HTTP never becomes a request: it is answered on the socket. */
+function refuseGarbage(socket: Socket): void {
+  if (socket.destroyed || !socket.writable) return;
+  const body = JSON.stringify(problemOf(fault('usage', 'this is not an HTTP request')));
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'content-type: application/problem+json',
+    `content-length: ${body.length}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** Headers, rate limit, description. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { describe, it } from 'mocha';
 import { serveDouble } from './double.ts';
 import { dig, event, problem } from './client.ts';
@@ -137,6 +138,19 @@ describe('who may call the API, and what it says of itself', function () {
     problem(await client.call('POST', '/streams', text, 'orders'), 415, 'media-type');
     const large = JSON.stringify({ name: 'x'.repeat(300_000) });
     problem(await client.call('POST', '/streams', json, large), 413, 'request-too-large');
+  });
+
+  it('answers what is no HTTP at all and hangs up', async () => {
+    await using served = await serveDouble();
+    const { port } = new URL(served.client.address);
+    for (const garbage of ['\u0016\u0003\u0001\u0002\u0000\u0001\r\n\r\n', 'HELO there\r\n\r\n']) {
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.write(garbage);
+      let text = '';
+      for await (const part of socket) text += String(part);
+      assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json/);
+      assert.equal(dig(JSON.parse(text.slice(text.indexOf('\r\n\r\n'))), 'code'), 'usage');
+    }
   });
 
   it('says 429 with Retry-After to a caller who asks too often', async () => {
