@@ -23,7 +23,7 @@ import { at, fault, type Code, type Fault } from '../errors.ts';
 import { didFromKey } from '../ids.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { Attributes, Hash, LogId, LogIndex, PublicKey, TreeSize } from '../types.ts';
+import type { Attributes, Did, Hash, LogId, LogIndex, PublicKey, TreeSize } from '../types.ts';
 import { parseCheckpoint, type ParsedCheckpoint } from './checkpoint.ts';
 import { checkDisclosure } from './check-disclosure.ts';
 import { cosignerNamedIn, distinctKeys, keepLines } from './cosignature.ts';
@@ -33,9 +33,15 @@ import type { KeyEntry } from './key-chain.ts';
 import type { Leaf } from './leaf.ts';
 import { noteAlgorithm, noteKey, openNote, type NoteKey } from './note.ts';
 import { verifyInclusion } from './proof.ts';
-import { decodeExtra, encodeExtra, proofKeyChain, type Disclosure } from './proof-extra.ts';
+import {
+  decodeExtra,
+  encodeExtra,
+  proofKeyChain,
+  type Disclosure,
+  type ProofExtra,
+} from './proof-extra.ts';
 import { checkEntryPlace, readProofKeys } from './proof-keys.ts';
-import { formatTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts';
+import { formatTlogProof, parseTlogProof } from './tlog-proof.ts';
 import { leafHash } from './tree.ts';
 import {
   isStated,
@@ -119,8 +125,7 @@ export function makeEventProof(env: BlockEnv, input: EventProofInput): Result<st
   const disclosed = input.disclosed ?? {};
   const extra = { leaf: input.leaf, keyChain: keyChain.value, disclosed };
   const { index, path: hashes } = input;
-  const proof = { extra: encodeExtra(extra), index, hashes, checkpoint: input.checkpoint };
-  const sound = checkAllButLines(env, proof, parsed.value);
+  const sound = checkAllButLines(env, { index, hashes, extra }, parsed.value);
   if (!sound.ok) return sound;
   const known = knownKeys(env.crypto, sound.value, input.cosigners ?? []);
   const named = (line: { name: string; keyId: number }): boolean =>
@@ -129,7 +134,7 @@ export function makeEventProof(env: BlockEnv, input: EventProofInput): Result<st
     return refuse('checkpoint-key-id', 'no line is of a key that the proof shows');
   }
   const checkpoint = keepLines(parsed.value, named);
-  const text = formatTlogProof({ ...proof, checkpoint });
+  const text = formatTlogProof({ extra: encodeExtra(extra), index, hashes, checkpoint });
   if (utf8(text).length <= protocol.maxProofBytes) return ok(text);
   return refuse('proof-too-large', `a proof is at most ${protocol.maxProofBytes} bytes`);
 }
@@ -148,11 +153,18 @@ export function verifyEventProof(
 ): ProofVerdict {
   const proof = parseTlogProof(file);
   if (!proof.ok) return broken(proof.error);
-  const checkpoint = parseCheckpoint(proof.value.checkpoint);
+  const { index, hashes, checkpoint: note } = proof.value;
+  if (proof.value.extra === undefined) {
+    return broken(fault('proof-extra', 'the extra line is missing'));
+  }
+  const extra = decodeExtra(proof.value.extra);
+  if (!extra.ok) return broken(extra.error);
+  const checkpoint = parseCheckpoint(note);
   if (!checkpoint.ok) return broken(checkpoint.error);
-  const sound = checkAllButLines(env, proof.value, checkpoint.value);
+  const parts = { index, hashes, extra: extra.value };
+  const sound = checkAllButLines(env, parts, checkpoint.value);
   if (!sound.ok) return broken(sound.error);
-  const signed = checkLines(env.crypto, sound.value, policy);
+  const signed = checkLines(env.crypto, note, sound.value, policy);
   if (!signed.ok) return broken(signed.error);
   const { cosignatures, reasons, asked } = signed.value;
   const attestedBy = attestedTime(asked, cosignatures);
@@ -173,15 +185,18 @@ interface Shown extends Omit<ProvenEntry, 'cosignatures' | 'attestedBy' | 'state
   readonly checkpoint: ParsedCheckpoint;
 }
 
+interface ProofParts {
+  readonly index: LogIndex;
+  readonly hashes: readonly Hash[];
+  readonly extra: ProofExtra;
+}
+
 function checkAllButLines(
   env: BlockEnv,
-  proof: TlogProof,
+  proof: ProofParts,
   checkpoint: ParsedCheckpoint,
 ): Result<Shown> {
-  if (proof.extra === undefined) return refuse('proof-extra', 'the extra line is missing');
-  const extra = decodeExtra(proof.extra);
-  if (!extra.ok) return extra;
-  const { leaf, keyChain, disclosed } = extra.value;
+  const { leaf, keyChain, disclosed } = proof.extra;
   const { logId, size, root } = checkpoint;
   const keys = readProofKeys(env, logId, keyChain, size);
   if (!keys.ok) return keys;
@@ -225,11 +240,15 @@ interface CheckedLines {
   readonly asked: Quorum;
 }
 
-function checkLines(crypto: Crypto, shown: Shown, policy: TrustPolicy): Result<CheckedLines> {
+function checkLines(
+  crypto: Crypto,
+  note: string,
+  shown: Shown,
+  policy: TrustPolicy,
+): Result<CheckedLines> {
   const { writer, keys, own } = knownKeys(crypto, shown, policy.witnesses);
-  const { text, signatures } = shown.checkpoint;
-  const note = utf8(keepLines({ text, signatures }, () => true));
-  const opened = openNote(crypto, note, keys);
+  const { signatures } = shown.checkpoint;
+  const opened = openNote(crypto, utf8(note), keys);
   if (!opened.ok) {
     if (opened.error.code !== 'note-unverified') return opened;
     return refuse('checkpoint-key-id', 'not signed by the writer key in force at this size');
@@ -273,19 +292,21 @@ function judgePolicies(
   if (!quorumMet(stated.quorum, cosigners)) {
     reasons.push(fault('quorum-missing', 'the witness policy that was stated is not met'));
   }
-  const signerDid = didFromKey(signer);
-  if (
-    stated.owners.length > 0 &&
-    !stated.owners.some((d) => d === genesis.owner || d === signerDid)
-  ) {
+  if (stated.owners.length > 0 && !isOneOf(stated.owners, genesis, signer)) {
     reasons.push(fault('owner-untrusted', `the owner is ${genesis.owner}`));
   }
+  if (stated.logs.length === 0) return reasons;
   const origin = `headwater/${checkpoint.logId}`;
   const isListed = stated.logs.some((log) => log.name === origin && equal(log.publicKey, signer));
-  if (stated.logs.length > 0 && !isListed) {
+  if (!isListed) {
     reasons.push(fault('log-untrusted', `the policy does not list ${origin} with this key`));
   }
   return reasons;
+}
+
+function isOneOf(owners: readonly Did[], genesis: Genesis, signer: PublicKey): boolean {
+  const key = didFromKey(signer);
+  return owners.some((did) => did === genesis.owner || did === key);
 }
 
 /** The earliest time by which a quorum of these had signed. */
