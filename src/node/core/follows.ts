@@ -100,7 +100,10 @@ export class Follows {
     if (!set.ok) return set;
     for (const logId of this.#logsOf(target)) {
       const followed = await this.#follow(target, logId);
-      if (!followed.ok) return followed;
+      if (followed.ok) continue;
+      const never = followed.error.code === 'genesis-unlisted';
+      if (never) await this.#control.set('follow', target, false);
+      return followed;
     }
     return ok(undefined);
   }
@@ -188,9 +191,14 @@ export class Follows {
   async #follow(target: string, logId: LogId): Promise<Result<void>> {
     const log = this.#ledger.log(logId);
     if (log?.createdLocally === true) return ok(undefined);
-    const unlisted = log === undefined ? undefined : this.#unlisted(log);
-    if (unlisted !== undefined) return err(unlisted);
     const followed = await this.#ledger.follow(logId);
+    // One that was let go before still holds its genesis.
+    const again = this.#ledger.log(logId);
+    const unlisted = again === undefined ? undefined : this.#unlisted(again);
+    if (unlisted !== undefined) {
+      await this.#ledger.unfollow(logId, { purge: false });
+      return err(unlisted);
+    }
     if (followed.ok) this.#events.followed(logId);
     else this.#events.problem(target, followed.error);
     return followed;

@@ -7,6 +7,7 @@ import { parseLogId } from '../../ids.ts';
 import { parsePosition } from '../../ledger/cursors.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { limits } from '../../limits.ts';
+import { parseDatasetId, type MarquezNode } from '../../lineage/marquez.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, asStreamName, isStreamName } from '../../types.ts';
 import type { Did, LogId, ParsedEvent, PeerId, StreamName, TimeMs } from '../../types.ts';
@@ -24,6 +25,8 @@ import type {
   ReceiptView,
   StatusView,
   StreamView,
+  TraceRequest,
+  TraceView,
   VerifyView,
 } from '../node-api.ts';
 import { verifyLogs } from '../verify-view.ts';
@@ -31,6 +34,7 @@ import type { ControlState } from './control-state.ts';
 import type { Follows } from './follows.ts';
 import { historyOf, readHistory } from './history.ts';
 import { journalTypes, type Journal } from './journal.ts';
+import { streamLineage, traceEvent, type LineageParts } from './lineage.ts';
 import { metricsText } from './metrics.ts';
 import type { NetworkControl, Reachable } from './network-control.ts';
 import type { OwnLogs } from './own-logs.ts';
@@ -264,6 +268,26 @@ export class NodeCore implements NodeApi {
       );
     }
     return verifyLogs(ledger, stream.display, stream.logs, runtime.clock, { onProgress, signal });
+  }
+
+  trace(request: TraceRequest, signal: AbortSignal): Promise<Result<TraceView>> {
+    return traceEvent(this.#lineage(), request, signal);
+  }
+
+  async marquez(
+    nodeId: string,
+    depth: number,
+    signal: AbortSignal,
+  ): Promise<Result<{ readonly graph: readonly MarquezNode[] }>> {
+    const id = parseDatasetId(nodeId);
+    if (id === undefined) return err(unknown(nodeId));
+    const view = this.stream(id.organisation, id.stream);
+    return view.ok ? streamLineage(this.#lineage(), view.value, depth, signal) : view;
+  }
+
+  #lineage(): LineageParts {
+    const { ledger, streams, registries, home } = this.#parts;
+    return { ledger, streams, registries, limits: home.config.limits };
   }
 
   peers(): readonly PeerView[] {

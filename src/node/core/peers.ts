@@ -84,9 +84,8 @@ export class Peers {
     }
     for (const list of ['banned', 'pausedPeers'] as const) {
       for (const text of this.#state.all(list)) {
-        if (seen.has(text) || !isPeerId(text)) continue;
-        const state = list === 'banned' ? 'banned' : 'paused';
-        away.push({ peer: asPeerId(text), connected: false, state, roles: [] });
+        if (!seen.has(text))
+          away.push(this.#decided(text, list === 'banned' ? 'banned' : 'paused'));
       }
     }
     return [...connected, ...away];
@@ -112,7 +111,16 @@ export class Peers {
     }
     this.#port.enforce();
     const found = this.list().find(({ peer }) => peer === text);
-    return ok(found ?? { peer: asPeerId(peerText(text)), connected: false, state, roles: [] });
+    return ok(found ?? this.#decided(text, state));
+  }
+
+  /** One that is not connected, or an organisation, which stands under the last part of its DID. */
+  #decided(text: string, state: PeerView['state']): PeerView {
+    const view = { connected: false, state, roles: [] };
+    if (isPeerId(text)) return { peer: asPeerId(text), ...view };
+    const did = parseDid(text);
+    const named = did.ok ? this.#named(did.value) : {};
+    return { peer: asPeerId(text.replace(/^did:key:/, '')), ...named, ...view };
   }
 
   #who(text: string): Result<PeerId | Did> {
@@ -153,9 +161,4 @@ export class Peers {
     const name = this.#registries.nameOf(organisation);
     return name === undefined ? { organisation } : { organisation, name };
   }
-}
-
-/** The view of a banned organisation stands under the last part of its DID. */
-function peerText(text: string): string {
-  return text.replace(/^did:key:/, '');
 }

@@ -1,0 +1,153 @@
+/**
+ * `hw trace` over the logs of this home, for a running node and for a stopped one: finds the event,
+ * walks, and renders. What the steps are called comes from the genesis of each log, else from the
+ * registry that lists it.
+ */
+import { fault } from '../../errors.ts';
+import { parseReference } from '../../ids.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { withAttestations } from '../../lineage/attestations.ts';
+import type { LineageGraph, Origin } from '../../lineage/graph.ts';
+import { marquezGraph, type MarquezNode } from '../../lineage/marquez.ts';
+import { renderTrace } from '../../lineage/render.ts';
+import { walkLineage, type LineagePort } from '../../lineage/walk.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
+import type { Limits } from '../config-schema.ts';
+import type { StreamView, TraceRequest, TraceView } from '../node-api.ts';
+import type { Registries } from './registries.ts';
+import { oneLog, type Streams } from './streams.ts';
+
+export type LineageLimits = Pick<
+  Limits,
+  | 'lineageNodes'
+  | 'maxLineageNodes'
+  | 'maxLineageDepth'
+  | 'maxLineagePending'
+  | 'maxAttestations'
+  | 'maxAttestedNodes'
+>;
+
+export interface LineageParts {
+  readonly ledger: Pick<Ledger, 'lineage' | 'log'>;
+  readonly streams: Pick<Streams, 'parse' | 'view'>;
+  readonly registries: Pick<Registries, 'ofLog'>;
+  readonly limits: LineageLimits;
+}
+
+/** Newest events of a stream from which its place among other streams is told. */
+const sampledEvents = 32;
+const sampledEntries = 1024;
+const marquezNodes = 2000;
+
+/**
+ * Codes: bad-reference and those of `parseReference`, those of resolving a stream's name,
+ * stream-not-followed, position-ambiguous, usage (a depth or limit out of bounds), those of
+ * `walkLineage`.
+ */
+export async function traceEvent(
+  parts: LineageParts,
+  request: TraceRequest,
+  signal: AbortSignal,
+): Promise<Result<TraceView>> {
+  const event = eventOf(parts.streams, request.event);
+  if (!event.ok) return event;
+  const graph = await walk(parts, portOf(parts), event.value, { ...request, signal });
+  if (!graph.ok) return graph;
+  const { type, text } = renderTrace(graph.value, request.format);
+  return ok({ verdict: graph.value.verdict, steps: graph.value.nodes.size, type, text });
+}
+
+async function walk(
+  { limits }: LineageParts,
+  port: LineagePort,
+  event: { readonly logId: LogId; readonly index: LogIndex },
+  wanted: Pick<TraceRequest, 'direction' | 'depth' | 'limit'> & { readonly signal: AbortSignal },
+): Promise<Result<LineageGraph>> {
+  const { direction, depth, limit, signal } = wanted;
+  const graph = await walkLineage(port, event, {
+    direction,
+    maxDepth: Math.min(depth ?? limits.maxLineageDepth, limits.maxLineageDepth),
+    maxNodes: Math.min(limit ?? limits.lineageNodes, limits.maxLineageNodes),
+    maxPending: limits.maxLineagePending,
+    signal,
+  });
+  return graph.ok ? ok(await withAttestations(port, graph.value, limits)) : graph;
+}
+
+/** EVENT of the command line (ledger.md "Positions"). */
+export function eventOf(
+  streams: Pick<Streams, 'parse' | 'view'>,
+  text: string,
+): Result<{ readonly logId: LogId; readonly index: LogIndex }> {
+  const numbered = /^(.+)#(0|[1-9][0-9]{0,15})$/.exec(text);
+  if (numbered === null) {
+    const reference = parseReference(text);
+    if (!reference.ok) return reference;
+    const { logId, from, to } = reference.value;
+    if (to === from + 1) return ok({ logId, index: from });
+    return err(fault('bad-reference', `${text} is a range: name one event of it`));
+  }
+  const key = streams.parse(numbered[1] ?? '');
+  const view = key.ok ? streams.view(key.value) : key;
+  const log = view.ok ? oneLog(view.value) : view;
+  return log.ok ? ok({ logId: log.value.log, index: asLogIndex(Number(numbered[2])) }) : log;
+}
+
+function portOf({ ledger, streams, registries }: LineageParts): LineagePort {
+  const reader = ledger.lineage();
+  const views = new Map<LogId, StreamView | undefined>();
+  const viewOf = (logId: LogId): StreamView | undefined => {
+    if (!views.has(logId)) {
+      const key = ledger.log(logId)?.genesis ?? registries.ofLog(logId);
+      const view = key === undefined ? undefined : streams.view(key);
+      views.set(logId, view?.ok === true ? view.value : undefined);
+    }
+    return views.get(logId);
+  };
+  return {
+    size: (logId) => reader.size(logId),
+    closed: (logId) => viewOf(logId)?.visibility === 'direct',
+    origin: (logId) => originOf(logId, viewOf(logId)),
+    entry: (logId, index) => reader.entry(logId, index),
+    rangeRoot: (logId, from, to) => reader.rangeRoot(logId, from, to),
+    children: (logId, index, max) => reader.children(logId, index, max),
+  };
+}
+
+function originOf(logId: LogId, view: StreamView | undefined): Origin {
+  if (view === undefined) return { stream: `hw:${logId}`, organisation: 'unknown' };
+  const { display, organisation, owner } = view;
+  return { stream: display, organisation: organisation ?? owner, owner };
+}
+
+/** The streams around one, as Marquez shows them, told from its newest events. Code: `interrupted`. */
+export async function streamLineage(
+  parts: LineageParts,
+  view: StreamView,
+  depth: number,
+  signal: AbortSignal,
+): Promise<Result<{ readonly graph: readonly MarquezNode[] }>> {
+  const port = portOf(parts);
+  const graphs: LineageGraph[] = [];
+  for (const { log, size } of view.logs) {
+    const lowest = Math.max(0, size - sampledEntries);
+    let sampled = 0;
+    for (let index = size - 1; index >= lowest && sampled < sampledEvents; index--) {
+      const event = { logId: log, index: asLogIndex(index) };
+      for (const direction of ['up', 'down'] as const) {
+        const graph = await walk(parts, port, event, {
+          direction,
+          depth,
+          limit: marquezNodes,
+          signal,
+        });
+        if (graph.ok) graphs.push(graph.value);
+        else if (graph.error.code === 'interrupted') return graph;
+        else break;
+        if (direction === 'down') sampled += 1;
+      }
+    }
+  }
+  return ok(marquezGraph(graphs));
+}
