@@ -90,7 +90,8 @@ class Walk {
 
   async run(place: Reference): Promise<Result<LineageGraph>> {
     const away = this.#away(place);
-    if (away !== undefined) return err(away);
+    // Of a log that is here the entry itself says that it is over the head.
+    if (away !== undefined && this.#port.size(place.logId) === undefined) return err(away);
     const entry = await this.#port.entry(place.logId, place.from);
     if (!entry.ok) return entry;
     const { kind } = entry.value.entry;

@@ -4,6 +4,9 @@
  * that the journal can say who and why.
  */
 import type { Fault } from '../errors.ts';
+import type { Direction, StepVerdict } from '../lineage/graph.ts';
+import type { MarquezNode } from '../lineage/marquez.ts';
+import type { TraceFormat } from '../lineage/render.ts';
 import type { Result } from '../result.ts';
 import type {
   Did,
@@ -186,6 +189,25 @@ export interface NetworkView {
   readonly bootstrap: readonly string[];
 }
 
+export interface TraceRequest {
+  /** EVENT as on the command line: `hw:<logId>/<index>` or `STREAM#<index>`. */
+  readonly event: string;
+  readonly direction: Direction;
+  /** Steps from the event; without end where absent. */
+  readonly depth?: number;
+  /** Steps in all. */
+  readonly limit?: number;
+  readonly format: TraceFormat;
+}
+
+export interface TraceView {
+  readonly verdict: StepVerdict;
+  readonly steps: number;
+  /** Media type and content in the format that was asked for. */
+  readonly type: string;
+  readonly text: string;
+}
+
 export interface NodeApi {
   status(): Promise<StatusView>;
   checks(): Promise<readonly Check[]>;
@@ -229,6 +251,15 @@ export interface NodeApi {
     onProgress: (checked: number, of: number) => void,
     signal: AbortSignal,
   ): Promise<Result<VerifyView>>;
+
+  /** The lineage of one event, rendered. */
+  trace(request: TraceRequest, signal: AbortSignal): Promise<Result<TraceView>>;
+  /** Streams around one, in the shape of Marquez's API; `nodeId` as there. */
+  marquez(
+    nodeId: string,
+    depth: number,
+    signal: AbortSignal,
+  ): Promise<Result<{ readonly graph: readonly MarquezNode[] }>>;
 
   peers(): readonly PeerView[];
   setPeerState(

@@ -172,7 +172,7 @@ describe('tracing up', () => {
       index: asLogIndex(index),
     });
     refused(await walkLineage(portOf(ledger), at(0), walkOptions), 'event-unknown');
-    refused(await walkLineage(portOf(ledger), at(99), walkOptions), 'lineage-not-kept');
+    refused(await walkLineage(portOf(ledger), at(99), walkOptions), 'index-over-head');
     const child = await cite(ledger, log, 'c', `hw:${log}/2`);
     const options = { ...walkOptions, signal: AbortSignal.abort() };
     refused(await walkLineage(portOf(ledger), at(child), options), 'interrupted');

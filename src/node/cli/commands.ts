@@ -129,6 +129,22 @@ export const commands: readonly CommandSpec[] = [
     { planned: ['--repair', '--trust <did>', '--witness <vkey>', '--quorum <n>'] },
   ),
   spec(
+    'trace <event>',
+    'where an event came from, or what was made of it, each step verified',
+    'hw trace orders#2 --up',
+    [
+      ['--up', 'to what it was made from (the default)'],
+      ['--down', 'to what was made of it'],
+      ['--depth <n>', 'so many steps from the event (all)'],
+      ['--limit <n>', 'so many steps in all (20000)'],
+      ['--format <format>', 'tree, json, dot or html'],
+      ['--out <file>', 'write it there and not to stdout'],
+      passphraseFile,
+    ],
+    async () => (await import('./trace.ts')).trace,
+    { planned: ['--consumers'] },
+  ),
+  spec(
     'follow <target>',
     'keep a verified copy of a stream, or of all public streams of an organisation',
     'hw follow acme/orders',
@@ -302,7 +318,7 @@ export const commands: readonly CommandSpec[] = [
 
 /** Designed, not built: refused with `not-supported` rather than as unknown. */
 export const plannedCommands: readonly (readonly string[])[] = (
-  'top prove trace export search redact grant offer sub account market flow witness backup bridge ' +
+  'top prove export search redact grant offer sub account market flow witness backup bridge ' +
   'service completion stream/policy stream/close stream/recover peer/throttle key/recover'
 )
   .split(' ')

@@ -1,4 +1,5 @@
 /** Parameters and bodies of the API; OpenAPI is written from these. */
+import { traceFormats } from '../../lineage/render.ts';
 import { Type, type TObject, type TOptional } from 'typebox';
 
 const strict = { additionalProperties: false };
@@ -45,6 +46,33 @@ export const readQuery: TObject = Type.Object(
     envelope: flag('NDJSON lines {"log","index","recordedTime","event"}'),
   },
   strict,
+);
+
+export const traceQuery: TObject = Type.Object(
+  {
+    event: Type.String({ maxLength: 4096, description: 'hw:<logId>/<index>, or STREAM#<index>' }),
+    direction: Type.Optional(
+      Type.Union([Type.Literal('up'), Type.Literal('down')], {
+        description: 'up to what it was made from (the default), down to what was made of it',
+      }),
+    ),
+    depth: Type.Optional(Type.Integer({ minimum: 0, description: 'so many steps from the event' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, description: 'so many steps in all' })),
+    format: Type.Optional(
+      Type.Union(
+        traceFormats.map((format) => Type.Literal(format)),
+        { description: 'how the text is written; json where it is left out' },
+      ),
+    ),
+  },
+  strict,
+);
+export const marquezQuery: TObject = Type.Object(
+  {
+    nodeId: Type.String({ maxLength: 4096, description: 'dataset:<organisation>:<stream>' }),
+    depth: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000, description: 'steps; 20' })),
+  },
+  { additionalProperties: true },
 );
 
 export const ingestQuery: TObject = Type.Object(

@@ -22,6 +22,7 @@ import {
 import { requireToken } from './auth.ts';
 import { InFlight } from './in-flight.ts';
 import { ingestRoutes } from './ingest.ts';
+import { lineageRoutes } from './lineage-routes.ts';
 import { refuseSocket, serveSocket, useWebSockets } from './live-socket.ts';
 import type { HttpLimits } from './parts.ts';
 import { faultOfError, problemOf, sendProblem } from './problem.ts';
@@ -77,6 +78,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   });
   streamRoutes(server, api);
   evidenceRoutes(server, parts);
+  lineageRoutes(server, parts);
   controlRoutes(server, api);
   networkRoutes(server, api);
   stateRoutes(server, api);

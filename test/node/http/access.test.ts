@@ -66,9 +66,11 @@ describe('who may call the API, and what it says of itself', function () {
     );
     assert.deepEqual(found.sort(), [
       'DELETE /follows',
+      'GET /api/v1/lineage',
       'GET /checks',
       'GET /health/live',
       'GET /health/ready',
+      'GET /lineage',
       'GET /logs/{logId}/checkpoint',
       'GET /logs/{logId}/events/{index}',
       'GET /metrics',

@@ -139,6 +139,8 @@ export class Double implements NodeApi {
   checkpoint: () => never = notUsed;
   setCursor: () => never = notUsed;
   verify: () => never = notUsed;
+  trace: () => never = notUsed;
+  marquez: () => never = notUsed;
   peers: () => never = notUsed;
   setPeerState: () => never = notUsed;
   network: () => never = notUsed;

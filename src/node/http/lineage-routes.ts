@@ -1,0 +1,50 @@
+/**
+ * `GET /lineage`: the lineage of one event, rendered, with its verdict; what `hw trace` asks. And
+ * `GET /api/v1/lineage`: streams and what makes them, in Marquez's shape.
+ */
+import type { FastifyInstance } from 'fastify';
+import { isTraceFormat } from '../../lineage/render.ts';
+import { readerSignal } from './live-response.ts';
+import type { HttpParts } from './parts.ts';
+import { sendProblem } from './problem.ts';
+import { numberOf, textOf } from './request.ts';
+import { marquezQuery, traceQuery } from './schemas.ts';
+
+/** What Marquez takes where no depth is given. */
+const marquezDepth = 20;
+
+export function lineageRoutes(server: FastifyInstance, { api, closing }: HttpParts): void {
+  server.get(
+    '/lineage',
+    {
+      schema: {
+        querystring: traceQuery,
+        summary: 'where an event came from, or what was made of it',
+      },
+    },
+    async ({ query }, reply) => {
+      const depth = numberOf(query, 'depth');
+      const limit = numberOf(query, 'limit');
+      const format = textOf(query, 'format') ?? 'json';
+      const request = {
+        event: textOf(query, 'event') ?? '',
+        direction: textOf(query, 'direction') === 'down' ? 'down' : 'up',
+        format: isTraceFormat(format) ? format : 'json',
+        ...(depth === undefined ? {} : { depth }),
+        ...(limit === undefined ? {} : { limit }),
+      } as const;
+      const traced = await api.trace(request, readerSignal(reply.raw, closing));
+      return traced.ok ? reply.send(traced.value) : sendProblem(reply, traced.error);
+    },
+  );
+  server.get(
+    '/api/v1/lineage',
+    { schema: { querystring: marquezQuery, summary: "streams around one, in Marquez's shape" } },
+    async ({ query }, reply) => {
+      const depth = numberOf(query, 'depth') ?? marquezDepth;
+      const signal = readerSignal(reply.raw, closing);
+      const answer = await api.marquez(textOf(query, 'nodeId') ?? '', depth, signal);
+      return answer.ok ? reply.send(answer.value) : sendProblem(reply, answer.error);
+    },
+  );
+}
