@@ -2,13 +2,19 @@
 import { warmCache } from './lib/hw.ts';
 import { Workspace } from './lib/workspace.ts';
 import { seeded, Skipped, type Scenario } from './scenario.ts';
+import { clock } from './scenarios/clock.ts';
 import { configTypo } from './scenarios/config-typo.ts';
+import { corrupt } from './scenarios/corrupt.ts';
 import { disk } from './scenarios/disk.ts';
 import { flood } from './scenarios/flood.ts';
+import { garbage } from './scenarios/garbage.ts';
 import { guard } from './scenarios/guard.ts';
+import { input } from './scenarios/input.ts';
 import { kill } from './scenarios/kill.ts';
 import { passphrase } from './scenarios/passphrase.ts';
 import { portInUse } from './scenarios/port-in-use.ts';
+import { shutdown } from './scenarios/shutdown.ts';
+import { slowReader } from './scenarios/slow-reader.ts';
 import { twoNodes } from './scenarios/two-nodes.ts';
 
 export interface FaultOptions {
@@ -20,13 +26,19 @@ export interface FaultOptions {
 
 const scenarios: readonly Scenario[] = [
   kill,
+  shutdown,
+  flood,
+  disk,
+  slowReader,
+  garbage,
+  clock,
+  corrupt,
+  guard,
   twoNodes,
   portInUse,
   configTypo,
   passphrase,
-  guard,
-  flood,
-  disk,
+  input,
 ];
 
 /** The exit code: 0 where all passed. */
