@@ -85,7 +85,8 @@ export class Applier {
     const header = peekBlock(wire);
     const size = logId === undefined ? 0 : (this.#net.ledger.log(logId)?.size ?? 0);
     // Gossip was faster: the block lies behind our head by now.
-    if (header !== undefined && header.firstIndex < size) return { kind: 'known' };
+    const isKnown = verdict.kind === 'ignore' && verdict.reason.code === 'block-known';
+    if (isKnown || (header !== undefined && header.firstIndex < size)) return { kind: 'known' };
     this.#net.counters.add('applyFailures');
     const reason =
       verdict.kind === 'ignore'

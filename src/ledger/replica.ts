@@ -62,6 +62,8 @@ export class Replica {
   readonly #health: StoreHealth;
   #queue: Waiting[] = [];
   #writing: Promise<void> | undefined;
+  /** Resolves when the group that is being written has been, or has failed. */
+  #progress: PromiseWithResolvers<void> = Promise.withResolvers();
 
   readonly #caughtUp: () => void;
 
@@ -84,6 +86,10 @@ export class Replica {
     const size = handle.tip?.state.size ?? 0;
     if (block.firstIndex > size) return this.#ahead(block, via, size);
     if (block.firstIndex < size) {
+      // It, or another one for its place, is being written: then it can be compared.
+      while (block.firstIndex >= handle.size && this.#writing !== undefined) {
+        await this.#progress.promise;
+      }
       return { verdict: await judgeOld(this.#env, handle, block), logId: handle.logId };
     }
     if (!this.#takesNext()) {
@@ -176,6 +182,8 @@ export class Replica {
       const written = await this.#write(group.map((one) => one.append));
       if (written.ok) await this.#stored(group);
       else this.#failed([...group, ...this.#queue.splice(0)], written.error);
+      this.#progress.resolve();
+      this.#progress = Promise.withResolvers();
     }
     this.#writing = undefined;
   }

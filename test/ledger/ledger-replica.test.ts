@@ -40,6 +40,29 @@ function verdict(outcome: ApplyOutcome): string {
 }
 
 describe('Ledger as a replica', () => {
+  it('answers a block that comes again while it is being written once it is stored', async () => {
+    const { log, wire } = await made(1);
+    const store = new FailingStore(new MemoryStore());
+    await using replica = await openLedger({ store });
+    must(await replica.follow(log));
+    const [first] = wire;
+    assert.ok(first !== undefined);
+    const gate = Promise.withResolvers<void>();
+    store.gate = gate.promise;
+    const sizes: (number | undefined)[] = [];
+    const apply = async (): Promise<string> => {
+      const outcome = await replica.apply(first, 'sync');
+      sizes.push(replica.log(log)?.size);
+      return verdict(outcome);
+    };
+    const both = [apply(), apply()];
+    await new Promise(setImmediate);
+    assert.deepEqual(sizes, []);
+    gate.resolve();
+    assert.deepEqual(await Promise.all(both), ['accept', 'ignore block-known']);
+    assert.deepEqual(sizes, [2, 2]);
+  });
+
   it('follows a log from its first block to the same head', async () => {
     const { log, ledger, wire } = await made(5);
     await using replica = await openLedger();
