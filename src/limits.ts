@@ -81,8 +81,9 @@ export const limits = {
   maxLogBytes: 33_554_432,
   /** How often a command looks whether another process has started or ended. */
   pollMs: 25,
-  /** Lines of an NDJSON request that are published together. */
+  /** Lines of an NDJSON request, and bytes of their events, that gather to be published together. */
   maxPublishEvents: 1000,
+  maxPublishBytes: 4_194_304,
   /** Imported public keys kept by the signature checker; least recently used goes. */
   maxKeyObjects: 10_000,
   /** Shortest and longest wait for more events before a block is cut. */

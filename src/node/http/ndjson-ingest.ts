@@ -13,17 +13,12 @@ import { NdjsonParser, type NdjsonLine } from '../../event/ndjson.ts';
 import { contentTypes } from '../../event/render.ts';
 import { checkSupported } from '../../event/supported.ts';
 import { err, type Result } from '../../result.ts';
-import type { ParsedEvent } from '../../types.ts';
 import type { ReceiptView, StreamView } from '../node-api.ts';
 import { readerSignal, takeOver, written } from './live-response.ts';
+import { LineQueue, type Line, type Numbered } from './line-queue.ts';
 import { nextChunk } from './next-chunk.ts';
 import type { HttpParts } from './parts.ts';
 import { problemOf } from './problem.ts';
-
-interface Numbered {
-  readonly line: number;
-  readonly event: ParsedEvent;
-}
 
 /** Takes the reply over; resolves when the last answer is written. */
 export async function ingestLines(
@@ -68,6 +63,7 @@ class LineIngest {
   readonly #partial: boolean;
   readonly #raw: ServerResponse;
   readonly #signal: AbortSignal;
+  readonly #queue: LineQueue;
 
   constructor(
     parts: HttpParts,
@@ -81,42 +77,50 @@ class LineIngest {
     this.#partial = partial;
     this.#raw = raw;
     this.#signal = signal;
+    this.#queue = new LineQueue(parts.limits);
   }
 
   async run(body: Readable): Promise<void> {
-    const parser = new NdjsonParser(this.#parts.limits);
-    for (;;) {
-      const chunk = await nextChunk(body, this.#signal);
-      // An unfinished line of a client that broke off is not published.
-      if (chunk === 'gone') return this.#left();
-      const lines = chunk === 'end' ? parser.end() : parser.push(chunk);
-      if (!(await this.#lines(lines)) || chunk === 'end') return;
+    const enough = new AbortController();
+    const reading = this.#read(body, AbortSignal.any([this.#signal, enough.signal]));
+    try {
+      while (await this.#next());
+    } finally {
+      enough.abort();
+      this.#queue.end();
+      await reading;
     }
+    const { closing, api } = this.#parts;
+    if (!closing.aborted && api.ready()) return;
+    this.#raw.write(answerLine({ error: problemOf(fault('draining', 'the node is stopping')) }));
   }
 
-  /** Publishes the lines in lots; false once nothing more is to be read. */
-  async #lines(lines: readonly NdjsonLine[]): Promise<boolean> {
-    let lot: Numbered[] = [];
-    for (const { line, result: parsed } of lines) {
-      const result = parsed.ok ? checkSupported(parsed.value) : parsed;
-      if (result.ok) lot.push({ line, event: result.value });
-      if (!result.ok || lot.length >= this.#parts.limits.maxPublishEvents) {
-        if (!(await this.#publish(lot))) return false;
-        lot = [];
-      }
-      if (result.ok) continue;
-      if (!(await this.#say(at(result.error, { line }))) || !this.#partial) return false;
+  /** Reads and judges lines, as fast as they are published; an unfinished last one does not count. */
+  async #read(body: Readable, signal: AbortSignal): Promise<void> {
+    const parser = new NdjsonParser(this.#parts.limits);
+    for (let more = true; more && (await this.#queue.room());) {
+      const chunk = await nextChunk(body, signal);
+      more = chunk instanceof Uint8Array;
+      if (chunk === 'gone') break;
+      this.#queue.push((chunk === 'end' ? parser.end() : parser.push(chunk)).map(judged));
     }
-    return this.#publish(lot);
+    this.#queue.end();
+  }
+
+  /** Publishes the next lines, or tells of bad ones; false once nothing more is to be done. */
+  async #next(): Promise<boolean> {
+    const lines = await this.#queue.next();
+    const lot: Numbered[] = [];
+    for (const line of lines) {
+      if (!('problem' in line)) lot.push(line);
+      else if (!(await this.#say(line.problem)) || !this.#partial) return false;
+    }
+    return lot.length > 0 ? this.#publish(lot) : lines.length > 0;
   }
 
   async #publish(lot: readonly Numbered[]): Promise<boolean> {
-    if (lot.length === 0) return true;
     const { api } = this.#parts;
-    if (this.#signal.aborted || !api.ready()) {
-      this.#left();
-      return false;
-    }
+    if (this.#signal.aborted || !api.ready()) return false;
     const events = lot.map(({ event }) => event);
     const published = await this.#patiently(() => api.publish(this.#stream, events));
     if (!published.ok) {
@@ -156,13 +160,6 @@ class LineIngest {
     return run === undefined || this.#answer(runAnswer(run));
   }
 
-  /** The client has gone, or the node goes: that is said to whoever still listens. */
-  #left(): void {
-    const { closing, api } = this.#parts;
-    if (!closing.aborted && api.ready()) return;
-    this.#raw.write(answerLine({ error: problemOf(fault('draining', 'the node is stopping')) }));
-  }
-
   #say(problem: Fault): Promise<boolean> {
     return this.#answer({ error: problemOf(problem) });
   }
@@ -177,14 +174,17 @@ class LineIngest {
     }
     if (await written(this.#raw, line, timers, limits.maxReceiptWaitMs, this.#signal)) return true;
     const unread = fault('receipts-unread', 'the answers are not being read');
-    if (this.#signal.aborted) {
-      this.#left();
-      return false;
-    }
+    if (this.#signal.aborted) return false;
     this.#parts.onCut(unread, `publishing to ${this.#stream.display}`);
     this.#raw.write(answerLine({ error: problemOf(unread) }));
     return false;
   }
+}
+
+/** A line as it goes on: sound, and asking for nothing that is not built. */
+function judged({ line, result }: NdjsonLine): Line {
+  const event = result.ok ? checkSupported(result.value) : result;
+  return event.ok ? { line, event: event.value } : { line, problem: at(event.error, { line }) };
 }
 
 /** Lines that follow each other, as their events do in one block of one log. */

@@ -11,6 +11,7 @@ export type HttpLimits = Pick<
   | 'maxJsonBatchEvents'
   | 'maxJsonBatchBytes'
   | 'maxPublishEvents'
+  | 'maxPublishBytes'
   | 'maxUnreadReceiptBytes'
   | 'maxReceiptWaitMs'
   | 'maxReaderStallMs'

@@ -61,41 +61,27 @@ describe('who may call the API, and what it says of itself', function () {
     const found = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => {
         assert.match(String(dig(operation, 'summary')), /\w/, `${method} ${path}`);
-        return `${method.toUpperCase()} ${path}`;
+        return [method.toUpperCase(), path] as const;
       }),
     );
-    assert.deepEqual(found.sort(), [
-      'DELETE /follows',
-      'GET /api/v1/lineage',
-      'GET /checks',
-      'GET /health/live',
-      'GET /health/ready',
-      'GET /lineage',
-      'GET /logs/{logId}/checkpoint',
-      'GET /logs/{logId}/events/{index}',
-      'GET /metrics',
-      'GET /network',
-      'GET /peers',
-      'GET /status',
-      'GET /streams',
-      'GET /streams/{org}/{name}',
-      'GET /streams/{org}/{name}/checkpoint',
-      'GET /streams/{org}/{name}/events',
-      'GET /streams/{org}/{name}/events/{index}',
-      'PATCH /peers/{peer}',
-      'PATCH /streams/{org}/{name}',
-      'POST /follows',
-      'POST /network/invites',
-      'POST /network/members',
-      'POST /shutdown',
-      'POST /streams',
+    for (const [method, path] of found) {
+      const answer = await served.client.call(method, path.replaceAll(/[{}]/g, ''));
+      assert.notEqual(answer.at('code'), 'route-unknown', `${method} ${path}`);
+    }
+    const names = found.map(([method, path]) => `${method} ${path}`);
+    for (const wanted of [
       'POST /streams/{org}/{name}/events',
-      'POST /streams/{org}/{name}/verify',
-      'PUT /cursors/{cursor}',
-    ]);
+      'GET /streams/{org}/{name}/events',
+      'GET /logs/{logId}/checkpoint',
+      'PATCH /peers/{peer}',
+      'GET /status',
+    ]) {
+      assert.ok(names.includes(wanted), wanted);
+    }
+    assert.ok(!names.some((name) => name.includes('/subscriptions')), 'planned, not built');
     const query = dig(paths, '/streams/{org}/{name}/events', 'get', 'parameters');
-    const names = (query as unknown[]).map((parameter) => dig(parameter, 'name'));
-    assert.ok(names.includes('follow') && !names.includes('filter'));
+    const parameters = (query as unknown[]).map((parameter) => dig(parameter, 'name'));
+    assert.ok(parameters.includes('follow') && !parameters.includes('filter'));
     assert.equal(dig(body, 'info', 'version'), '1.2.3');
   });
 
