@@ -65,6 +65,8 @@ export class Replica {
   /** Resolves when the group that is being written has been, or has failed. */
   #progress: PromiseWithResolvers<void> = Promise.withResolvers();
 
+  /** The last of those who wait for room in the queue; new ones go behind it. */
+  #line: Promise<void> | undefined;
   readonly #caughtUp: () => void;
 
   /** `caughtUp` is called when an own log that was behind its guard is open again. */
@@ -78,7 +80,7 @@ export class Replica {
   /** Judges a decoded block of this log and stores it if it is next. */
   async apply(block: DecodedBlock, via: 'gossip' | 'sync'): Promise<ApplyOutcome> {
     const handle = this.#handle;
-    while (this.#queue.length >= this.#env.options.limits.maxUnwrittenBlocks) await this.#writing;
+    if (this.#line !== undefined || this.#isFull) await this.#waitForRoom();
     const tiles = handle.loaded === undefined ? await handle.tiles(this.#env) : ok(handle.loaded);
     const closed = this.#refusal();
     if (closed !== undefined) return this.#ignore(closed);
@@ -96,6 +98,22 @@ export class Replica {
       return this.#ignore(fault('log-read-only', 'this home writes the log itself'));
     }
     return this.#next(block, via, tiles.value);
+  }
+
+  get #isFull(): boolean {
+    return this.#queue.length >= this.#env.options.limits.maxUnwrittenBlocks;
+  }
+
+  /** First come, first served: a block that overtakes another one looks like a gap. */
+  async #waitForRoom(): Promise<void> {
+    const before = this.#line;
+    const turn = (async (): Promise<void> => {
+      await before;
+      while (this.#isFull) await this.#progress.promise;
+    })();
+    this.#line = turn;
+    await turn;
+    if (this.#line === turn) this.#line = undefined;
   }
 
   /** Waits until everything that was judged is written. */

@@ -40,6 +40,34 @@ function verdict(outcome: ApplyOutcome): string {
 }
 
 describe('Ledger as a replica', () => {
+  it('keeps the order of blocks that wait for room', async () => {
+    const { log, wire } = await made(40);
+    const store = new FailingStore(new MemoryStore());
+    await using replica = await openLedger({ store, limits: { maxUnwrittenBlocks: 4 } });
+    must(await replica.follow(log));
+    const [first, ...rest] = wire;
+    const last = rest.pop();
+    assert.ok(first !== undefined && last !== undefined);
+    await replica.apply(first, 'gossip');
+    const gate = Promise.withResolvers<void>();
+    store.gate = gate.promise;
+    const waiting = rest.map((block) => replica.apply(block, 'gossip'));
+    await new Promise(setImmediate);
+    const second = Promise.withResolvers<void>();
+    store.gate = second.promise;
+    gate.resolve();
+    // The first blocks are written, the next ones under way: there is room, but others were first.
+    while ((replica.log(log)?.size ?? 0) <= 2) await new Promise(setImmediate);
+    waiting.push(replica.apply(last, 'gossip'));
+    second.resolve();
+    const outcomes = await Promise.all(waiting);
+    assert.deepEqual(
+      outcomes.filter((outcome) => outcome.applied !== true),
+      [],
+    );
+    assert.equal(replica.log(log)?.size, 82);
+  });
+
   it('answers a block that comes again while it is being written once it is stored', async () => {
     const { log, wire } = await made(1);
     const store = new FailingStore(new MemoryStore());
