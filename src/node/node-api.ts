@@ -172,6 +172,8 @@ export interface VerifyView {
   readonly firstProblem?: {
     readonly log: LogId;
     readonly index: number;
+    /** One past the last entry that may be affected, where more than one is. */
+    readonly to?: number;
     readonly code: string;
     readonly expected?: string;
     readonly found?: string;

@@ -2,9 +2,11 @@
 import type { Clock } from '../host.ts';
 import type { VerifyOptions, VerifyReport } from '../ledger/ledger-types.ts';
 import { toHex } from '../bytes.ts';
-import { ok, type Result } from '../result.ts';
+import { fault } from '../errors.ts';
+import { err, ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
 import type { VerifyView } from './node-api.ts';
+import type { TableDamage } from './table-check.ts';
 
 export interface VerifyLedger {
   verify(logId: LogId, options?: VerifyOptions): Promise<Result<VerifyReport>>;
@@ -57,6 +59,33 @@ export async function verifyLogs(
   });
 }
 
+/**
+ * The same where table files of the store are damaged (table-check.ts). What the check of the entries
+ * has found is nearer; where it found nothing, the damage lies in an index or in another stream, and
+ * nobody can say that all is well.
+ */
+export function withTableDamage(
+  view: Result<VerifyView>,
+  damage: readonly TableDamage[],
+): Result<VerifyView> {
+  const [first] = damage;
+  if (first === undefined) return view;
+  if (!view.ok) {
+    const { code } = view.error;
+    if (code !== 'stream-unknown' && code !== 'stream-not-followed') return view;
+    const message = `${first.file} of the store is damaged from byte ${first.from} on`;
+    return err(fault('store-corrupt', message, { file: first.file, offset: first.from }));
+  }
+  const head = view.value.logs[0];
+  if (view.value.verdict !== 'intact' || head === undefined) return view;
+  const { log, size } = head;
+  const place = `${first.file}, bytes ${first.from} to ${first.to}`;
+  const expected = `${first.expected} (${place})`;
+  const { found } = first;
+  const firstProblem = { log, index: 0, to: size, code: 'store-corrupt', expected, found };
+  return ok({ ...view.value, verdict: 'incomplete', firstProblem });
+}
+
 function absence(absent: { readonly log: LogId } | undefined): Pick<VerifyView, 'firstProblem'> {
   return absent === undefined
     ? {}
@@ -73,6 +102,7 @@ function problemView(report: VerifyReport): NonNullable<VerifyView['firstProblem
   return {
     log: report.log,
     index: problem?.index ?? 0,
+    ...(problem?.to === undefined ? {} : { to: problem.to }),
     code: problem?.code ?? 'internal',
     ...(problem?.expected === undefined ? {} : { expected: problem.expected }),
     ...(problem?.found === undefined ? {} : { found: problem.found }),

@@ -12,6 +12,7 @@ import type { Options } from './options.ts';
 import { startProgress } from './progress.ts';
 import { withStoppedHome } from './stopped.ts';
 import { countText } from './table.ts';
+import { withTableDamage } from '../verify-view.ts';
 
 export const verify: Action = async (context, [stream = ''], options) => {
   if (/^\.{0,2}\/|\.(?:hwb|tlog-proof)$/.test(stream)) {
@@ -46,12 +47,16 @@ async function verifyOnline(
   return answer.ok ? ok(answer.value.value) : answer;
 }
 
-function verifyStopped(
+async function verifyStopped(
   context: Context,
   stream: string,
   options: Options,
 ): Promise<Result<unknown>> {
-  return withStoppedHome(context, options, async (home, ledger) => {
+  // Before the store is opened: LevelDB may write tables anew when it is.
+  const { checkTables } = await import('../table-check.ts');
+  const damage = await checkTables(context.paths.store);
+  if (!damage.ok) return damage;
+  const view = await withStoppedHome(context, options, async (home, ledger) => {
     using progress = await startProgress(context.runtime.stderr, `verify ${stream}`, 100);
     const { verifyOffline } = await import('../offline-verify.ts');
     return await verifyOffline(home, ledger, stream, context.runtime.clock, {
@@ -60,6 +65,7 @@ function verifyStopped(
       signal: context.signal,
     });
   });
+  return withTableDamage(view, damage.value);
 }
 
 async function report(context: Context, view: JsonView): Promise<Result<number>> {
@@ -80,10 +86,15 @@ async function report(context: Context, view: JsonView): Promise<Result<number>>
   const problem = view.at('firstProblem');
   if (problem.value !== undefined) {
     await context.say(
-      `  first problem at index ${problem.number('index') ?? 0}: ${problem.text('code') ?? ''}`,
+      `  first problem at ${indexText(problem)}: ${problem.text('code') ?? ''}`,
       `    expected ${problem.text('expected') ?? '-'}`,
       `    found    ${problem.text('found') ?? '-'}`,
     );
   }
   return ok(verdict === 'intact' ? 0 : verdict === 'broken' ? 3 : 4);
+}
+
+function indexText(problem: JsonView): string {
+  const [index, to] = [problem.number('index') ?? 0, problem.number('to')];
+  return to === undefined ? `index ${countText(index)}` : `index ${index} to ${to - 1}`;
 }
