@@ -132,6 +132,44 @@ describe('a running node', function () {
     await createStream(client, 'more');
   });
 
+  it('says 429 before memory grows, and takes what it said no to when there is room', async () => {
+    const stores: FailingStore[] = [];
+    await using home = await testNode({
+      limits: { maxPendingEvents: 10, maxLingerMs: 2 },
+      openStore: async (folder) => {
+        const inner = await LevelStore.open(folder);
+        if (!inner.ok) return inner;
+        stores.push(new FailingStore(inner.value));
+        return ok(stores[0] ?? assert.fail());
+      },
+    });
+    const { client } = home;
+    const [store = assert.fail()] = stores;
+    await createStream(client, 'orders');
+    const gate = Promise.withResolvers<void>();
+    store.gate = gate.promise;
+    const lots = Array.from({ length: 10 }, (_, lot) => [
+      event(`${lot}a`),
+      event(`${lot}b`),
+      event(`${lot}c`),
+    ]);
+    const asked = lots.map((lot) => client.batch(path, lot));
+    const first = await Promise.race(asked);
+    problem(first, 429, 'busy');
+    assert.equal(first.headers['retry-after'], '1');
+    gate.resolve();
+    const answers = await Promise.all(asked);
+    assert.ok(answers.some(({ status }) => status === 202));
+    for (const [i, { status }] of answers.entries()) {
+      if (status === 202) continue;
+      const again = async (): Promise<boolean> =>
+        (await client.batch(path, lots[i] ?? [])).status === 202;
+      await until(again, 'there is room');
+    }
+    assert.equal(new Set(await ids(client, path)).size, 30);
+    assert.equal((await ids(client, path)).length, 30);
+  });
+
   it('completes a stream whose creation was cut off, by the same call or at the next start', async () => {
     const stores: FailingStore[] = [];
     const openStore = async (folder: string): Promise<Result<Store>> => {

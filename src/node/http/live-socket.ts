@@ -10,8 +10,8 @@ import type { Delivery } from '../node-api.ts';
 import { lineOf } from './formats.ts';
 import { faultOf } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
-import { readRequest } from './reading.ts';
-import { streamOf } from './request.ts';
+import { noEnvelope, readRequest } from './reading.ts';
+import { flagOf, streamOf } from './request.ts';
 
 const subprotocol = 'cloudevents.json';
 /** RFC 6455 section 7.4; those above 4000 are private, and the reason carries our error code. */
@@ -35,6 +35,7 @@ export async function useWebSockets(server: FastifyInstance, parts: HttpParts): 
 
 /** The binding wants a connection without its subprotocol refused before it is made. */
 export function refuseSocket(request: FastifyRequest): Result<void> {
+  if (flagOf(request, 'envelope')) return err(noEnvelope());
   const offered = request.headers['sec-websocket-protocol'] ?? '';
   if (offered.split(',').some((name) => name.trim() === subprotocol)) return ok(undefined);
   const place = { pointer: 'Sec-WebSocket-Protocol' };

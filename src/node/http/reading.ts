@@ -4,7 +4,7 @@
  */
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { fault } from '../../errors.ts';
+import { fault, type Fault } from '../../errors.ts';
 import { contentTypes, renderBatch } from '../../event/render.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
@@ -106,6 +106,9 @@ async function read(
   const accept = request.headers.accept ?? '';
   const sse = accept.includes(sseFormat.type);
   const batch = accept.includes(contentTypes.batch) && !sse;
+  if (flagOf(request, 'envelope') && (sse || batch)) {
+    return sendProblem(reply, noEnvelope());
+  }
   const bounded = batch ? batchRequest(wanted.value, parts.limits.maxJsonBatchEvents) : wanted;
   if (!bounded.ok) return sendProblem(reply, bounded.error);
   const signal = readerSignal(reply.raw, parts.closing);
@@ -115,6 +118,12 @@ async function read(
   const lines = flagOf(request, 'envelope') ? envelopeFormat : lineFormat;
   await respondLive(parts, reply, source.value, sse ? sseFormat : lines, signal);
   return reply;
+}
+
+/** Everything else has its own place for what the envelope says. */
+export function noEnvelope(): Fault {
+  const pointer = 'querystring/envelope';
+  return fault('usage', 'the envelope goes with NDJSON only', { pointer });
 }
 
 /** A batch is bounded, and so never live. */

@@ -79,6 +79,8 @@ describe('reading over HTTP', function () {
     assert.equal((cut.body as unknown[]).length, 40);
     problem(await client.get(`${path}?limit=51`, type), 400, 'usage');
     problem(await client.get(`${path}?follow=true`, type), 400, 'usage');
+    problem(await client.get(`${path}?envelope=true`, type), 400, 'usage');
+    problem(await client.get(`${path}?envelope=true`, 'text/event-stream'), 400, 'usage');
     api.readWith = () => history(5, { fault: fault('store-corrupt', 'damaged', { index: 5 }) });
     assert.deepEqual(problem(await client.get(path, type), 500, 'store-corrupt'), { index: 5 });
   });

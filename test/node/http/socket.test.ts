@@ -76,6 +76,7 @@ describe('reading over a WebSocket', function () {
     assert.deepEqual(await refusal(connect(served, '', [])), [400, 'usage']);
     assert.deepEqual(await refusal(connect(served, '', ['cloudevents.avro'])), [400, 'usage']);
     assert.deepEqual(await refusal(connect(served, '?filter=x')), [400, 'not-supported']);
+    assert.deepEqual(await refusal(connect(served, '?envelope=true')), [400, 'usage']);
     const stranger = connect({ ...served, token: 'wrong' });
     assert.deepEqual(await refusal(stranger), [401, 'token-refused']);
     assert.equal(served.api.requests.length, 0);
