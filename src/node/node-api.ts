@@ -18,6 +18,7 @@ import type {
   StreamName,
   TimeMs,
 } from '../types.ts';
+import type { DisclosedPart } from './core/prove.ts';
 
 /** Who does something, and why: `api`, `cli`, `config`; the reason is the operator's own words. */
 export interface Actor {
@@ -181,6 +182,13 @@ export interface VerifyView {
   readonly seconds: number;
 }
 
+export interface ConsistencyView {
+  readonly from: number;
+  readonly to: number;
+  /** RFC 6962 section 2.1.2, base64. */
+  readonly proof: readonly string[];
+}
+
 export interface NetworkView {
   readonly id: string;
   readonly name: string;
@@ -247,6 +255,10 @@ export interface NodeApi {
   event(log: LogId, index: number): Promise<Result<Delivery>>;
   /** The signed checkpoint note of a log. */
   checkpoint(log: LogId): Result<string>;
+  /** The text of a proof of one event, by the newest checkpoint of its log. */
+  proof(log: LogId, index: number, part: DisclosedPart): Promise<Result<string>>;
+  /** `to` is the head's size where it is left out. */
+  consistency(log: LogId, from: number, to?: number): Promise<Result<ConsistencyView>>;
   setCursor(name: string, position: string): Promise<Result<void>>;
   verify(
     stream: StreamView,

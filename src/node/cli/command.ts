@@ -14,7 +14,7 @@ export interface CommandSpec {
   /** Words, then arguments in commander's notation: `stream create <name>`. */
   readonly usage: string;
   readonly summary: string;
-  /** Flags in commander's notation with their descriptions. */
+  /** Flags in commander's notation with their descriptions; `<value...>` may be repeated. */
   readonly options?: readonly (readonly [string, string])[];
   /** One that works as it stands, after `hw init` where the command needs a home. */
   readonly example: string;

@@ -117,16 +117,30 @@ export const commands: readonly CommandSpec[] = [
     { streams: true, planned: plannedReads },
   ),
   spec(
-    'verify <stream>',
-    'check every hash, link and signature of a stream',
+    'verify <stream-or-file>',
+    'check every hash, link and signature of a stream, or a proof file (- for stdin), with no home at all',
     'hw verify orders',
     [
       ['--offline', 'read the store of a stopped node'],
       ['--follow', 'follow the stream first, if it is not followed yet'],
+      ['--trust <did...>', 'of a file: one of these owners or writer keys must have made it'],
+      ['--witness <key...>', 'of a file: vkey or did:key of a witness that must have cosigned it'],
+      ['--quorum <n>', 'so many of the witnesses (all)'],
       passphraseFile,
     ],
     async () => (await import('./verify.ts')).verify,
-    { planned: ['--repair', '--trust <did>', '--witness <vkey>', '--quorum <n>'] },
+    { planned: ['--repair'] },
+  ),
+  spec(
+    'prove <event>',
+    'print a proof of one event, which hw verify checks anywhere without this home',
+    "hw prove 'orders#2' --out order.tlog-proof",
+    [
+      ['--disclose <part>', 'all (the default), attributes, data or none'],
+      ['--out <file>', 'write it there and not to stdout'],
+      passphraseFile,
+    ],
+    async () => (await import('./prove.ts')).prove,
   ),
   spec(
     'trace <event>',
@@ -137,7 +151,7 @@ export const commands: readonly CommandSpec[] = [
       ['--down', 'to what was made of it'],
       ['--depth <n>', 'so many steps from the event (all)'],
       ['--limit <n>', 'so many steps in all (20000)'],
-      ['--format <format>', 'tree, json, dot or html'],
+      ['--format <format>', 'tree, json, dot, html, prov-json, prov-n, openlineage or intoto'],
       ['--out <file>', 'write it there and not to stdout'],
       passphraseFile,
     ],
@@ -318,7 +332,7 @@ export const commands: readonly CommandSpec[] = [
 
 /** Designed, not built: refused with `not-supported` rather than as unknown. */
 export const plannedCommands: readonly (readonly string[])[] = (
-  'top prove export search redact grant offer sub account market flow witness backup bridge ' +
+  'top export search redact grant offer sub account market flow witness backup bridge ' +
   'service completion stream/policy stream/close stream/recover peer/throttle key/recover'
 )
   .split(' ')

@@ -18,6 +18,12 @@ export class Options {
     return typeof value === 'string' ? value : undefined;
   }
 
+  /** What a flag that may be repeated was given, in order. */
+  list(name: string): readonly string[] {
+    const value = this.#values[name];
+    return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+  }
+
   /** Undefined where the flag is absent, `usage` where it is no whole number from `least` on. */
   count(name: string, least = 0): Result<number | undefined> {
     const text = this.text(name);

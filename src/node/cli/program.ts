@@ -83,7 +83,7 @@ function addCommand(program: Command, spec: CommandSpec, found: (parsed: Parsed)
     .slice(words.length - 1)
     .join(' ');
   const command = addGlobals(parent.command(usage).description(spec.summary));
-  for (const [flags, description] of spec.options ?? []) command.option(flags, description);
+  for (const [flags, description] of spec.options ?? []) addOption(command, flags, description);
   for (const flags of spec.planned ?? []) command.addOption(new Option(flags).hideHelp());
   command
     .allowExcessArguments(false)
@@ -97,6 +97,20 @@ function addCommand(program: Command, spec: CommandSpec, found: (parsed: Parsed)
       if (refused !== undefined) found(notSupported(`hw ${words.join(' ')} ${refused}`));
       else found({ kind: 'command', spec, args: command.args, options: new Options(values) });
     });
+}
+
+/** `--flag <value...>` may be repeated; unlike commander's own it takes one value each time. */
+function addOption(command: Command, flags: string, description: string): void {
+  if (!flags.endsWith('...>')) {
+    command.option(flags, description);
+    return;
+  }
+  const option = new Option(`${flags.slice(0, -'...>'.length)}>`, `${description}; repeatable`);
+  command.addOption(option.argParser(collect));
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function group(program: Command, name: string): Command {

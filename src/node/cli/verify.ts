@@ -1,4 +1,7 @@
-/** `hw verify`: by the running node, or over the store of a stopped one. Exits 0, 3 or 4 by verdict. */
+/**
+ * `hw verify`: a stream by the running node or over the store of a stopped one, or a file without
+ * either. Exits 0, 3 or 4 by verdict.
+ */
 import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { lockHolder, runningFault } from '../home-lock.ts';
@@ -13,10 +16,17 @@ import { startProgress } from './progress.ts';
 import { withStoppedHome } from './stopped.ts';
 import { countText } from './table.ts';
 import { withTableDamage } from '../verify-view.ts';
+import { isFileArgument } from './verify-file.ts';
 
 export const verify: Action = async (context, [stream = ''], options) => {
-  if (/^\.{0,2}\/|\.(?:hwb|tlog-proof)$/.test(stream)) {
-    return err(fault('not-supported', 'verifying a file is not built yet'));
+  if (await isFileArgument(context, stream)) {
+    const { verifyFile } = await import('./verify-file.ts');
+    return verifyFile(context, stream, options);
+  }
+  const forFiles = ['trust', 'witness'].find((name) => options.list(name).length > 0);
+  const refused = forFiles ?? (options.text('quorum') === undefined ? undefined : 'quorum');
+  if (refused !== undefined) {
+    return err(fault('not-supported', `--${refused} is built for files, and not yet for streams`));
   }
   const holder = await lockHolder(context.paths, context.runtime);
   if (options.flag('offline') && holder !== undefined) {

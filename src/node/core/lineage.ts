@@ -3,6 +3,7 @@
  * walks, and renders. What the steps are called comes from the genesis of each log, else from the
  * registry that lists it.
  */
+import type { Signer } from '../../crypto.ts';
 import { fault } from '../../errors.ts';
 import { parseReference } from '../../ids.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
@@ -33,6 +34,8 @@ export interface LineageParts {
   readonly streams: Pick<Streams, 'parse' | 'view'>;
   readonly registries: Pick<Registries, 'ofLog'>;
   readonly limits: LineageLimits;
+  /** The peer's: signs in-toto statements. */
+  readonly signer: Signer;
 }
 
 /** Newest events of a stream from which its place among other streams is told. */
@@ -54,8 +57,10 @@ export async function traceEvent(
   if (!event.ok) return event;
   const graph = await walk(parts, portOf(parts), event.value, { ...request, signal });
   if (!graph.ok) return graph;
-  const { type, text } = renderTrace(graph.value, request.format);
-  return ok({ verdict: graph.value.verdict, steps: graph.value.nodes.size, type, text });
+  const rendered = renderTrace(graph.value, request.format, parts.signer);
+  if (!rendered.ok) return rendered;
+  const { verdict, nodes } = graph.value;
+  return ok({ verdict, steps: nodes.size, ...rendered.value });
 }
 
 async function walk(
@@ -80,7 +85,7 @@ export function eventOf(
   streams: Pick<Streams, 'parse' | 'view'>,
   text: string,
 ): Result<{ readonly logId: LogId; readonly index: LogIndex }> {
-  const numbered = /^(.+)#(0|[1-9][0-9]{0,15})$/.exec(text);
+  const numbered = /^(.+)#(0|[1-9][0-9]{0,14})$/.exec(text);
   if (numbered === null) {
     const reference = parseReference(text);
     if (!reference.ok) return reference;

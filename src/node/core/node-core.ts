@@ -16,6 +16,7 @@ import type { Runtime } from '../runtime.ts';
 import type {
   Actor,
   Check,
+  ConsistencyView,
   Delivery,
   NetworkView,
   NewStream,
@@ -39,6 +40,7 @@ import { metricsText } from './metrics.ts';
 import type { NetworkControl, Reachable } from './network-control.ts';
 import type { OwnLogs } from './own-logs.ts';
 import type { Peers } from './peers.ts';
+import { proveConsistency, proveEvent, type DisclosedPart } from './prove.ts';
 import { publishToStream } from './publishing.ts';
 import type { Rates } from './rates.ts';
 import type { Registries } from './registries.ts';
@@ -251,6 +253,14 @@ export class NodeCore implements NodeApi {
     return err(fault('event-unknown', 'nothing of this log has arrived yet'));
   }
 
+  proof(log: LogId, index: number, part: DisclosedPart): Promise<Result<string>> {
+    return proveEvent(this.#parts.ledger, log, asLogIndex(index), part);
+  }
+
+  consistency(log: LogId, from: number, to?: number): Promise<Result<ConsistencyView>> {
+    return proveConsistency(this.#parts.ledger, log, from, to);
+  }
+
   async setCursor(name: string, position: string): Promise<Result<void>> {
     const parsed = parsePosition(position);
     return parsed.ok ? this.#parts.ledger.setCursor(name, parsed.value) : parsed;
@@ -287,7 +297,8 @@ export class NodeCore implements NodeApi {
 
   #lineage(): LineageParts {
     const { ledger, streams, registries, home } = this.#parts;
-    return { ledger, streams, registries, limits: home.config.limits };
+    const { config, keys } = home;
+    return { ledger, streams, registries, limits: config.limits, signer: keys.peer };
   }
 
   peers(): readonly PeerView[] {

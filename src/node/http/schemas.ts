@@ -1,6 +1,7 @@
 /** Parameters and bodies of the API; OpenAPI is written from these. */
 import { traceFormats } from '../../lineage/render.ts';
-import { Type, type TObject, type TOptional } from 'typebox';
+import { Type, type TInteger, type TObject, type TOptional } from 'typebox';
+import { disclosures } from '../core/prove.ts';
 
 const strict = { additionalProperties: false };
 const text = (description: string): TOptional =>
@@ -15,13 +16,17 @@ export const streamParams: TObject = Type.Object({
 export const eventParams: TObject = Type.Object({
   org: Type.String(),
   name: Type.String(),
-  index: Type.Integer({ minimum: 0, description: 'index in the log' }),
+  index: Type.Integer({
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description: 'index in the log',
+  }),
 });
 
 export const logParams: TObject = Type.Object({ logId: Type.String() });
 export const logEventParams: TObject = Type.Object({
   logId: Type.String(),
-  index: Type.Integer({ minimum: 0 }),
+  index: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
 });
 
 export const readQuery: TObject = Type.Object(
@@ -73,6 +78,27 @@ export const marquezQuery: TObject = Type.Object(
     depth: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000, description: 'steps; 20' })),
   },
   { additionalProperties: true },
+);
+
+const size = (description: string): TInteger =>
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description });
+export const proofQuery: TObject = Type.Object(
+  {
+    disclose: Type.Optional(
+      Type.Union(
+        disclosures.map((part) => Type.Literal(part)),
+        { description: 'what the proof shows of the event; all where it is left out' },
+      ),
+    ),
+  },
+  strict,
+);
+export const consistencyQuery: TObject = Type.Object(
+  {
+    from: size('the smaller size'),
+    to: Type.Optional(size('the larger size; that of the newest checkpoint')),
+  },
+  strict,
 );
 
 export const ingestQuery: TObject = Type.Object(

@@ -26,6 +26,7 @@ import { lineageRoutes } from './lineage-routes.ts';
 import { refuseSocket, serveSocket, useWebSockets } from './live-socket.ts';
 import type { HttpLimits } from './parts.ts';
 import { faultOfError, problemOf, sendProblem } from './problem.ts';
+import { proofRoutes } from './proof-routes.ts';
 import { readingRoutes } from './reading.ts';
 
 export interface HttpOptions {
@@ -78,6 +79,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   });
   streamRoutes(server, api);
   evidenceRoutes(server, parts);
+  proofRoutes(server, api);
   lineageRoutes(server, parts);
   controlRoutes(server, api);
   networkRoutes(server, api);

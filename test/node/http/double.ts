@@ -137,6 +137,8 @@ export class Double implements NodeApi {
   logId: () => never = notUsed;
   event: () => never = notUsed;
   checkpoint: () => never = notUsed;
+  proof: () => never = notUsed;
+  consistency: () => never = notUsed;
   setCursor: () => never = notUsed;
   verify: () => never = notUsed;
   trace: () => never = notUsed;

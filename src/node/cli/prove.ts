@@ -1,0 +1,107 @@
+/** `hw prove`: the proof of one event, by the running node or from the store of a stopped one. */
+import { resolve } from 'node:path';
+import { fault } from '../../errors.ts';
+import { parseReference } from '../../ids.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { disclosures, isDisclosedPart, type DisclosedPart } from '../core/prove.ts';
+import { replaceFile } from '../files.ts';
+import { lockHolder } from '../home-lock.ts';
+import type { Action } from './command.ts';
+import { connect, type Connection } from './connect.ts';
+import type { Context } from './context.ts';
+import { streamPath } from './endpoints.ts';
+import type { Options } from './options.ts';
+import { withStoppedHome } from './stopped.ts';
+
+export const prove: Action = async (context, [event = ''], options) => {
+  const part = options.text('disclose') ?? 'all';
+  if (!isDisclosedPart(part)) {
+    const message = `--disclose is one of ${disclosures.join(', ')}`;
+    return err(fault('usage', message, { pointer: '--disclose' }));
+  }
+  const file = options.text('out');
+  if (context.json && file === undefined) {
+    const hint = 'Write it with --out FILE, or leave --json out.';
+    return err(fault('usage', 'a proof is text of its own form, not JSON', undefined, hint));
+  }
+  const holder = await lockHolder(context.paths, context.runtime);
+  const text =
+    holder === undefined
+      ? await proveStopped(context, options, event, part)
+      : await proveOnline(context, event, part);
+  if (!text.ok) return text;
+  if (file === undefined) {
+    await context.runtime.stdout.write(text.value);
+    return ok(0);
+  }
+  const path = resolve(context.runtime.directory, file);
+  const written = await replaceFile(path, text.value, 0o644);
+  if (!written.ok) return written;
+  await context.value({ event, file, disclosed: part, bytes: Buffer.byteLength(text.value) });
+  await context.say(`${file}: proof of ${event}; hw verify ${file} checks it anywhere`);
+  return ok(0);
+};
+
+async function proveOnline(
+  context: Context,
+  event: string,
+  part: DisclosedPart,
+): Promise<Result<string>> {
+  const connection = await connect(context);
+  if (!connection.ok) return connection;
+  using open = connection.value;
+  const path = await eventPath(open, context, event);
+  if (!path.ok) return path;
+  const answer = await open.client.open({
+    method: 'GET',
+    path: `${path.value}/proof`,
+    query: { disclose: part },
+    accept: 'text/plain',
+    signal: context.signal,
+  });
+  if (!answer.ok) return answer;
+  const parts: Uint8Array[] = [];
+  try {
+    for await (const chunk of answer.value.chunks) parts.push(chunk);
+  } catch {
+    return err(fault('node-unreachable', 'the node broke off in the middle of its answer'));
+  }
+  if (context.signal.aborted) return err(fault('interrupted', 'interrupted'));
+  return ok(Buffer.concat(parts).toString('utf8'));
+}
+
+/** Where the API has EVENT: `STREAM#<index>`, or `hw:<logId>/<index>` of any log. */
+async function eventPath(
+  connection: Connection,
+  context: Context,
+  event: string,
+): Promise<Result<string>> {
+  const numbered = /^(.+)#(0|[1-9][0-9]{0,14})$/.exec(event);
+  if (numbered !== null) {
+    const stream = await streamPath(connection, context, numbered[1] ?? '');
+    return stream.ok ? ok(`${stream.value}/events/${numbered[2]}`) : stream;
+  }
+  const reference = parseReference(event);
+  if (!reference.ok) return reference;
+  const { logId, from, to } = reference.value;
+  if (to === from + 1) return ok(`/logs/${logId}/events/${from}`);
+  return err(fault('bad-reference', `${event} is a range: name one event of it`));
+}
+
+function proveStopped(
+  context: Context,
+  options: Options,
+  event: string,
+  part: DisclosedPart,
+): Promise<Result<string>> {
+  return withStoppedHome(context, options, async (home, ledger) => {
+    const { openOfflineStreams } = await import('../offline-streams.ts');
+    const named = await openOfflineStreams(home, ledger);
+    if (!named.ok) return named;
+    const { eventOf } = await import('../core/lineage.ts');
+    const found = eventOf(named.value.streams, event);
+    if (!found.ok) return found;
+    const { proveEvent } = await import('../core/prove.ts');
+    return await proveEvent(ledger, found.value.logId, found.value.index, part);
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * `hw prove`: the proof of one event, made from the ledger of a running node or of a stopped one, and
+ * the consistency proof between two sizes of a log.
+ */
+import { toBase64 } from '../../bytes.ts';
+import { nodeCrypto } from '../../crypto-node.ts';
+import { fault, HeadwaterError, type Fault } from '../../errors.ts';
+import { decodeBlock } from '../../ledger/block-codec.ts';
+import { saltsAt, saltsBytes } from '../../ledger/commitment.ts';
+import { makeEventProof } from '../../ledger/event-proof.ts';
+import type { LedgerEntry } from '../../ledger/ledger-types.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { discloseEvent, type Disclosure } from '../../ledger/proof-extra.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { asTreeSize, type LogId, type LogIndex } from '../../types.ts';
+import { offlineEnv } from '../../verify.ts';
+import type { ConsistencyView } from '../node-api.ts';
+
+/** What a proof shows of its event. */
+export const disclosures = ['all', 'attributes', 'data', 'none'] as const;
+export type DisclosedPart = (typeof disclosures)[number];
+
+export function isDisclosedPart(text: string): text is DisclosedPart {
+  return disclosures.some((part) => part === text);
+}
+
+type ProvingLedger = Pick<Ledger, 'entry' | 'blocks' | 'keyChain' | 'inclusionProof'>;
+
+/**
+ * The text of a proof that the event stands in the newest checkpoint of its log. Codes: log-unknown,
+ * index-over-head, event-unknown (seals and controls; with anything disclosed also an event whose
+ * body is gone), store-corrupt, those of `makeEventProof` and of the store.
+ */
+export async function proveEvent(
+  ledger: ProvingLedger,
+  logId: LogId,
+  index: LogIndex,
+  part: DisclosedPart,
+): Promise<Result<string>> {
+  const entry = await ledger.entry(logId, index);
+  if (!entry.ok) return entry;
+  const { kind } = entry.value;
+  if (kind === 'seal' || kind === 'control') {
+    return err(fault('event-unknown', `entry ${index} is a ${kind} and no event`, { index }));
+  }
+  const disclosed = part === 'none' ? ok({}) : await disclose(ledger, entry.value, part);
+  if (!disclosed.ok) return disclosed;
+  // One look at the head: chain, checkpoint and path must be of one size.
+  const chain = await ledger.keyChain(logId);
+  if (!chain.ok) return chain;
+  const { size, checkpoint, entries: controls } = chain.value;
+  const path = await ledger.inclusionProof(logId, index, size);
+  if (!path.ok) return path;
+  return makeEventProof(offlineEnv(nodeCrypto), {
+    index,
+    leaf: entry.value.leaf(),
+    path: path.value,
+    checkpoint,
+    controls,
+    disclosed: disclosed.value,
+  });
+}
+
+/** The event, or a part of it, with the salts that its block holds. */
+async function disclose(
+  ledger: ProvingLedger,
+  { logId, index, event, bodyMissing }: LedgerEntry,
+  part: DisclosedPart,
+): Promise<Result<Disclosure>> {
+  if (event === undefined) {
+    const why = bodyMissing === undefined ? 'sealed' : `gone (${bodyMissing})`;
+    return err(noBody(index, why));
+  }
+  const salts = await saltsOf(ledger, logId, index);
+  if (!salts.ok) return salts;
+  if (salts.value === undefined) return err(noBody(index, 'without its salts'));
+  const parts = { attributes: part !== 'data', data: part !== 'attributes' };
+  return ok(discloseEvent(event, salts.value, parts));
+}
+
+/** The 64 bytes of an event's salts: from the seed of its block, or kept by themselves. */
+async function saltsOf(
+  ledger: ProvingLedger,
+  logId: LogId,
+  index: LogIndex,
+): Promise<Result<Uint8Array | undefined>> {
+  try {
+    for await (const { wire, firstIndex } of ledger.blocks(logId, index, { maxBytes: 1 })) {
+      const block = decodeBlock(wire, { reduced: true });
+      if (!block.ok) return block;
+      const position = index - firstIndex;
+      const { seed, entries } = block.value;
+      if (seed !== null) return ok(saltsAt(nodeCrypto, seed, position));
+      const at = entries[position]?.saltsOffset ?? -1;
+      return ok(at < 0 ? undefined : wire.slice(at, at + saltsBytes));
+    }
+  } catch (cause) {
+    if (cause instanceof HeadwaterError) return err(cause.fault);
+    throw cause;
+  }
+  return err(fault('index-over-head', 'the log has no such entry', { index }));
+}
+
+function noBody(index: LogIndex, why: string): Fault {
+  const hint = 'That it stood there can still be proved: --disclose none.';
+  return fault('event-unknown', `the content of entry ${index} is ${why}`, { index }, hint);
+}
+
+/**
+ * Proof that the log of size `to`, the head's where it is left out, begins with that of size `from`.
+ * Codes: log-unknown, index-over-head (also where from > to), store-corrupt.
+ */
+export async function proveConsistency(
+  ledger: Pick<Ledger, 'log' | 'consistencyProof'>,
+  logId: LogId,
+  from: number,
+  to: number | undefined,
+): Promise<Result<ConsistencyView>> {
+  const end = asTreeSize(to ?? ledger.log(logId)?.size ?? 0);
+  const proof = await ledger.consistencyProof(logId, asTreeSize(from), end);
+  if (!proof.ok) return proof;
+  return ok({ from, to: end, proof: proof.value.map((hash) => toBase64(hash)) });
+}

@@ -1,0 +1,81 @@
+/**
+ * Proofs of a log: of one event (`…/events/{index}/proof`, text of C2SP tlog-proof) and that a later
+ * size goes on from an earlier one (`…/consistency`). The stream forms are for streams of one log.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Result } from '../../result.ts';
+import type { LogId } from '../../types.ts';
+import { isDisclosedPart } from '../core/prove.ts';
+import { oneLog } from '../core/streams.ts';
+import type { NodeApi } from '../node-api.ts';
+import { sendProblem } from './problem.ts';
+import { numberOf, streamOf, textOf } from './request.ts';
+import {
+  consistencyQuery,
+  eventParams,
+  logEventParams,
+  logParams,
+  proofQuery,
+  streamParams,
+} from './schemas.ts';
+
+export function proofRoutes(server: FastifyInstance, api: NodeApi): void {
+  const ofStream = (request: FastifyRequest): Result<LogId> => {
+    const stream = streamOf(api, request);
+    const log = stream.ok ? oneLog(stream.value) : stream;
+    return log.ok ? { ok: true, value: log.value.log } : log;
+  };
+  const ofLog = (request: FastifyRequest): Result<LogId> =>
+    api.logId(textOf(request.params, 'logId') ?? '');
+  const event = { querystring: proofQuery, summary: 'proof of one event, as text' };
+  server.get(
+    '/streams/:org/:name/events/:index/proof',
+    { schema: { params: eventParams, ...event } },
+    (request, reply) => sendProof(api, ofStream(request), request, reply),
+  );
+  server.get(
+    '/logs/:logId/events/:index/proof',
+    { schema: { params: logEventParams, ...event } },
+    (request, reply) => sendProof(api, ofLog(request), request, reply),
+  );
+  const sizes = {
+    querystring: consistencyQuery,
+    summary: 'proof that a log of one size goes on from a smaller one',
+  };
+  server.get(
+    '/streams/:org/:name/consistency',
+    { schema: { params: streamParams, ...sizes } },
+    (request, reply) => sendConsistency(api, ofStream(request), request, reply),
+  );
+  server.get(
+    '/logs/:logId/consistency',
+    { schema: { params: logParams, ...sizes } },
+    (request, reply) => sendConsistency(api, ofLog(request), request, reply),
+  );
+}
+
+async function sendProof(
+  api: NodeApi,
+  log: Result<LogId>,
+  { params, query }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (!log.ok) return sendProblem(reply, log.error);
+  const part = textOf(query, 'disclose') ?? 'all';
+  const disclosed = isDisclosedPart(part) ? part : 'none';
+  const proof = await api.proof(log.value, numberOf(params, 'index') ?? 0, disclosed);
+  if (!proof.ok) return sendProblem(reply, proof.error);
+  return reply.type('text/plain; charset=utf-8').send(proof.value);
+}
+
+async function sendConsistency(
+  api: NodeApi,
+  log: Result<LogId>,
+  { query }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (!log.ok) return sendProblem(reply, log.error);
+  const from = numberOf(query, 'from') ?? 0;
+  const answer = await api.consistency(log.value, from, numberOf(query, 'to'));
+  return answer.ok ? reply.send(answer.value) : sendProblem(reply, answer.error);
+}

@@ -1,0 +1,144 @@
+/**
+ * What a verified proof file says, for `hw verify FILE --json` and for people. Claimed is what the
+ * producer says (its times, its inputs), attested what cosigners say.
+ */
+import { toBase64, toHex } from '../bytes.ts';
+import type { Fault } from '../errors.ts';
+import { didFromKey, formatReference, logIdFromHash } from '../ids.ts';
+import type { ProofVerdict, ProvenCosignature, ProvenEntry } from '../ledger/event-proof.ts';
+import type { Leaf } from '../ledger/leaf.ts';
+import { formatTime } from '../time.ts';
+import { asTimeMs, dataKind, type Attributes, type Did, type LogId } from '../types.ts';
+
+export interface ProofView {
+  readonly verdict: ProofVerdict['verdict'];
+  readonly kind: 'event-proof';
+  /** Why it is not `intact`. */
+  readonly reasons: readonly { readonly code: string; readonly message: string }[];
+  /** Absent where the proof is broken: then it shows nothing. */
+  readonly proven?: ProvenView;
+}
+
+export interface ProvenView {
+  /** `hw:<logId>/<index>`. */
+  readonly ref: string;
+  readonly entry: 'event' | 'sealed' | 'seal' | 'control';
+  readonly leafHash: string;
+  readonly stream: { readonly owner: Did; readonly name: string; readonly partition: number };
+  readonly checkpoint: {
+    readonly log: LogId;
+    readonly size: number;
+    readonly root: string;
+    readonly signer: Did;
+  };
+  /** The producer's word. */
+  readonly claimed: {
+    readonly recordedTime: string;
+    /** `time` of the event, where it is disclosed and has one. */
+    readonly time?: string;
+    /** References to what it was made from. */
+    readonly inputs: readonly string[];
+  };
+  readonly attested: {
+    /** By then it existed, on the word of the quorum that was asked for. */
+    readonly by?: string;
+    readonly cosignatures: readonly {
+      readonly name: string;
+      readonly key: Did;
+      readonly time: string;
+      readonly listed: boolean;
+    }[];
+  };
+  /** Did the verifier state whom to trust? `met` only where he did. */
+  readonly trust: { readonly stated: boolean; readonly met?: boolean };
+  readonly disclosed: readonly ('attributes' | 'data')[];
+  readonly attributes?: Attributes;
+  readonly data?: {
+    readonly kind: 'none' | 'json' | 'text' | 'binary';
+    readonly bytes: number;
+    readonly base64: string;
+  };
+}
+
+const kinds = ['event', 'sealed', 'seal', 'control'] as const;
+const dataKinds = {
+  [dataKind.none]: 'none',
+  [dataKind.json]: 'json',
+  [dataKind.text]: 'text',
+  [dataKind.binary]: 'binary',
+} as const;
+
+export function proofView(verdict: ProofVerdict): ProofView {
+  const { verdict: word } = verdict;
+  const kind = 'event-proof';
+  if (verdict.verdict === 'broken')
+    return { verdict: word, kind, reasons: [plain(verdict.reason)] };
+  const reasons = verdict.verdict === 'untrusted' ? verdict.reasons.map(plain) : [];
+  const proven = provenView(verdict.proven, verdict.verdict === 'intact');
+  return { verdict: word, kind, reasons, proven };
+}
+
+function plain({ code, message }: Fault): ProofView['reasons'][number] {
+  return { code, message };
+}
+
+function provenView(proven: ProvenEntry, met: boolean): ProvenView {
+  const { logId, index, entry, genesis, size, root, signer, stated, disclosed, context } = proven;
+  const { owner, name, partition } = genesis;
+  const { attributes, data } = disclosed;
+  const time =
+    context !== undefined && Object.hasOwn(context, 'time') ? context['time'] : undefined;
+  return {
+    ref: `hw:${logId}/${index}`,
+    entry: kinds[entry.kind],
+    leafHash: toHex(proven.leafHash),
+    stream: { owner, name, partition },
+    checkpoint: { log: logId, size, root: toHex(root), signer: didFromKey(signer) },
+    claimed: {
+      recordedTime: formatTime(entry.time),
+      ...(time === undefined ? {} : { time: String(time) }),
+      inputs: inputsOf(entry),
+    },
+    attested: {
+      ...(proven.attestedBy === undefined ? {} : { by: secondsText(proven.attestedBy) }),
+      cosignatures: proven.cosignatures.map(cosignatureView),
+    },
+    trust: stated ? { stated, met } : { stated },
+    disclosed: [
+      ...(attributes === undefined ? [] : (['attributes'] as const)),
+      ...(data === undefined ? [] : (['data'] as const)),
+    ],
+    ...(context === undefined ? {} : { attributes: context }),
+    ...(data === undefined
+      ? {}
+      : {
+          data: {
+            kind: dataKinds[data.kind],
+            bytes: data.bytes.length,
+            base64: toBase64(data.bytes),
+          },
+        }),
+  };
+}
+
+function cosignatureView({
+  name,
+  key,
+  timestamp,
+  listed,
+}: ProvenCosignature): ProvenView['attested']['cosignatures'][number] {
+  return { name, key: didFromKey(key), time: secondsText(timestamp), listed };
+}
+
+function inputsOf(entry: Leaf): readonly string[] {
+  if (!('parents' in entry)) return [];
+  return entry.parents.map(({ log, from, to }) =>
+    formatReference({ logId: logIdFromHash(log), from, to }),
+  );
+}
+
+/** A cosigner may write any 64-bit number; beyond the year 9999 it is shown as that. */
+function secondsText(seconds: bigint): string {
+  if (seconds > 253_402_300_799n) return `${seconds} s after 1970`;
+  return formatTime(asTimeMs(Number(seconds) * 1000));
+}
