@@ -9,7 +9,7 @@ import type { LedgerLimits } from '../../src/ledger/ledger-types.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { LevelStore } from '../../src/ledger/store.ts';
 import { limits, protocol } from '../../src/limits.ts';
-import { nodeJudges } from '../../src/node/open-ledger.ts';
+import { nodeJudges } from '../../src/node/judges.ts';
 import { processRuntime } from '../../src/node/runtime.ts';
 import { asHash, asStreamName, type LogId, type ParsedEvent } from '../../src/types.ts';
 import { must } from './must.ts';

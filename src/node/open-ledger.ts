@@ -1,22 +1,15 @@
 /** The ledger of a home over its store and guard, with the judges of the other rooms handed in. */
 import { join } from 'node:path';
-import { checkWriteProof } from '../access/write-proof.ts';
 import { nodeCrypto } from '../crypto-node.ts';
-import { judgeEvent } from '../event/judge.ts';
 import type { Host } from '../host.ts';
 import { GuardFile } from '../ledger/guard-file.ts';
-import type { Judges } from '../ledger/judges.ts';
 import type { LedgerOptions } from '../ledger/ledger-types.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { LevelStore, type Store } from '../ledger/store.ts';
 import { protocol } from '../limits.ts';
 import type { Result } from '../result.ts';
 import type { Home } from './home.ts';
-
-export const nodeJudges: Judges = {
-  event: judgeEvent,
-  writeProof: (input) => checkWriteProof(nodeCrypto, input),
-};
+import { nodeJudges } from './judges.ts';
 
 export interface OpenLedgerOptions extends Pick<LedgerOptions, 'acceptClockStep' | 'clockCheck'> {
   /** Another store than LevelDB's in that folder. */

@@ -6,9 +6,12 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fault } from '../../errors.ts';
+import { verifyEventProof } from '../../ledger/event-proof.ts';
+import { statedPolicy } from '../../ledger/trust-policy.ts';
 import { protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { fileFault } from '../files.ts';
+import { nodeEnv } from '../judges.ts';
 import { proofView } from '../proof-view.ts';
 import type { Context } from './context.ts';
 import type { Options } from './options.ts';
@@ -40,15 +43,13 @@ export async function verifyFile(
   if (file.endsWith('.hwb') || (bytes.value[0] === 0x1f && bytes.value[1] === 0x8b)) {
     return err(fault('not-supported', 'verifying an audit bundle is not built yet'));
   }
-  const { nodeCrypto } = await import('../../crypto-node.ts');
-  const { offlineEnv, statedPolicy, verifyEventProof } = await import('../../verify.ts');
-  const policy = statedPolicy(nodeCrypto, {
+  const policy = statedPolicy(nodeEnv.crypto, {
     owners: options.list('trust'),
     witnesses: options.list('witness'),
     ...(quorum.value === undefined ? {} : { quorum: quorum.value }),
   });
   if (!policy.ok) return err(fault('usage', `the stated trust: ${policy.error.message}`));
-  const verdict = verifyEventProof(offlineEnv(nodeCrypto), bytes.value, policy.value);
+  const verdict = verifyEventProof(nodeEnv, bytes.value, policy.value);
   const view = proofView(verdict);
   await context.value({ file, ...view });
   await context.say(...proofReport(file, view));

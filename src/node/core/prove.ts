@@ -13,7 +13,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { discloseEvent, type Disclosure } from '../../ledger/proof-extra.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asTreeSize, type LogId, type LogIndex } from '../../types.ts';
-import { offlineEnv } from '../../verify.ts';
+import { nodeEnv } from '../judges.ts';
 import type { ConsistencyView } from '../node-api.ts';
 
 /** What a proof shows of its event. */
@@ -51,7 +51,7 @@ export async function proveEvent(
   const { size, checkpoint, entries: controls } = chain.value;
   const path = await ledger.inclusionProof(logId, index, size);
   if (!path.ok) return path;
-  return makeEventProof(offlineEnv(nodeCrypto), {
+  return makeEventProof(nodeEnv, {
     index,
     leaf: entry.value.leaf(),
     path: path.value,
