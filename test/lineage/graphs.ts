@@ -2,12 +2,15 @@
 import { fault } from '../../src/errors.ts';
 import { formatReference, parseReference } from '../../src/ids.ts';
 import type { LineageGraph, LineageNode } from '../../src/lineage/graph.ts';
+import { renderTrace, type Rendered, type TraceFormat } from '../../src/lineage/render.ts';
 import { asTimeMs } from '../../src/types.ts';
+import { signer } from '../support/ledger-home.ts';
 import { must } from '../support/result.ts';
 
 export const rawLog = 'bafkreiewosdncn5e4ftrbapyilnlkinsbdlaxvyupcn2eqlutrkqtphabu';
 const derivedLog = 'bafkreibbk36nbf2cqa2kpzo3inobwthxkpp5i6apux7gflvwwyle5xteja';
 const did = 'did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK';
+const other = 'did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH';
 const owner = did as NonNullable<LineageNode['owner']>;
 
 export function node(reference: string, more: Partial<LineageNode> = {}): LineageNode {
@@ -18,7 +21,7 @@ export function node(reference: string, more: Partial<LineageNode> = {}): Lineag
     place,
     stream: reference.includes(rawLog) ? 'usgs/quakes' : 'daily',
     organisation: reference.includes(rawLog) ? 'usgs' : 'acme',
-    owner,
+    owner: reference.includes(rawLog) ? (other as typeof owner) : owner,
     kind: to === from + 1 ? 'event' : 'range',
     verdict: 'intact',
     hash: from.toString(16).padStart(64, '0'),
@@ -107,4 +110,9 @@ export function wide(count: number): LineageGraph {
       more: 3,
     },
   };
+}
+
+/** What a trace is as text; in-toto statements are signed by the signer of the test support. */
+export function rendered(graph: LineageGraph, format: TraceFormat): Rendered {
+  return must(renderTrace(graph, format, signer), format);
 }

@@ -3,16 +3,21 @@
  * Exits 0, 3 or 4 by the worst verdict of its steps.
  */
 import { resolve } from 'node:path';
+import type { Signer } from '../../crypto.ts';
+import { signerFromSeed } from '../../crypto-node.ts';
 import { fault } from '../../errors.ts';
 import { isTraceFormat, traceFormats, type TraceFormat } from '../../lineage/render.ts';
 import { err, ok, type Result } from '../../result.ts';
+import { asPublicKey } from '../../types.ts';
 import { replaceFile } from '../files.ts';
+import { SeedReader } from '../home-keys.ts';
 import { lockHolder } from '../home-lock.ts';
 import type { TraceRequest } from '../node-api.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { callNode } from './endpoints.ts';
 import type { Options } from './options.ts';
+import { existingPassphrase } from './passphrase.ts';
 import { withStoppedHome } from './stopped.ts';
 
 interface Traced {
@@ -78,18 +83,40 @@ async function traceOnline(context: Context, request: TraceRequest): Promise<Res
   return ok({ verdict, text: answer.value.text('text') ?? '' });
 }
 
-function traceStopped(
+async function traceStopped(
   context: Context,
   options: Options,
   request: TraceRequest,
 ): Promise<Result<Traced>> {
-  return withStoppedHome(context, options, async (home, ledger) => {
+  const signer = await peerSigner(context, options, request);
+  if (!signer.ok) return signer;
+  return await withStoppedHome(context, options, async (home, ledger) => {
     const { openOfflineStreams } = await import('../offline-streams.ts');
     const named = await openOfflineStreams(home, ledger);
     if (!named.ok) return named;
     const { traceEvent } = await import('../core/lineage.ts');
     const { streams, registries } = named.value;
-    const parts = { ledger, streams, registries, limits: home.config.limits };
+    const { limits } = home.config;
+    const parts = { ledger, streams, registries, limits, signer: signer.value };
     return await traceEvent(parts, request, context.signal);
   });
 }
+
+/** The peer's key, opened only where something is to be signed. */
+async function peerSigner(
+  context: Context,
+  options: Options,
+  { format }: TraceRequest,
+): Promise<Result<Signer>> {
+  if (format !== 'intoto') return ok(noSigner);
+  const seeds = new SeedReader(context.paths, existingPassphrase(context, options));
+  const seed = await seeds.read('peer');
+  return seed.ok ? ok(signerFromSeed(seed.value)) : seed;
+}
+
+const noSigner: Signer = {
+  publicKey: asPublicKey(new Uint8Array(32)),
+  sign: () => {
+    throw new TypeError('this format is not signed');
+  },
+};
