@@ -24,6 +24,8 @@ export class Workspace implements AsyncDisposable {
     this.children[Symbol.dispose]();
   };
   readonly #onExit = (): void => this.#clear();
+  /** npm that is told to end leaves us behind without a word: then our parent is another one. */
+  readonly #parentWatch: NodeJS.Timeout;
 
   readonly #cache: string;
 
@@ -33,6 +35,10 @@ export class Workspace implements AsyncDisposable {
     this.#cache = parent === undefined ? join(this.folder, 'compile-cache') : parent.#cache;
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, this.#onSignal);
     process.on('exit', this.#onExit);
+    const parentId = process.ppid;
+    this.#parentWatch = setInterval(() => {
+      if (process.ppid !== parentId && !this.signal.aborted) this.#onSignal('SIGHUP');
+    }, 500).unref();
   }
 
   /** Aborted by Ctrl-C and its kin. */
@@ -93,6 +99,7 @@ export class Workspace implements AsyncDisposable {
     this.#clear();
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, this.#onSignal);
     process.off('exit', this.#onExit);
+    clearInterval(this.#parentWatch);
   }
 
   #clear(): void {
