@@ -39,22 +39,43 @@ export function writeEventHead(
  * attributes-commitment, data-commitment.
  */
 export function makeLeaves(h: Hasher, block: DecodedBlock): Result<BlockLeaves> {
-  const { entries, wire } = block;
-  const leaves = new LeafTable(entries.map(lengthOfLeaf));
+  const leaves = new LeafTable(block.entries.map(lengthOfLeaf));
   const bodies: (EventBytes | undefined)[] = [];
-  for (const [i, entry] of entries.entries()) {
-    if (entry.leafOffset >= 0) {
-      const leaf = wire.subarray(entry.leafOffset, entry.leafOffset + entry.leafLength);
-      leaves.bytes.set(leaf, leaves.start(i));
-    }
-    const body = entry.kind === leafKind.event ? readBody(block, entry) : undefined;
-    if (body?.ok === false) return err(at(body.error, { index: i }));
-    bodies.push(body?.value);
-    const wrong = entry.leafOffset < 0 ? remake(h, block, i, leaves, body?.value) : undefined;
-    const unfit = wrong ?? holdAgainst(h, block, i, leaves, body?.value);
-    if (unfit !== undefined) return err(at(unfit, { index: i }));
+  for (const [i, entry] of block.entries.entries()) {
+    const body = fillLeaf(h, block, i, entry, leaves);
+    if (!body.ok) return body;
+    bodies.push(body.value);
   }
   return ok({ leaves, leafHashes: hashLeaves(h, leaves), bodies });
+}
+
+/** One leaf of a block by itself, with the codes of `makeLeaves`. Throws RangeError for no position. */
+export function makeLeaf(h: Hasher, block: DecodedBlock, position: number): Result<Uint8Array> {
+  const entry = block.entries[position];
+  if (entry === undefined) throw new RangeError('the block has no entry there');
+  const lengths = block.entries.map((one, i) => (i === position ? lengthOfLeaf(one) : 0));
+  const leaves = new LeafTable(lengths);
+  const made = fillLeaf(h, block, position, entry, leaves);
+  return made.ok ? ok(leaves.leaf(position).slice()) : made;
+}
+
+/** Writes the leaf of entry i to its place and holds its body against it; returns the body. */
+function fillLeaf(
+  h: Hasher,
+  block: DecodedBlock,
+  i: number,
+  entry: BlockEntry,
+  leaves: LeafTable,
+): Result<EventBytes | undefined> {
+  if (entry.leafOffset >= 0) {
+    const end = entry.leafOffset + entry.leafLength;
+    leaves.bytes.set(block.wire.subarray(entry.leafOffset, end), leaves.start(i));
+  }
+  const body = entry.kind === leafKind.event ? readBody(block, entry) : undefined;
+  if (body?.ok === false) return err(at(body.error, { index: i }));
+  const wrong = entry.leafOffset < 0 ? remake(h, block, i, leaves, body?.value) : undefined;
+  const unfit = wrong ?? holdAgainst(h, block, i, leaves, body?.value);
+  return unfit === undefined ? ok(body?.value) : err(at(unfit, { index: i }));
 }
 
 function lengthOfLeaf(entry: BlockEntry): number {

@@ -1,7 +1,7 @@
 /** The entries of one stored block, read where they lie. */
 import type { CborMap } from '../cbor.ts';
 import type { Hasher } from '../crypto.ts';
-import { HeadwaterError, fault } from '../errors.ts';
+import { HeadwaterError, fault, type Fault } from '../errors.ts';
 import { never } from '../result.ts';
 import {
   asLogIndex,
@@ -11,9 +11,9 @@ import {
   type LogIndex,
   type TimeMs,
 } from '../types.ts';
-import type { LeafTable } from './block.ts';
+import type { DecodedBlock, LeafTable } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
-import { makeLeaves } from './block-leaves.ts';
+import { makeLeaf, makeLeaves } from './block-leaves.ts';
 import type { BlockRecord } from './block-record.ts';
 import { decodeBody } from './body.ts';
 import type { EntryBatch, LedgerEntry } from './ledger-types.ts';
@@ -39,6 +39,7 @@ export class RecordBatch implements EntryBatch {
   readonly #record: BlockRecord;
   readonly #first: number;
   readonly #missing: MissingBodies;
+  #block: DecodedBlock | undefined;
   #opened: Opened | undefined;
 
   constructor(
@@ -118,6 +119,21 @@ export class RecordBatch implements EntryBatch {
     return event === undefined ? base : { ...base, event };
   }
 
+  /** As `entry(index).leaf()`, without making the other leaves of the block. */
+  leafAt(index: number): Uint8Array {
+    const leaf = makeLeaf(this.#h, this.#decoded(), index - this.#first);
+    if (leaf.ok) return leaf.value;
+    throw new HeadwaterError(fault('store-corrupt', leaf.error.message, { index }));
+  }
+
+  #decoded(): DecodedBlock {
+    if (this.#block !== undefined) return this.#block;
+    const block = decodeBlock(this.#record.wire, { reduced: true });
+    if (!block.ok) throw new HeadwaterError(undecodable(this.#first));
+    this.#block = block.value;
+    return block.value;
+  }
+
   #why(index: number): NonNullable<LedgerEntry['bodyMissing']> {
     if (index < this.#missing.lowest) return 'retention';
     return this.#missing.redacted.has(index) ? 'redacted' : 'withheld';
@@ -126,14 +142,15 @@ export class RecordBatch implements EntryBatch {
   /** Decodes the wire block and makes its leaves, once. */
   #open(): Opened {
     if (this.#opened !== undefined) return this.#opened;
-    const block = decodeBlock(this.#record.wire, { reduced: true });
-    const made = block.ok ? makeLeaves(this.#h, block.value) : block;
-    if (!block.ok || !made.ok) {
-      const index = asLogIndex(this.#first);
-      throw new HeadwaterError(fault('store-corrupt', 'a stored block does not decode', { index }));
-    }
-    const controls = block.value.entries.map((entry) => entry.control);
+    const block = this.#decoded();
+    const made = makeLeaves(this.#h, block);
+    if (!made.ok) throw new HeadwaterError(undecodable(this.#first));
+    const controls = block.entries.map((entry) => entry.control);
     this.#opened = { leaves: made.value.leaves, controls };
     return this.#opened;
   }
+}
+
+function undecodable(index: number): Fault {
+  return fault('store-corrupt', 'a stored block does not decode', { index });
 }

@@ -17,7 +17,8 @@ import { unknownLog } from './create-log.ts';
 import { readKeyChain, writerKeyAt } from './key-chain.ts';
 import { decodeLeaf, type Parent } from './leaf.ts';
 import type { LedgerEnv } from './ledger-env.ts';
-import type { EntryBatch, LedgerEntry } from './ledger-types.ts';
+import type { RecordBatch } from './entry-batch.ts';
+import type { LedgerEntry } from './ledger-types.ts';
 import { childOf, lineageLevels, lineageNode, lineageRange } from './lineage-rows.ts';
 import type { LogHandle } from './log-handle.ts';
 import { inclusionProof, verifyInclusion } from './proof.ts';
@@ -51,7 +52,7 @@ export class LineageReader {
   readonly #env: LedgerEnv;
   readonly #heads = new Map<LogId, Promise<Result<Checkpoint>>>();
   /** Newest use last. */
-  readonly #blocks = new Map<string, EntryBatch>();
+  readonly #blocks = new Map<string, RecordBatch>();
   #byNumber: ReadonlyMap<number, LogHandle> | undefined;
 
   constructor(env: LedgerEnv) {
@@ -74,7 +75,7 @@ export class LineageReader {
       const batch = await this.#block(handle, index);
       if (!batch.ok) return batch;
       const entry = batch.value.entry(index);
-      const bytes = entry.leaf();
+      const bytes = batch.value.leafAt(index);
       const leaf = decodeLeaf(bytes);
       if (!leaf.ok) return err(at(leaf.error, { index }));
       const hash = leafHash(this.#env.options.crypto, bytes);
@@ -152,7 +153,7 @@ export class LineageReader {
       const at = asLogIndex(child.index);
       const batch = await this.#block(handle, at);
       if (!batch.ok) return batch;
-      const leaf = decodeLeaf(batch.value.entry(at).leaf());
+      const leaf = decodeLeaf(batch.value.leafAt(at));
       if (!leaf.ok) return leaf;
       const parents = leaf.value.kind === 0 || leaf.value.kind === 1 ? leaf.value.parents : [];
       const cites = parents.some(
@@ -194,7 +195,7 @@ export class LineageReader {
     return verifyCheckpoint(crypto, stored.checkpoint, handle.logId, key);
   }
 
-  async #block(handle: LogHandle, index: LogIndex): Promise<Result<EntryBatch>> {
+  async #block(handle: LogHandle, index: LogIndex): Promise<Result<RecordBatch>> {
     const log = `${handle.row.number}/`;
     for (const [name, batch] of this.#blocks) {
       if (!name.startsWith(log) || index < batch.from || index >= batch.to) continue;

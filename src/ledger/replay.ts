@@ -171,7 +171,7 @@ export async function batchAt(
   env: LedgerEnv,
   handle: LogHandle,
   index: LogIndex,
-): Promise<Result<EntryBatch>> {
+): Promise<Result<RecordBatch>> {
   const record = await recordAt(env, handle, index);
   if (!record.ok) return record;
   const { firstIndex, size, form } = record.value;

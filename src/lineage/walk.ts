@@ -49,6 +49,15 @@ interface Draft {
   cut?: 'depth' | 'limit';
 }
 
+/** An entry that was read, without the block that it stands in. */
+interface Seen {
+  readonly node: Draft['node'];
+  readonly parents: readonly Parent[];
+}
+
+/** Steps whose entries are read together. */
+const readAhead = 4096;
+
 /** Somewhere to go: [from, to) of a log, as cited by `by`. */
 interface Step {
   readonly place: Reference;
@@ -80,8 +89,7 @@ class Walk {
   readonly #drafts = new Map<string, Draft>();
   readonly #pending: string[] = [];
   #morePending = 0;
-  #queue: Step[] = [];
-  #head = 0;
+  readonly #queue: Step[] = [];
 
   constructor(port: LineagePort, options: WalkOptions) {
     this.#port = port;
@@ -92,33 +100,58 @@ class Walk {
     const away = this.#away(place);
     // Of a log that is here the entry itself says that it is over the head.
     if (away !== undefined && this.#port.size(place.logId) === undefined) return err(away);
-    const entry = await this.#port.entry(place.logId, place.from);
-    if (!entry.ok) return entry;
-    const { kind } = entry.value.entry;
-    if (kind !== 'event' && kind !== 'sealed') {
-      return err(fault('event-unknown', `entry ${place.from} is a ${kind}`));
+    const read = await this.#read(place);
+    if (!read.ok) return read;
+    if (read.value.node.kind !== 'event') {
+      return err(fault('event-unknown', `entry ${place.from} is a seal or a control entry`));
     }
-    const root = this.#keep(entryNode(this.#port.origin(place.logId), place, entry.value));
-    await this.#expand(root, place, entry.value, 0);
+    const root = this.#keep(read.value.node);
+    await this.#expand(root, read.value.parents, 0);
     for (;;) {
       if (this.#options.signal?.aborted === true) {
         return err(fault('interrupted', 'the trace was broken off'));
       }
-      const step = this.#queue[this.#head];
-      if (step === undefined) return ok(this.#graph(root.node.ref));
-      this.#head += 1;
-      if (this.#head === 4096) {
-        this.#queue = this.#queue.slice(this.#head);
-        this.#head = 0;
-      }
-      await this.#step(step);
+      const steps = this.#queue.splice(0, readAhead);
+      if (steps.length === 0) return ok(this.#graph(root.node.ref));
+      const seen = await this.#readAll(steps);
+      for (const step of steps) await this.#step(step, seen);
     }
   }
 
-  async #step(step: Step): Promise<void> {
+  /**
+   * Reads the entries of some steps in the order in which they lie in their logs: a block that holds
+   * several of them is opened once. What is kept of each is small, the blocks are not kept.
+   */
+  async #readAll(steps: readonly Step[]): Promise<ReadonlyMap<string, Result<Seen>>> {
+    const wanted = new Map<string, Reference>();
+    for (const { place } of steps) {
+      const ref = plainRef(place);
+      const room = this.#options.maxNodes - this.#drafts.size - wanted.size;
+      if (room <= 0 || place.to !== place.from + 1 || this.#drafts.has(ref)) continue;
+      if (this.#away(place) === undefined) wanted.set(ref, place);
+    }
+    const sorted = [...wanted].toSorted(
+      ([, a], [, b]) => compareText(a.logId, b.logId) || a.from - b.from,
+    );
+    const seen = new Map<string, Result<Seen>>();
+    for (const [ref, place] of sorted) {
+      if (this.#options.signal?.aborted === true) break;
+      seen.set(ref, await this.#read(place));
+    }
+    return seen;
+  }
+
+  async #read(place: Reference): Promise<Result<Seen>> {
+    const entry = await this.#port.entry(place.logId, place.from);
+    if (!entry.ok) return entry;
+    const node = entryNode(this.#port.origin(place.logId), place, entry.value);
+    return ok({ node, parents: entry.value.parents });
+  }
+
+  async #step(step: Step, seen: ReadonlyMap<string, Result<Seen>>): Promise<void> {
     const { place, by, depth } = step;
     const single = place.to === place.from + 1;
-    const plain = formatReference({ logId: place.logId, from: place.from, to: place.to });
+    const plain = plainRef(place);
     const known = this.#drafts.get(plain);
     // The hash is compared for every citation: only one of two may be true.
     if (known?.node.hash !== undefined && citesHash(place, known.node.hash)) {
@@ -132,12 +165,12 @@ class Walk {
     const away = this.#away(place);
     if (away !== undefined) return this.#dead(step, away);
     if (!single) return this.#range(step, plain);
-    const entry = await this.#port.entry(place.logId, place.from);
-    if (!entry.ok) return this.#dead(step, entry.error);
-    if (!citesHash(place, toHex(entry.value.leafHash))) return this.#dead(step, mismatch(plain));
-    const draft = this.#keep(entryNode(this.#port.origin(place.logId), place, entry.value));
+    const read = seen.get(plain) ?? (await this.#read(place));
+    if (!read.ok) return this.#dead(step, read.error);
+    if (!citesHash(place, read.value.node.hash ?? '')) return this.#dead(step, mismatch(plain));
+    const draft = this.#keep(read.value.node);
     this.#link(by, draft.node.ref);
-    await this.#expand(draft, place, entry.value, depth);
+    await this.#expand(draft, read.value.parents, depth);
   }
 
   async #range(step: Step, ref: string): Promise<void> {
@@ -169,29 +202,29 @@ class Walk {
         return;
       }
       if (this.#options.signal?.aborted === true) return;
-      const entry = await this.#port.entry(logId, place.from);
-      if (!entry.ok) {
-        this.#dead({ ...step, place }, entry.error);
+      const read = await this.#read(place);
+      if (!read.ok) {
+        this.#dead({ ...step, place }, read.error);
         continue;
       }
-      const { kind } = entry.value.entry;
       // Seals and control entries stand between the events of a range and are no inputs.
-      if (kind !== 'event' && kind !== 'sealed') continue;
-      const draft = this.#keep(entryNode(this.#port.origin(logId), place, entry.value));
+      if (read.value.node.kind !== 'event') continue;
+      const draft = this.#keep(read.value.node);
       this.#link(step.by, ref);
-      await this.#expand(draft, place, entry.value, step.depth);
+      await this.#expand(draft, read.value.parents, step.depth);
     }
   }
 
-  async #expand(draft: Draft, place: Reference, entry: TracedEntry, depth: number): Promise<void> {
+  async #expand(draft: Draft, parents: readonly Parent[], depth: number): Promise<void> {
     const deep = depth >= this.#options.maxDepth;
     if (this.#options.direction === 'up') {
-      if (entry.parents.length > 0 && deep) draft.cut = 'depth';
+      if (parents.length > 0 && deep) draft.cut = 'depth';
       if (deep) return;
-      for (const parent of entry.parents) this.#go(referenceOf(parent), draft, depth + 1);
+      for (const parent of parents) this.#go(referenceOf(parent), draft, depth + 1);
       return;
     }
     const room = deep ? 1 : Math.max(1, this.#options.maxNodes - this.#drafts.size);
+    const { place } = draft.node;
     const found = await this.#port.children(place.logId, place.from, room);
     if (!found.ok || found.value.children.length === 0) return;
     if (deep) {
@@ -275,6 +308,14 @@ class Walk {
       more: this.#morePending,
     };
   }
+}
+
+function plainRef({ logId, from, to }: Reference): string {
+  return formatReference({ logId, from, to });
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 function referenceOf({ log, from, to, rangeRoot }: Parent): Reference {
