@@ -44,7 +44,7 @@ export async function start(work: Workspace, keep: boolean): Promise<Outcome> {
   work.note('the killed peer is complete');
   await network.joinLate();
   await complete(network.late, wanted, network.streams, patienceMs);
-  checks.push(await sameRoots('(b) late joiner, by sync alone', [network.late], network, wanted));
+  checks.push(await lateCheck(network, wanted));
   work.note('the late joiner is complete');
   checks.unshift(await sameRoots('(a) same root as the producer', network.peers, network, wanted));
   const verified = await verifyAll(network);
@@ -141,6 +141,20 @@ async function sameRoots(
 
 async function killedCheck(network: Network, wanted: ReadonlyMap<string, Head>): Promise<Check> {
   return sameRoots('(c) killed while receiving', [network.relay], network, wanted);
+}
+
+/** Everything had been published before it started, so nothing reached it but by asking for it. */
+async function lateCheck(network: Network, wanted: ReadonlyMap<string, Head>): Promise<Check> {
+  const { late } = network;
+  const check = await sameRoots('(b) late joiner, by sync alone', [late], network, wanted);
+  const metrics = await late.api.text('GET', '/metrics');
+  const count = (name: string): number =>
+    Number(
+      new RegExp(`^headwater_network_total\\{name="${name}"\\} (\\d+)`, 'm').exec(metrics)?.[1],
+    );
+  const [synced, gossiped] = [count('syncBlocks'), count('gossipAccepted')];
+  const detail = `${check.detail}, ${synced} blocks fetched, ${gossiped} gossiped`;
+  return { ...check, ok: check.ok && synced > 0 && gossiped === 0, detail };
 }
 
 interface Verified {

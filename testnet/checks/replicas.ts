@@ -25,16 +25,9 @@ export async function heads(
   streams: readonly StreamPlan[],
 ): Promise<ReadonlyMap<string, Head>> {
   const found = await Promise.all(
-    streams.map(
-      async ({ title }) => [title, headOf(await peer.api.stream(address(peer, title)))] as const,
-    ),
+    streams.map(async ({ title }) => [title, headOf(await peer.api.stream(title))] as const),
   );
   return new Map(found);
-}
-
-/** Own streams go by their name alone on the command line; over HTTP by the organisation's. */
-function address(_peer: Peer, title: string): string {
-  return title;
 }
 
 /** Resolves when the peer has each stream in full; the error names the first that it lacks. */
