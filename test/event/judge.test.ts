@@ -163,12 +163,7 @@ describe('events that a node makes itself', () => {
 
 describe('attributes of ours that nothing acts on yet', () => {
   it('are refused at ingest by name', () => {
-    for (const name of [
-      'hwdatadigest',
-      'hwreplyto',
-      'hwhops',
-      'hwnew',
-    ]) {
+    for (const name of ['hwdatadigest', 'hwreplyto', 'hwhops', 'hwnew']) {
       const event = parseJsonEvent(utf8(plain.replace('{', `{"${name}":"x",`)));
       assert.ok(event.ok);
       const checked = checkSupported(event.value);

@@ -11,6 +11,11 @@ import { tempFolder } from './cli/harness.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+const text = (packed: readonly number[]): string | undefined => {
+  const found = unsnappy(Uint8Array.from(packed), 1000);
+  return found === undefined ? undefined : Buffer.from(found).toString();
+};
+
 describe('CRC-32C', () => {
   it('gives the checksums of RFC 3720', () => {
     assert.equal(crc32c(bytes('123456789')), 0xe306_9283);
@@ -23,10 +28,6 @@ describe('CRC-32C', () => {
 
 describe('Snappy', () => {
   it('reads literals, copies and copies that overlap', () => {
-    const text = (packed: readonly number[]): string | undefined => {
-      const found = unsnappy(Uint8Array.from(packed), 1000);
-      return found === undefined ? undefined : Buffer.from(found).toString();
-    };
     assert.equal(text([3, 0x08, 0x61, 0x62, 0x63]), 'abc');
     // 'ab', then four bytes from two back with a one-byte offset, then two from six back.
     assert.equal(text([8, 0x04, 0x61, 0x62, 0x01, 0x02, 0x06, 0x06, 0x00]), 'abababab');
