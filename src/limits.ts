@@ -244,7 +244,7 @@ export const limits = {
   maxGossipAnswerBytes: 2_097_152,
   /** Heartbeat of the gossip mesh, and how many without gossip streams before a pair is made anew. */
   gossipHeartbeatMs: 1000,
-  watchdogHeartbeats: 3,
+  watchdogHeartbeats: 12,
   /** How long a peer and its addresses are remembered. */
   peerMemoryMs: 1_209_600_000,
   /** What a relayed connection may carry, and for how long, where this peer is a relay. */
@@ -286,6 +286,8 @@ export const limits = {
   inviteLifeMs: 604_800_000,
   /** Peers that were refused and are still shown; the oldest goes. */
   maxRefusedPeers: 256,
+  /** How often a node looks for what is not as it should be; what is new goes to the journal. */
+  checkIntervalMs: 5_000,
   /** Journal entries waiting to be written; the oldest goes, and the journal says how many. */
   maxJournalQueue: 1024,
   maxJournalBatch: 128,

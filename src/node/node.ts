@@ -75,6 +75,7 @@ class Starting {
   #network: Networking | undefined;
   #api = '';
   #ready = false;
+  readonly #book = new CheckBook();
 
   constructor(home: Home, runtime: Runtime, stack: AsyncDisposableStack, options: StartOptions) {
     this.#home = home;
@@ -221,6 +222,8 @@ class Starting {
     const settled = await this.#settle(parts);
     if (!settled.ok) return settled;
     this.#ready = true;
+    const look = (): void => this.#track(this.#checks(parts));
+    this.#stack.use(this.#runtime.timers.every(limits.checkIntervalMs, look));
     const addresses = this.#network?.reachable().addresses ?? [];
     parts.journal.record({ type: journalTypes.started, data: { version: packageVersion() } });
     this.#log.info({ api: this.#api, addresses }, 'the node is ready');
@@ -275,7 +278,6 @@ class Starting {
 
   #coreParts(parts: Parts): CoreParts {
     const { paths } = this.#home;
-    const book = new CheckBook();
     return {
       ...parts,
       home: this.#home,
@@ -285,17 +287,14 @@ class Starting {
       startedAt: asTimeMs(this.#runtime.clock.now()),
       network: () => this.#network,
       api: () => this.#api,
-      checks: () => this.#checks(parts, book),
+      checks: () => this.#checks(parts),
       storeBytes: () => folderBytes(paths.store),
       isReady: () => this.#ready,
       stop: (_actor: Actor) => this.#asked.resolve(),
     };
   }
 
-  async #checks(
-    { streams, follows, ledger, journal }: Parts,
-    book: CheckBook,
-  ): Promise<readonly Check[]> {
+  async #checks({ streams, follows, ledger, journal }: Parts): Promise<readonly Check[]> {
     const findings = judge({
       streams: streams.list(false),
       unresolved: follows.unresolved(),
@@ -306,7 +305,14 @@ class Starting {
       freeBytes: await freeBytes(this.#home.paths.root),
       journalDropped: journal.dropped,
     });
-    return book.update(findings, this.#runtime.clock.now());
+    const before = this.#book.open;
+    const checks = this.#book.update(findings, this.#runtime.clock.now());
+    for (const { name, ok: fine, reason } of checks) {
+      if (fine || before.has(name)) continue;
+      this.#log.warn({ check: name }, reason ?? name);
+      journal.record({ type: journalTypes.warning, subject: name, data: { reason } });
+    }
+    return checks;
   }
 
   /** A defect of ours goes to the log, a reader that was cut off to the journal too. */

@@ -19,7 +19,7 @@ import { startProgress, type Progress } from './progress.ts';
 import { findSources, linesOf, type InputLine, type Source } from './publish-input.ts';
 import { mapperOf, type Mapper } from './publish-map.ts';
 import { Sender, type Outgoing } from './publish-sender.ts';
-import { countText } from './table.ts';
+import { counted, countText } from './table.ts';
 
 export const publish: Action = async (context, [stream = '', ...files], options) => {
   const mapper = mapperOf(options, nodeCrypto);
@@ -50,7 +50,7 @@ export const publish: Action = async (context, [stream = '', ...files], options)
   progress[Symbol.dispose]();
   if (!done.ok) {
     if (run.published > 0) {
-      await context.note(`${countText(run.published)} events are published; the rest is not.`);
+      await context.note(`${counted(run.published, 'event')} published; the rest is not.`);
     }
     return done;
   }
@@ -201,7 +201,7 @@ class PublishRun implements AsyncDisposable {
     ].filter((note) => note !== '');
     const tail = notes.length === 0 ? '' : ` (${notes.join('; ')})`;
     await this.#context.say(
-      `published ${countText(added)} events to ${stream} in ${seconds.toFixed(1)} s${tail}`,
+      `published ${counted(added, 'event')} to ${stream} in ${seconds.toFixed(1)} s${tail}`,
     );
   }
 

@@ -40,6 +40,11 @@ export function countText(count: number): string {
   return String(Math.round(count)).replaceAll(/\B(?=(\d{3})+(?!\d))/g, ',');
 }
 
+/** `1 event`, `2,000 events`. */
+export function counted(count: number, word: string): string {
+  return `${countText(count)} ${word}${count === 1 ? '' : 's'}`;
+}
+
 /** `3 s`, `5 min`, `2 h`, `4 d`: one unit is enough for a glance. */
 export function durationText(ms: number): string {
   const seconds = Math.max(0, ms / 1000);

@@ -1,5 +1,6 @@
 /** `hw up` and `hw down`: the node's process, in front or detached. */
 import { rename, rm, stat } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { codes } from '../../codes.ts';
 import { fault, type Code, type Fault } from '../../errors.ts';
 import { limits } from '../../limits.ts';
@@ -27,7 +28,10 @@ export const up: Action = async (context, _args, options) => {
   });
   if (!home.ok) return home;
   if (options.flag('detach')) return detach(context, options, asked.answer());
-  return runNode(context, home.value, options);
+  const ended = await runNode(context, home.value, options);
+  // Timers of libp2p would hold the process for another second or so.
+  if (ended.ok) context.runtime.exit(ended.value);
+  return ended;
 };
 
 async function runNode(context: Context, home: Home, options: Options): Promise<Result<number>> {
@@ -47,6 +51,8 @@ async function runNode(context: Context, home: Home, options: Options): Promise<
   if (written.ok) {
     await context.value(info);
     await context.say(...upLines(info));
+    // Compiled code is written now and not at the end, which has a time limit.
+    flushCompileCache();
     await Promise.race([stop.asked, node.stopped]);
   }
   await drain(context, node);

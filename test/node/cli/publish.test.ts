@@ -68,7 +68,7 @@ describe('hw publish', () => {
     assert.equal(found['code'], 'json-syntax');
     assert.deepEqual(found['place'], { file: 'a.ndjson', line: 3, column: 7 });
     assert.equal(node.calls[1]?.body, `${event('1')}\n${event('2')}\n`);
-    assert.ok(ran.stderr.includes('2 events are published'));
+    assert.ok(ran.stderr.includes('2 events published'));
   });
 
   it('with --skip-invalid writes refused lines to FILE.rejected and goes on', async () => {
@@ -109,7 +109,7 @@ describe('hw publish', () => {
     assert.equal(ran.code, 1);
     assert.equal(faultOf(ran)['code'], 'event-conflict');
     assert.deepEqual(faultOf(ran)['place'], { file: 'a.ndjson', line: 4 });
-    assert.ok(ran.stderr.includes('1 events are published'));
+    assert.ok(ran.stderr.includes('1 event published'));
   });
 
   it('with --skip-invalid keeps what the node refused, too', async () => {
