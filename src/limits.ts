@@ -86,7 +86,7 @@ export const limits = {
   maxPublishBytes: 4_194_304,
   /** Imported public keys kept by the signature checker; least recently used goes. */
   maxKeyObjects: 10_000,
-  /** Shortest and longest wait for more events before a block is cut. */
+  /** Shortest and longest wait for more events before a block is cut; a quiet stream does not wait. */
   minLingerMs: 2,
   maxLingerMs: 20,
   /** Events waiting for a block, per log; then `busy` (HTTP 429). */

@@ -1,13 +1,17 @@
 /**
  * How long a block waits for more events: as long as the present rate would need to fill it, within
- * the limits. At a low rate waiting gains nothing, so it is short and a quiet stream prompt; at a
- * high rate blocks are full before it is over.
+ * the limits. Where not even half an event is to be expected within the shortest wait, it does not
+ * wait at all, so a quiet stream is prompt (what comes while its block is written goes into the
+ * next); at a high rate blocks are full before the wait is over.
  */
 export interface LingerLimits {
   readonly minLingerMs: number;
   readonly maxLingerMs: number;
   readonly maxBlockEvents: number;
 }
+
+/** Events within the shortest wait below which waiting gains nothing. */
+const leastExpected = 0.5;
 
 export class RateLinger {
   readonly #limits: LingerLimits;
@@ -21,12 +25,13 @@ export class RateLinger {
     this.#monotonic = monotonic;
   }
 
-  /** Milliseconds for the block that begins now. */
+  /** Milliseconds for the block that begins now: 0, or between the limits. */
   ms(): number {
     const { minLingerMs, maxLingerMs, maxBlockEvents } = this.#limits;
     // A pause since the last block means that the rate has fallen.
     const quiet = this.#lastCut === undefined ? 0 : this.#monotonic() - this.#lastCut;
     const rate = quiet > 10 * maxLingerMs ? 0 : this.#rate;
+    if (rate * minLingerMs < leastExpected) return 0;
     const share = Math.min(1, (rate * maxLingerMs) / maxBlockEvents);
     return minLingerMs + (maxLingerMs - minLingerMs) * share;
   }

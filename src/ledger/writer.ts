@@ -9,7 +9,7 @@
  *
  * A block is cut when it is full; or when its linger is over and nothing is being written. The
  * linger is between `minLingerMs` and `maxLingerMs`, by the rate of the last blocks: as long as
- * would fill a block, if that is possible at all. It is over before that when nothing has come for
+ * would fill a block, if that is possible at all; none on a quiet stream. It is over before that when nothing has come for
  * `minLingerMs`: publishers who all wait for their receipts send nothing more (one connection with
  * batches of 100 waited 16 ms for each).
  */
@@ -136,8 +136,9 @@ export class Writer {
 
   #startLinger(): void {
     this.#timer?.[Symbol.dispose]();
-    this.#lingerOver = false;
-    this.#waitForMore(this.#env.options.host.clock.monotonic() + this.#linger.ms());
+    const ms = this.#linger.ms();
+    this.#lingerOver = ms === 0;
+    if (ms > 0) this.#waitForMore(this.#env.options.host.clock.monotonic() + ms);
   }
 
   /** Until then, or until nothing has come for `minLingerMs`. */

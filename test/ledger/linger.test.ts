@@ -16,12 +16,19 @@ describe('linger', () => {
 
   it('goes on while more comes', async () => {
     const { ledger, log } = await withLog({ limits: { ...slow, minLingerMs: 50 } });
-    await publish(ledger, log, events(255));
+    for (let block = 0; block < 2; block++) await publish(ledger, log, events(255, 255 * block));
     const first = publish(ledger, log, events(1, 1000));
     await new Promise(setImmediate);
     const second = publish(ledger, log, events(1, 1001));
     const blocks = (await Promise.all([first, second])).map(([receipt]) => receipt?.block);
-    assert.deepEqual(blocks, [2, 2]);
+    assert.deepEqual(blocks, [3, 3]);
+    await ledger.close();
+  });
+
+  it('is left out on a quiet stream', async () => {
+    const { ledger, log } = await withLog({ limits: { minLingerMs: 10_000, maxLingerMs: 20_000 } });
+    const [first] = await publish(ledger, log, events(1));
+    assert.equal(first?.block, 1);
     await ledger.close();
   });
 });
