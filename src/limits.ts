@@ -113,6 +113,8 @@ export const limits = {
   maxStoredValueBytes: 16_777_216,
   /** Blocks verified and being written by a replica, per log; further ones wait for the store. */
   maxUnwrittenBlocks: 16,
+  /** Newest blocks of all logs kept in memory for those who follow them; the oldest goes. */
+  maxRecentBlockBytes: 8_388_608,
   /** Tiles kept unpacked for proofs; least recently used goes. */
   maxCachedTiles: 256,
   /** Blocks that one trace keeps open; the one used longest ago goes. */

@@ -26,6 +26,8 @@ export interface Append {
   readonly block: VerifiedBlock;
   readonly head: LogHead;
   readonly writes: readonly StoreWrite[];
+  /** The block as it is stored. */
+  readonly record: Uint8Array;
   /** Id keys of its events in order. */
   readonly idKeys: readonly Uint8Array[];
   /** Names of the tiles that it filled, for `LogTiles.written`. */
@@ -59,10 +61,11 @@ export function prepareAppend(
   const slices = nextSlices(limits, handle.tip?.slices ?? [], at);
   const head = { state, checkpoint: block.block.checkpoint, slices };
   const { leafHashes } = block;
-  const record = { number, firstIndex, form, entries, leafHashes, root: state.root, wire };
+  const input = { number, firstIndex, form, entries, leafHashes, root: state.root, wire };
+  const record = encodeRecord(crypto, input);
   const filled = tiles.append(block);
   const writes: StoreWrite[] = [
-    { key: numberKey(keyspace.blocks, log, number), value: encodeRecord(crypto, record) },
+    { key: numberKey(keyspace.blocks, log, number), value: record },
     { key: numberKey(keyspace.starts, log, firstIndex), value: uint48(number) },
     { key: pairKey(keyspace.times, log, state.time, number), value: uint48(firstIndex) },
     { key: logKey(keyspace.heads, log), value: encodeHead(crypto, head) },
@@ -71,7 +74,7 @@ export function prepareAppend(
   const idKeys = indexEntries(env, log, block, slices, keys, writes);
   lineageRows(log, block.block, writes);
   handle.tip = head;
-  return { number, block, head, writes, idKeys, tiles: filled.names };
+  return { number, block, head, writes, record, idKeys, tiles: filled.names };
 }
 
 /** Adds the rows of ids, subjects and control entries; returns the id keys. */

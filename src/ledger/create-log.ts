@@ -115,6 +115,7 @@ export async function purgeLog(
   options: { readonly keepRow: boolean },
 ): Promise<Result<void>> {
   const { store } = env.options;
+  env.recent.drop(handle.row.number);
   for (const table of logTables) {
     await using scan = store.scan({
       ...prefixRange(logKey(table, handle.row.number)),

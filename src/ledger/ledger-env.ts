@@ -9,6 +9,7 @@ import { IdKeys } from './id-keys.ts';
 import type { AppendedBlock, LedgerOptions } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
 import type { PackedTile } from './packed-tile.ts';
+import { RecentBlocks } from './recent-blocks.ts';
 
 /** Counters as they are kept; `LedgerStats` is what others see. */
 export interface Counters {
@@ -29,6 +30,7 @@ export class LedgerEnv {
   readonly ids: IdKeys;
   readonly filters: FilterMemory;
   readonly tiles: TileCache;
+  readonly recent: RecentBlocks;
   /** By log id; the ledger adds and removes. */
   readonly logs: Map<LogId, LogHandle> = new Map();
   readonly counters: Counters = {
@@ -56,6 +58,7 @@ export class LedgerEnv {
     this.ids = new IdKeys(options.crypto, options.nodeSecret);
     this.filters = new FilterMemory(options.limits.maxDedupeFilterBytes);
     this.tiles = new TileCache(options.limits.maxCachedTiles);
+    this.recent = new RecentBlocks(options.limits.maxRecentBlockBytes);
   }
 
   listen(listener: (block: AppendedBlock) => void): Disposable {

@@ -41,6 +41,7 @@ export interface LedgerLimits {
   readonly flushIntervalMs: number;
   readonly maxUnwrittenBlocks: number;
   readonly maxCachedTiles: number;
+  readonly maxRecentBlockBytes: number;
   readonly maxLineageBlocks: number;
   readonly maxForkEvidence: number;
   readonly maxCursors: number;
@@ -182,6 +183,8 @@ export interface AppendedBlock extends StoredBlock {
 export interface ReadOptions {
   /** Ends after the block with which this many wire bytes are reached; at least one block. */
   readonly maxBytes?: number;
+  /** For who follows a log: what was just appended may come from memory, not from the store. */
+  readonly recent?: boolean;
   readonly signal?: AbortSignal;
 }
 

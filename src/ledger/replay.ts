@@ -27,9 +27,36 @@ async function* records(
   handle: LogHandle,
   from: LogIndex,
   to: number,
+  recent: boolean = false,
 ): AsyncGenerator<BlockRecord> {
   const end = Math.min(to, handle.size);
   if (from >= end) return;
+  let next = from;
+  for (const record of recent ? recentRecords(env, handle, from) : []) {
+    yield record;
+    next = asLogIndex(record.size);
+    if (next >= end) return;
+  }
+  yield* storedRecords(env, handle, next, end);
+}
+
+/** What was made or verified a moment ago and has not left the memory, from a block's start on. */
+function* recentRecords(env: LedgerEnv, handle: LogHandle, from: LogIndex): Generator<BlockRecord> {
+  for (let next: number = from; ;) {
+    const bytes = env.recent.get(handle.row.number, next);
+    const record = bytes && BlockRecord.read(env.options.crypto, bytes, true);
+    if (record?.ok !== true) return;
+    yield record.value;
+    next = record.value.size;
+  }
+}
+
+async function* storedRecords(
+  env: LedgerEnv,
+  handle: LogHandle,
+  from: LogIndex,
+  end: number,
+): AsyncGenerator<BlockRecord> {
   const begin = await blockNumberAt(env, handle, from);
   if (!begin.ok) throw new HeadwaterError(begin.error);
   let number: number = begin.value;
@@ -94,7 +121,7 @@ export async function* batchesOf(
   let missing: MissingBodies = { lowest: 0, redacted: new Set() };
   let known = false;
   let bytes = 0;
-  for await (const record of records(env, handle, from, range.to)) {
+  for await (const record of records(env, handle, from, range.to, options.recent)) {
     if (options.signal?.aborted === true) return;
     if (record.form === 'reduced' && !known) {
       missing = await missingBodies(env, handle);
@@ -155,7 +182,7 @@ export async function* tailOf(
     while (!signal.aborted) {
       // Renewed before reading, so that a block that comes during it is not missed.
       wake = Promise.withResolvers<void>();
-      for await (const batch of batchesOf(env, handle, next, undefined, { signal })) {
+      for await (const batch of batchesOf(env, handle, next, undefined, { signal, recent: true })) {
         yield batch;
         next = batch.to;
       }

@@ -220,6 +220,7 @@ export class Replica {
     const { counters } = this.#env;
     for (const { append, done } of group) {
       handle.stored = append.head;
+      this.#env.recent.add(handle.row.number, append.block.block.firstIndex, append.record);
       handle.loaded?.written(append.tiles);
       counters.appliedBlocks += 1;
       counters.appliedEvents += append.idKeys.length;

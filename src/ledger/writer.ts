@@ -301,6 +301,7 @@ export class Writer {
 
   #stored(append: Append, items: readonly Pending[]): void {
     this.#handle.stored = append.head;
+    this.#env.recent.add(this.#handle.row.number, append.block.block.firstIndex, append.record);
     this.#tiles?.written(append.tiles);
     this.#dedupe.committed(append.head.slices, append.idKeys);
     const { counters } = this.#env;

@@ -13,7 +13,7 @@ export interface ReadLedger {
     logId: LogId,
     from: LogIndex,
     to: LogIndex,
-    options: { signal?: AbortSignal },
+    options: { signal?: AbortSignal; recent?: boolean },
   ): AsyncIterable<EntryBatch>;
   sizeOf(logId: LogId): number;
   onAppended(listener: (block: { readonly logId: LogId }) => void): Disposable;
@@ -106,6 +106,7 @@ class Lane {
   readonly #ledger: ReadLedger;
   readonly #range: PartitionRange;
   readonly #signal: AbortSignal;
+  readonly #live: boolean;
   #blocks: AsyncIterator<EntryBatch> | undefined;
   #openedAt = -1;
   #items: Item[] = [];
@@ -115,6 +116,7 @@ class Lane {
     this.#ledger = ledger;
     this.#range = range;
     this.#signal = reading.signal;
+    this.#live = reading.live;
     this.logId = range.logId;
     this.next = range.next;
   }
@@ -156,7 +158,7 @@ class Lane {
     const end = this.#end();
     if (this.next >= end) return undefined;
     this.#openedAt = this.next;
-    const options = { signal: this.#signal };
+    const options = { signal: this.#signal, recent: this.#live };
     const [from, to] = [asLogIndex(this.next), asLogIndex(end)];
     return this.#ledger.batches(this.logId, from, to, options)[Symbol.asyncIterator]();
   }
