@@ -4,7 +4,8 @@ import type { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import type { Connection } from './connect.ts';
 import type { Context } from './context.ts';
-import { actor, callNode, callOn } from './endpoints.ts';
+import { actor, callNode, callOn, streamPath } from './endpoints.ts';
+import type { Options } from './options.ts';
 import { displayName } from './stream.ts';
 
 export const follow: Action = async (context, [target = ''], options) => {
@@ -19,15 +20,19 @@ export const unfollow: Action = async (context, [target = ''], options) => {
   return answer.ok ? tell(context, answer.value, 'no longer following') : answer;
 };
 
-/** What `--follow` of `tail`, `replay` and `verify` does first. */
-export async function followFirst(
+/** The path of a stream for `tail`, `replay` and `verify`; with `--follow` it is followed first. */
+export async function readablePath(
   connection: Connection,
   context: Context,
   stream: string,
-): Promise<Result<void>> {
-  const body = { target: stream };
-  const answer = await callOn(connection, context, { method: 'POST', path: '/follows', body });
-  return answer.ok ? ok(undefined) : answer;
+  options: Options,
+): Promise<Result<string>> {
+  if (options.flag('follow')) {
+    const body = { target: stream };
+    const followed = await callOn(connection, context, { method: 'POST', path: '/follows', body });
+    if (!followed.ok) return followed;
+  }
+  return streamPath(connection, context, stream);
 }
 
 async function tell(context: Context, answer: JsonView, words: string): Promise<Result<number>> {

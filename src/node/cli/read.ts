@@ -8,8 +8,7 @@ import type { ReadRequest } from '../node-api.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
-import { streamPath } from './endpoints.ts';
-import { followFirst } from './follow.ts';
+import { readablePath } from './follow.ts';
 import type { Options } from './options.ts';
 import { withStoppedHome } from './stopped.ts';
 
@@ -78,11 +77,7 @@ async function read(
   const connection = await connect(context);
   if (!connection.ok) return connection;
   using open = connection.value;
-  if (options.flag('follow')) {
-    const followed = await followFirst(open, context, stream);
-    if (!followed.ok) return followed;
-  }
-  const path = await streamPath(open, context, stream);
+  const path = await readablePath(open, context, stream, options);
   if (!path.ok) return path;
   const answer = await open.client.open({
     method: 'GET',

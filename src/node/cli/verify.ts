@@ -9,8 +9,8 @@ import { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
-import { callOn, streamPath } from './endpoints.ts';
-import { followFirst } from './follow.ts';
+import { callOn } from './endpoints.ts';
+import { readablePath } from './follow.ts';
 import type { Options } from './options.ts';
 import { startProgress } from './progress.ts';
 import { withStoppedHome } from './stopped.ts';
@@ -47,11 +47,7 @@ async function verifyOnline(
   const connection = await connect(context);
   if (!connection.ok) return connection;
   using open = connection.value;
-  if (options.flag('follow')) {
-    const followed = await followFirst(open, context, stream);
-    if (!followed.ok) return followed;
-  }
-  const path = await streamPath(open, context, stream);
+  const path = await readablePath(open, context, stream, options);
   if (!path.ok) return path;
   const answer = await callOn(open, context, { method: 'POST', path: `${path.value}/verify` });
   return answer.ok ? ok(answer.value.value) : answer;

@@ -7,7 +7,7 @@ import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { fromUtf8, utf8 } from '../../bytes.ts';
 import { fault } from '../../errors.ts';
-import { parseDid, parseLogId } from '../../ids.ts';
+import { parseLogId } from '../../ids.ts';
 import { limits, protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import {
@@ -128,16 +128,6 @@ export function streamData(card: StreamCard): Uint8Array {
 
 export function profileData(profile: Profile): Uint8Array {
   return utf8(JSON.stringify({ name: profile.name, peers: profile.peers }));
-}
-
-/** An organisation's own name follows the rule of the profile schema. */
-export function isOrganisationName(text: string): boolean {
-  return Value.Check(ProfileData.properties.name, text);
-}
-
-/** The organisation part of `org/name` when it is a DID. */
-export function ownerDid(text: string): Result<Did> {
-  return parseDid(text);
 }
 
 function peers(list: Static<typeof ProfileData>['peers']): readonly PeerCard[] {
