@@ -73,7 +73,7 @@ async function proofMicroseconds(ledger: Ledger, log: LogId, count: number): Pro
   for (let i = 0; i < count; i++) {
     const index = asLogIndex(Math.floor(Math.random() * size));
     const begun = performance.now();
-    must(await ledger.inclusionProof(log, index));
+    must(await ledger.proofs.inclusion(log, index));
     times.push(1000 * (performance.now() - begun));
   }
   return percentile(times.slice(count / 10), 0.5);

@@ -8,18 +8,10 @@ import type { CborMap } from '../cbor.ts';
 import type { Signer } from '../crypto.ts';
 import { fault, HeadwaterError, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import {
-  asLogIndex,
-  type Hash,
-  type LogId,
-  type LogIndex,
-  type ParsedEvent,
-  type TimeMs,
-  type TreeSize,
-} from '../types.ts';
+import { asLogIndex, type LogId, type LogIndex, type ParsedEvent, type TimeMs } from '../types.ts';
 import { auditLog } from './audit.ts';
 import { createLog, newHandle, purgeLog, storeRole, unknownLog } from './create-log.ts';
-import { Cursors, type Position } from './cursors.ts';
+import { Cursors } from './cursors.ts';
 import { forkEvidence, rowWrite } from './fork-check.ts';
 import { flushStore, LedgerEnv } from './ledger-env.ts';
 import type {
@@ -43,16 +35,18 @@ import type { LogHandle } from './log-handle.ts';
 import { findById, indexAtTime, subjectIndexes, type SubjectRange } from './lookup.ts';
 import { guardFault, openLogs } from './open-log.ts';
 import { OwnLog } from './own-log.ts';
-import { consistencyProofOf, inclusionProofOf, keyChainOf, rangeRootOf } from './prover.ts';
+import { LogProofs } from './log-proofs.ts';
+import { keyChainOf } from './prover.ts';
 import { applyWire, Replica } from './replica.ts';
 import { batchesOf, blocksOf, entriesOf, entryOf, tailOf } from './replay.ts';
 import { openSchema } from './schema.ts';
 import { StoreHealth } from './store-health.ts';
 
 export class Ledger implements AsyncDisposable {
+  readonly proofs: LogProofs;
+  readonly cursors: Cursors;
   readonly #env: LedgerEnv;
   readonly #health: StoreHealth;
-  readonly #cursors: Cursors;
   readonly #own = new Map<LogId, OwnLog>();
   readonly #replicas = new Map<LogId, Replica>();
   readonly #flushTimer: Disposable;
@@ -63,7 +57,8 @@ export class Ledger implements AsyncDisposable {
     this.#env = env;
     this.#warnings = warnings;
     const { host, limits, store } = env.options;
-    this.#cursors = new Cursors(store, limits.maxCursors);
+    this.proofs = new LogProofs(env);
+    this.cursors = new Cursors(store, limits.maxCursors);
     this.#health = new StoreHealth(env, (handle) => this.#own.get(handle.logId)?.reloaded());
     this.#flushTimer = host.timers.every(limits.flushIntervalMs, () => void this.flush());
   }
@@ -267,25 +262,6 @@ export class Ledger implements AsyncDisposable {
     const { from = asLogIndex(0), maxBytes = Number.MAX_SAFE_INTEGER } = options;
     return this.#with(logId, (handle) => keyChainOf(this.#env, handle, from, maxBytes));
   }
-  /** Checked against the root before it is given. `size` is the head's unless said. */
-  async inclusionProof(
-    logId: LogId,
-    index: LogIndex,
-    size?: TreeSize,
-  ): Promise<Result<readonly Hash[]>> {
-    return this.#with(logId, (handle) => inclusionProofOf(this.#env, handle, index, size));
-  }
-  async consistencyProof(
-    logId: LogId,
-    from: TreeSize,
-    to?: TreeSize,
-  ): Promise<Result<readonly Hash[]>> {
-    return this.#with(logId, (handle) => consistencyProofOf(this.#env, handle, from, to));
-  }
-  /** Range root of [from, to): what a parent reference cites. */
-  async rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>> {
-    return this.#with(logId, (handle) => rangeRootOf(this.#env, handle, from, to));
-  }
   /** Entries with their parents, children and what they verify to; one reader for one trace. */
   lineage(): LineageReader {
     return new LineageReader(this.#env);
@@ -293,20 +269,6 @@ export class Ledger implements AsyncDisposable {
   /** Reads and checks everything that is stored of a log. Damage is in the report, never thrown. */
   async verify(logId: LogId, options?: VerifyOptions): Promise<Result<VerifyReport>> {
     return this.#with(logId, async (handle) => ok(await auditLog(this.#env, handle, options)));
-  }
-
-  async cursor(name: string): Promise<Result<Position | undefined>> {
-    return this.#cursors.get(name);
-  }
-  /** Durable when it resolves. */
-  async setCursor(name: string, position: Position): Promise<Result<void>> {
-    return this.#cursors.set(name, position);
-  }
-  async removeCursor(name: string): Promise<Result<void>> {
-    return this.#cursors.remove(name);
-  }
-  async cursors(): Promise<Result<readonly string[]>> {
-    return this.#cursors.list();
   }
 
   /**

@@ -76,7 +76,7 @@ describe('Ledger on LevelDB', () => {
     const ledger = await openHome(dir.path);
     const log = must(await ledger.create(newLog, signer));
     await publish(ledger, log, events(600));
-    must(await ledger.setCursor('c', [{ logId: log, next: asLogIndex(5) }]));
+    must(await ledger.cursors.set('c', [{ logId: log, next: asLogIndex(5) }]));
     const root = ledger.log(log)?.root;
     await ledger.close();
     const again = await openHome(dir.path);
@@ -85,7 +85,7 @@ describe('Ledger on LevelDB', () => {
     assert.deepEqual(again.warnings(), []);
     const receipts = await publish(again, log, [...events(600), event('new')]);
     assert.equal(receipts.filter((receipt) => receipt.duplicate === true).length, 600);
-    assert.equal(must(await again.cursor('c'))?.[0]?.next, 5);
+    assert.equal(must(await again.cursors.get('c'))?.[0]?.next, 5);
     assert.equal(must(await again.verify(log)).verdict, 'intact');
     await again.close();
   });

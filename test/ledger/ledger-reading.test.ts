@@ -112,7 +112,7 @@ describe('Ledger, reading', () => {
     const { root, size } = ledger.log(log) ?? {};
     for (const index of [0, 1, 2, 250, 300]) {
       const entry = must(await ledger.entry(log, asLogIndex(index)));
-      const proof = must(await ledger.inclusionProof(log, asLogIndex(index)));
+      const proof = must(await ledger.proofs.inclusion(log, asLogIndex(index)));
       const hash = leafHash(nodeCrypto, entry.leaf());
       must(verifyInclusion(nodeCrypto, hash, index, size ?? 0, proof, root ?? hash));
     }
@@ -241,17 +241,17 @@ describe('Ledger, reading', () => {
       [size - 1, size],
     ] as const) {
       const treeSize = asTreeSize(at);
-      const root = must(await ledger.rangeRoot(log, zero, asLogIndex(at)));
-      const proof = must(await ledger.inclusionProof(log, asLogIndex(index), treeSize));
+      const root = must(await ledger.proofs.rangeRoot(log, zero, asLogIndex(at)));
+      const proof = must(await ledger.proofs.inclusion(log, asLogIndex(index), treeSize));
       const leaf = leafHash(nodeCrypto, must(await ledger.entry(log, asLogIndex(index))).leaf());
       must(verifyInclusion(nodeCrypto, leaf, index, at, proof, root));
-      const growth = must(await ledger.consistencyProof(log, treeSize));
-      const head = must(await ledger.rangeRoot(log, zero, asLogIndex(size)));
+      const growth = must(await ledger.proofs.consistency(log, treeSize));
+      const head = must(await ledger.proofs.rangeRoot(log, zero, asLogIndex(size)));
       must(verifyConsistency(nodeCrypto, at, size, growth, root, head));
     }
-    refused(await ledger.inclusionProof(log, asLogIndex(size)), 'index-over-head');
-    refused(await ledger.consistencyProof(log, asTreeSize(size + 1)), 'index-over-head');
-    refused(await ledger.rangeRoot(log, zero, zero), 'index-over-head');
+    refused(await ledger.proofs.inclusion(log, asLogIndex(size)), 'index-over-head');
+    refused(await ledger.proofs.consistency(log, asTreeSize(size + 1)), 'index-over-head');
+    refused(await ledger.proofs.rangeRoot(log, zero, zero), 'index-over-head');
   });
 
   it('gives the key chain in pages, each entry with a path to the head', async () => {
@@ -279,19 +279,19 @@ describe('cursors', () => {
   it('are durable under their names, and bounded in number', async () => {
     const store = new MemoryStore();
     const ledger = await openLedger({ store, limits: { maxCursors: 2 } });
-    assert.equal(must(await ledger.cursor('a')), undefined);
-    must(await ledger.setCursor('a', at(5)));
-    must(await ledger.setCursor('ü', at(6)));
-    must(await ledger.setCursor('a', at(7)));
-    refused(await ledger.setCursor('c', at(1)), 'busy');
-    refused(await ledger.setCursor('', at(1)), 'bad-cursor');
-    refused(await ledger.setCursor('x'.repeat(129), at(1)), 'bad-cursor');
-    refused(await ledger.setCursor('a\nb', at(1)), 'bad-cursor');
+    assert.equal(must(await ledger.cursors.get('a')), undefined);
+    must(await ledger.cursors.set('a', at(5)));
+    must(await ledger.cursors.set('ü', at(6)));
+    must(await ledger.cursors.set('a', at(7)));
+    refused(await ledger.cursors.set('c', at(1)), 'busy');
+    refused(await ledger.cursors.set('', at(1)), 'bad-cursor');
+    refused(await ledger.cursors.set('x'.repeat(129), at(1)), 'bad-cursor');
+    refused(await ledger.cursors.set('a\nb', at(1)), 'bad-cursor');
     const again = await openLedger({ store: store.crash('unsynced') });
-    assert.deepEqual(must(await again.cursor('a')), at(7));
-    assert.deepEqual(must(await again.cursors()), ['a', 'ü']);
-    must(await again.removeCursor('a'));
-    assert.equal(must(await again.cursor('a')), undefined);
+    assert.deepEqual(must(await again.cursors.get('a')), at(7));
+    assert.deepEqual(must(await again.cursors.list()), ['a', 'ü']);
+    must(await again.cursors.remove('a'));
+    assert.equal(must(await again.cursors.get('a')), undefined);
     await again.close();
   });
 

@@ -57,7 +57,7 @@ describe('Ledger as a writer', () => {
     assert.equal(receipts[255]?.index, 258);
     for (const receipt of [receipts[0], receipts[300], receipts[699]]) {
       assert.ok(receipt !== undefined);
-      const proof = must(await ledger.inclusionProof(log, receipt.index, receipt.size));
+      const proof = must(await ledger.proofs.inclusion(log, receipt.index, receipt.size));
       const { leafHash, index, size, root } = receipt;
       must(verifyInclusion(nodeCrypto, leafHash, index, size, proof, root));
     }
@@ -295,7 +295,7 @@ describe('Ledger as a writer', () => {
   it('resolves the parents that an event cites, and refuses those it cannot', async () => {
     const { ledger, log } = await withLog();
     await publish(ledger, log, events(5));
-    const root = must(await ledger.rangeRoot(log, asLogIndex(2), asLogIndex(5)));
+    const root = must(await ledger.proofs.rangeRoot(log, asLogIndex(2), asLogIndex(5)));
     const cites = event('child', { hwparents: `hw:${log}/2-5 hw:${log}/3` });
     const [receipt] = await publish(ledger, log, [cites]);
     const entry = must(await ledger.entry(log, receipt?.index ?? zero));

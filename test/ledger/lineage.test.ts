@@ -63,7 +63,7 @@ describe('parents of an event', () => {
   it('take the hash that the publisher gives only where there is none of our own', async () => {
     const { ledger, log } = await withLog();
     await publish(ledger, log, events(5));
-    const root = toHex(must(await ledger.rangeRoot(log, asLogIndex(2), asLogIndex(5))));
+    const root = toHex(must(await ledger.proofs.rangeRoot(log, asLogIndex(2), asLogIndex(5))));
     await cite(ledger, log, 'right', `hw:${log}/2-5@${root}`);
     assert.equal(await refusedParents(ledger, log, `hw:${log}/2-4@${root}`), 'parent-mismatch');
     assert.equal(await refusedParents(ledger, log, `hw:${log}/900`), 'parent-unknown');

@@ -29,8 +29,8 @@ export function historyOf(ledger: Ledger): HistoryLedger {
     sizeOf: (logId) => ledger.log(logId)?.size ?? 0,
     onAppended: (listener) => ledger.onAppended(listener),
     indexAtTime: (logId, time) => ledger.indexAtTime(logId, time),
-    cursor: (name) => ledger.cursor(name),
-    setCursor: (name, position) => ledger.setCursor(name, position),
+    cursor: (name) => ledger.cursors.get(name),
+    setCursor: (name, position) => ledger.cursors.set(name, position),
     entry: (logId, index) => ledger.entry(logId, index),
     subjectIndexes: (logId, subject, options) => ledger.subjectIndexes(logId, subject, options),
   };

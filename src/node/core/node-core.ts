@@ -263,7 +263,7 @@ export class NodeCore implements NodeApi {
 
   async setCursor(name: string, position: string): Promise<Result<void>> {
     const parsed = parsePosition(position);
-    return parsed.ok ? this.#parts.ledger.setCursor(name, parsed.value) : parsed;
+    return parsed.ok ? this.#parts.ledger.cursors.set(name, parsed.value) : parsed;
   }
 
   verify(

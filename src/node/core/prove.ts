@@ -10,6 +10,7 @@ import { saltsAt, saltsBytes } from '../../ledger/commitment.ts';
 import { makeEventProof } from '../../ledger/event-proof.ts';
 import type { LedgerEntry } from '../../ledger/ledger-types.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import type { LogProofs } from '../../ledger/log-proofs.ts';
 import { discloseEvent, type Disclosure } from '../../ledger/proof-extra.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asTreeSize, type LogId, type LogIndex } from '../../types.ts';
@@ -24,7 +25,9 @@ export function isDisclosedPart(text: string): text is DisclosedPart {
   return disclosures.some((part) => part === text);
 }
 
-type ProvingLedger = Pick<Ledger, 'entry' | 'blocks' | 'keyChain' | 'inclusionProof'>;
+type ProvingLedger = Pick<Ledger, 'entry' | 'blocks' | 'keyChain'> & {
+  readonly proofs: Pick<LogProofs, 'inclusion'>;
+};
 
 /**
  * The text of a proof that the event stands in the newest checkpoint of its log. Codes: log-unknown,
@@ -49,7 +52,7 @@ export async function proveEvent(
   const chain = await ledger.keyChain(logId);
   if (!chain.ok) return chain;
   const { size, checkpoint, entries: controls } = chain.value;
-  const path = await ledger.inclusionProof(logId, index, size);
+  const path = await ledger.proofs.inclusion(logId, index, size);
   if (!path.ok) return path;
   return makeEventProof(nodeEnv, {
     index,
@@ -111,13 +114,13 @@ function noBody(index: LogIndex, why: string): Fault {
  * Codes: log-unknown, index-over-head (also where from > to), store-corrupt.
  */
 export async function proveConsistency(
-  ledger: Pick<Ledger, 'log' | 'consistencyProof'>,
+  ledger: Pick<Ledger, 'log' | 'proofs'>,
   logId: LogId,
   from: number,
   to: number | undefined,
 ): Promise<Result<ConsistencyView>> {
   const end = asTreeSize(to ?? ledger.log(logId)?.size ?? 0);
-  const proof = await ledger.consistencyProof(logId, asTreeSize(from), end);
+  const proof = await ledger.proofs.consistency(logId, asTreeSize(from), end);
   if (!proof.ok) return proof;
   return ok({ from, to: end, proof: proof.value.map((hash) => toBase64(hash)) });
 }

@@ -63,8 +63,10 @@ function ledgerOf(log: EvidenceLog, { dropped = [], unreadable }: StubOptions = 
       const { size } = log.state;
       return Promise.resolve(ok({ logId, size, checkpoint: log.checkpoint, entries }));
     },
-    inclusionProof: async (_logId, index, size = log.state.size) =>
-      ok(await inclusionProof(h, log.tree(), index, size)),
+    proofs: {
+      inclusion: async (_logId, index, size = log.state.size) =>
+        ok(await inclusionProof(h, log.tree(), index, size)),
+    },
   };
 }
 
