@@ -12,7 +12,7 @@ import type { LogId } from '../types.ts';
 import type { Registries, StreamKey } from './core/registries.ts';
 import type { Streams } from './core/streams.ts';
 import type { HomeView } from './home.ts';
-import type { VerifyView } from './node-api.ts';
+import type { VerifyView } from './evidence-api.ts';
 import { openOfflineStreams } from './offline-streams.ts';
 import { verifyLogs } from './verify-view.ts';
 

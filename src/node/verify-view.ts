@@ -5,7 +5,7 @@ import { toHex } from '../bytes.ts';
 import { fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
-import type { VerifyView } from './node-api.ts';
+import type { VerifyView } from './evidence-api.ts';
 import type { TableDamage } from './table-check.ts';
 
 export interface VerifyLedger {

@@ -12,7 +12,7 @@ import { asPublicKey } from '../../types.ts';
 import { replaceFile } from '../files.ts';
 import { SeedReader } from '../home-keys.ts';
 import { lockHolder } from '../home-lock.ts';
-import type { TraceRequest } from '../node-api.ts';
+import type { TraceRequest } from '../evidence-api.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { callNode } from './endpoints.ts';

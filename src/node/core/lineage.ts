@@ -15,7 +15,8 @@ import { walkLineage, type LineagePort } from '../../lineage/walk.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
 import type { Limits } from '../config-schema.ts';
-import type { StreamView, TraceRequest, TraceView } from '../node-api.ts';
+import type { TraceRequest, TraceView } from '../evidence-api.ts';
+import type { StreamView } from '../node-api.ts';
 import type { Registries } from './registries.ts';
 import { oneLog, type Streams } from './streams.ts';
 

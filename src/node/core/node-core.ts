@@ -7,16 +7,15 @@ import { parseLogId } from '../../ids.ts';
 import { parsePosition } from '../../ledger/cursors.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { limits } from '../../limits.ts';
-import { parseDatasetId, type MarquezNode } from '../../lineage/marquez.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, asStreamName, isStreamName } from '../../types.ts';
 import type { Did, LogId, ParsedEvent, PeerId, StreamName, TimeMs } from '../../types.ts';
+import type { EvidenceApi } from '../evidence-api.ts';
 import type { Home } from '../home.ts';
 import type { Runtime } from '../runtime.ts';
 import type {
   Actor,
   Check,
-  ConsistencyView,
   Delivery,
   NetworkView,
   NewStream,
@@ -26,21 +25,16 @@ import type {
   ReceiptView,
   StatusView,
   StreamView,
-  TraceRequest,
-  TraceView,
-  VerifyView,
 } from '../node-api.ts';
-import { verifyLogs } from '../verify-view.ts';
 import type { ControlState } from './control-state.ts';
+import { Evidence } from './evidence.ts';
 import type { Follows } from './follows.ts';
 import { historyOf, readHistory } from './history.ts';
 import { journalTypes, type Journal } from './journal.ts';
-import { streamLineage, traceEvent, type LineageParts } from './lineage.ts';
 import { metricsText } from './metrics.ts';
 import type { NetworkControl, Reachable } from './network-control.ts';
 import type { OwnLogs } from './own-logs.ts';
 import type { Peers } from './peers.ts';
-import { proveConsistency, proveEvent, type DisclosedPart } from './prove.ts';
 import { publishToStream } from './publishing.ts';
 import type { Rates } from './rates.ts';
 import type { Registries } from './registries.ts';
@@ -81,10 +75,12 @@ export interface CoreParts {
 }
 
 export class NodeCore implements NodeApi {
+  readonly evidence: EvidenceApi;
   readonly #parts: CoreParts;
 
   constructor(parts: CoreParts) {
     this.#parts = parts;
+    this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));
   }
 
   async status(): Promise<StatusView> {
@@ -247,58 +243,9 @@ export class NodeCore implements NodeApi {
     return ok({ log, index: asLogIndex(index), recordedTime, event, position: () => '' });
   }
 
-  checkpoint(log: LogId): Result<string> {
-    const summary = this.#parts.ledger.log(log);
-    if (summary !== undefined && summary.checkpoint !== '') return ok(summary.checkpoint);
-    return err(fault('event-unknown', 'nothing of this log has arrived yet'));
-  }
-
-  proof(log: LogId, index: number, part: DisclosedPart): Promise<Result<string>> {
-    return proveEvent(this.#parts.ledger, log, asLogIndex(index), part);
-  }
-
-  consistency(log: LogId, from: number, to?: number): Promise<Result<ConsistencyView>> {
-    return proveConsistency(this.#parts.ledger, log, from, to);
-  }
-
   async setCursor(name: string, position: string): Promise<Result<void>> {
     const parsed = parsePosition(position);
     return parsed.ok ? this.#parts.ledger.cursors.set(name, parsed.value) : parsed;
-  }
-
-  verify(
-    stream: StreamView,
-    onProgress: (checked: number, of: number) => void,
-    signal: AbortSignal,
-  ): Promise<Result<VerifyView>> {
-    const { ledger, runtime } = this.#parts;
-    if (stream.logs.length === 0) {
-      return Promise.resolve(
-        err(fault('stream-not-followed', `${stream.display} is not kept here`)),
-      );
-    }
-    return verifyLogs(ledger, stream.display, stream.logs, runtime.clock, { onProgress, signal });
-  }
-
-  trace(request: TraceRequest, signal: AbortSignal): Promise<Result<TraceView>> {
-    return traceEvent(this.#lineage(), request, signal);
-  }
-
-  async marquez(
-    nodeId: string,
-    depth: number,
-    signal: AbortSignal,
-  ): Promise<Result<{ readonly graph: readonly MarquezNode[] }>> {
-    const id = parseDatasetId(nodeId);
-    if (id === undefined) return err(unknown(nodeId));
-    const view = this.stream(id.organisation, id.stream);
-    return view.ok ? streamLineage(this.#lineage(), view.value, depth, signal) : view;
-  }
-
-  #lineage(): LineageParts {
-    const { ledger, streams, registries, home } = this.#parts;
-    const { config, keys } = home;
-    return { ledger, streams, registries, limits: config.limits, signer: keys.peer };
   }
 
   peers(): readonly PeerView[] {

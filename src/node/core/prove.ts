@@ -15,7 +15,7 @@ import { discloseEvent, type Disclosure } from '../../ledger/proof-extra.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asTreeSize, type LogId, type LogIndex } from '../../types.ts';
 import { nodeEnv } from '../judges.ts';
-import type { ConsistencyView } from '../node-api.ts';
+import type { ConsistencyView } from '../evidence-api.ts';
 
 /** What a proof shows of its event. */
 export const disclosures = ['all', 'attributes', 'data', 'none'] as const;

@@ -80,7 +80,7 @@ export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpPa
       const stream = streamOf(api, request);
       if (!stream.ok) return sendProblem(reply, stream.error);
       const log = oneLog(stream.value);
-      return sendNote(reply, log.ok ? api.checkpoint(log.value.log) : log);
+      return sendNote(reply, log.ok ? api.evidence.checkpoint(log.value.log) : log);
     },
   );
   server.get(
@@ -88,7 +88,7 @@ export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpPa
     { schema: { params: logParams, summary: 'signed checkpoint of a log' } },
     (request, reply) => {
       const log = api.logId(textOf(request.params, 'logId') ?? '');
-      return sendNote(reply, log.ok ? api.checkpoint(log.value) : log);
+      return sendNote(reply, log.ok ? api.evidence.checkpoint(log.value) : log);
     },
   );
   server.post(
@@ -100,7 +100,7 @@ export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpPa
       const signal = readerSignal(reply.raw, closing);
       return answer(
         reply,
-        api.verify(stream.value, () => undefined, signal),
+        api.evidence.verify(stream.value, () => undefined, signal),
       );
     },
   );

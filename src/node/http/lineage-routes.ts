@@ -33,7 +33,7 @@ export function lineageRoutes(server: FastifyInstance, { api, closing }: HttpPar
         ...(depth === undefined ? {} : { depth }),
         ...(limit === undefined ? {} : { limit }),
       } as const;
-      const traced = await api.trace(request, readerSignal(reply.raw, closing));
+      const traced = await api.evidence.trace(request, readerSignal(reply.raw, closing));
       return traced.ok ? reply.send(traced.value) : sendProblem(reply, traced.error);
     },
   );
@@ -43,7 +43,7 @@ export function lineageRoutes(server: FastifyInstance, { api, closing }: HttpPar
     async ({ query }, reply) => {
       const depth = numberOf(query, 'depth') ?? marquezDepth;
       const signal = readerSignal(reply.raw, closing);
-      const answer = await api.marquez(textOf(query, 'nodeId') ?? '', depth, signal);
+      const answer = await api.evidence.marquez(textOf(query, 'nodeId') ?? '', depth, signal);
       return answer.ok ? reply.send(answer.value) : sendProblem(reply, answer.error);
     },
   );

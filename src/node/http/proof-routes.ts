@@ -63,7 +63,7 @@ async function sendProof(
   if (!log.ok) return sendProblem(reply, log.error);
   const part = textOf(query, 'disclose') ?? 'all';
   const disclosed = isDisclosedPart(part) ? part : 'none';
-  const proof = await api.proof(log.value, numberOf(params, 'index') ?? 0, disclosed);
+  const proof = await api.evidence.proof(log.value, numberOf(params, 'index') ?? 0, disclosed);
   if (!proof.ok) return sendProblem(reply, proof.error);
   return reply.type('text/plain; charset=utf-8').send(proof.value);
 }
@@ -76,6 +76,6 @@ async function sendConsistency(
 ): Promise<FastifyReply> {
   if (!log.ok) return sendProblem(reply, log.error);
   const from = numberOf(query, 'from') ?? 0;
-  const answer = await api.consistency(log.value, from, numberOf(query, 'to'));
+  const answer = await api.evidence.consistency(log.value, from, numberOf(query, 'to'));
   return answer.ok ? reply.send(answer.value) : sendProblem(reply, answer.error);
 }

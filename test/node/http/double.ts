@@ -6,6 +6,7 @@ import { didFromKey, logIdFromHash } from '../../../src/ids.ts';
 import { limits } from '../../../src/limits.ts';
 import type { HttpLimits } from '../../../src/node/http/parts.ts';
 import { buildServer } from '../../../src/node/http/server.ts';
+import type { EvidenceApi } from '../../../src/node/evidence-api.ts';
 import type {
   Delivery,
   NodeApi,
@@ -126,6 +127,14 @@ export class Double implements NodeApi {
   shutdown(): void {
     this.shutdowns += 1;
   }
+  evidence: EvidenceApi = {
+    checkpoint: notUsed,
+    proof: notUsed,
+    consistency: notUsed,
+    verify: notUsed,
+    trace: notUsed,
+    marquez: notUsed,
+  };
   status: () => never = notUsed;
   checks: () => never = notUsed;
   streamByText: () => never = notUsed;
@@ -136,13 +145,7 @@ export class Double implements NodeApi {
   unfollow: () => never = notUsed;
   logId: () => never = notUsed;
   event: () => never = notUsed;
-  checkpoint: () => never = notUsed;
-  proof: () => never = notUsed;
-  consistency: () => never = notUsed;
   setCursor: () => never = notUsed;
-  verify: () => never = notUsed;
-  trace: () => never = notUsed;
-  marquez: () => never = notUsed;
   peers: () => never = notUsed;
   setPeerState: () => never = notUsed;
   network: () => never = notUsed;
