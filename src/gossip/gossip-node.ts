@@ -31,7 +31,8 @@ import type { PortAppended, PortReceipt } from './ledger-port.ts';
 import { LivePulls } from './live-pulls.ts';
 import { Looking } from './looking.ts';
 import { MedianClock, type ClockOpinion } from './median-clock.ts';
-import { isShared, randomBelow, usablePeers, type Net } from './net.ts';
+import { Meetings } from './meetings.ts';
+import { isShared, usablePeers, type Net } from './net.ts';
 import { PeerControl } from './peer-control.ts';
 import { Publishing } from './publish.ts';
 import { Registries } from './registries.ts';
@@ -58,7 +59,6 @@ export class GossipNode implements AsyncDisposable {
   readonly #listeners = new Set<(event: GossipEvent) => void>();
   readonly #owned = new DisposableStack();
   readonly #work: WorkSet;
-  #meeting: Disposable | undefined;
 
   private constructor(options: GossipOptions) {
     this.#options = options;
@@ -238,7 +238,6 @@ export class GossipNode implements AsyncDisposable {
     this.#owned.dispose();
     this.#registries[Symbol.dispose]();
     this.#looking[Symbol.dispose]();
-    this.#meeting?.[Symbol.dispose]();
     for (const session of this.#net.sessions.all()) this.#net.sessions.remove(session.peer);
     const { gossip, live, sync } = this.#parts;
     await Promise.all(
@@ -267,7 +266,7 @@ export class GossipNode implements AsyncDisposable {
     this.#owned.use(
       this.#registries.onFound((found) => this.#tell({ kind: 'registryFound', found })),
     );
-    this.#scheduleMeeting();
+    this.#owned.use(new Meetings(this.#net, (session) => this.#meet(session)));
     if (this.#options.gossip !== false) {
       transport.subscribe(registryTopic(network.text));
       transport.subscribe(alertsTopic(network.text));
@@ -339,27 +338,6 @@ export class GossipNode implements AsyncDisposable {
   #documentTaken(document: Uint8Array): void {
     this.#tell({ kind: 'networkChanged' });
     this.#work.add(this.announceNetwork(document));
-  }
-
-  /** Spread by a quarter either way, so that peers that started together do not meet in step. */
-  #scheduleMeeting(): void {
-    const { antiEntropyMs } = this.#net.limits;
-    const waitMs = (antiEntropyMs * (750 + randomBelow(this.#net, 501))) / 1000;
-    this.#meeting = this.#net.host.timers.after(waitMs, () => {
-      this.#scheduleMeeting();
-      this.#antiEntropy();
-    });
-  }
-
-  /** At intervals, one random peer: hello again, heads, registries. */
-  #antiEntropy(): void {
-    const now = this.#net.host.clock.now();
-    for (const { peer, identity } of this.#net.sessions.all()) {
-      const expired = identity?.expires !== undefined && identity.expires <= now;
-      if (expired) this.#work.add(this.#net.transport.hangUp(peer));
-    }
-    const [session] = usablePeers(this.#net);
-    if (session !== undefined) this.#work.add(this.#meet(session));
   }
 
   async #meet(session: Session): Promise<void> {

@@ -18,6 +18,7 @@ import { OwnLogs } from './core/own-logs.ts';
 import { Rates } from './core/rates.ts';
 import { Registries } from './core/registries.ts';
 import { RegistryFeed } from './core/registry-feed.ts';
+import { settle } from './core/settle.ts';
 import { Streams } from './core/streams.ts';
 import { folderBytes, freeBytes } from './disk.ts';
 import type { Home } from './home.ts';
@@ -219,7 +220,12 @@ class Starting {
     const listening = await listen(server, this.#home.config.http.listen);
     if (!listening.ok) return listening;
     this.#api = listening.value;
-    const settled = await this.#settle(parts);
+    const settled = await settle({
+      ...parts,
+      home: this.#home,
+      addresses: this.#network?.reachable().addresses ?? [],
+      warn: (subject, problem) => this.#warn(parts.journal, subject, problem),
+    });
     if (!settled.ok) return settled;
     this.#ready = true;
     const look = (): void => this.#track(this.#checks(parts));
@@ -234,46 +240,6 @@ class Starting {
       await Promise.allSettled(this.#work);
     };
     return ok({ api: this.#api, addresses, asked: this.#asked.promise, drain });
-  }
-
-  /** What needs the network and the registries: repairs, pauses, the profile, follows. */
-  async #settle({
-    ownLogs,
-    registries,
-    control,
-    ledger,
-    streams,
-    follows,
-    feed,
-    journal,
-  }: Parts): Promise<Result<void>> {
-    const owner = this.#home.identity.organisation;
-    const repaired = await ownLogs.repair((name) => registries.card({ owner, name }) !== undefined);
-    if (!repaired.ok) return repaired;
-    const paused = new Set(control.all('pausedStreams'));
-    for (const view of streams.list(false)) {
-      if (view.own && paused.has(view.id)) for (const { log } of view.logs) ledger.pause(log);
-    }
-    const addresses = [...(this.#network?.reachable().addresses ?? [])];
-    const profile = {
-      owner,
-      name: this.#home.config.organisation,
-      peers: [
-        {
-          id: peerIdFromKey(this.#home.identity.peerKey),
-          addresses: addresses.slice(0, limits.maxCardAddresses),
-        },
-      ],
-    };
-    if (JSON.stringify(registries.profile(owner)) !== JSON.stringify(profile)) {
-      const announced = await ownLogs.announceProfile(profile);
-      // A clock that is not trusted, or a full disk, must not keep the node from serving reads.
-      if (!announced.ok) this.#warn(journal, 'profile', announced.error);
-    }
-    for (const problem of ledger.warnings()) this.#warn(journal, 'store', problem);
-    await feed.settled();
-    await follows.start();
-    return ok(undefined);
   }
 
   #coreParts(parts: Parts): CoreParts {

@@ -1,0 +1,67 @@
+/** The last step of a node's start, once the network and the registries are there. */
+import type { Fault } from '../../errors.ts';
+import { peerIdFromKey } from '../../gossip/peer-id.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { limits } from '../../limits.ts';
+import { ok, type Result } from '../../result.ts';
+import type { Home } from '../home.ts';
+import type { ControlState } from './control-state.ts';
+import type { Follows } from './follows.ts';
+import type { OwnLogs } from './own-logs.ts';
+import type { Registries } from './registries.ts';
+import type { RegistryFeed } from './registry-feed.ts';
+import type { Streams } from './streams.ts';
+
+export interface Settling {
+  readonly home: Home;
+  readonly ledger: Ledger;
+  readonly control: ControlState;
+  readonly ownLogs: OwnLogs;
+  readonly registries: Registries;
+  readonly streams: Streams;
+  readonly follows: Follows;
+  readonly feed: RegistryFeed;
+  /** Where this peer can be dialled. */
+  readonly addresses: readonly string[];
+  readonly warn: (subject: string, problem: Fault) => void;
+}
+
+/** Mends half-made streams, pauses what was paused, says where we are, follows what is followed. */
+export async function settle(node: Settling): Promise<Result<void>> {
+  const { home, ledger, ownLogs, registries, follows, feed, warn } = node;
+  const owner = home.identity.organisation;
+  const repaired = await ownLogs.repair((name) => registries.card({ owner, name }) !== undefined);
+  if (!repaired.ok) return repaired;
+  pause(node);
+  await announce(node);
+  for (const problem of ledger.warnings()) warn('store', problem);
+  await feed.settled();
+  await follows.start();
+  return ok(undefined);
+}
+
+function pause({ control, streams, ledger }: Settling): void {
+  const paused = new Set(control.all('pausedStreams'));
+  for (const view of streams.list(false)) {
+    if (view.own && paused.has(view.id)) for (const { log } of view.logs) ledger.pause(log);
+  }
+}
+
+/** The profile in our registry, where it is not there as it is now. */
+async function announce({ home, registries, ownLogs, addresses, warn }: Settling): Promise<void> {
+  const owner = home.identity.organisation;
+  const profile = {
+    owner,
+    name: home.config.organisation,
+    peers: [
+      {
+        id: peerIdFromKey(home.identity.peerKey),
+        addresses: addresses.slice(0, limits.maxCardAddresses),
+      },
+    ],
+  };
+  if (JSON.stringify(registries.profile(owner)) === JSON.stringify(profile)) return;
+  const announced = await ownLogs.announceProfile(profile);
+  // A clock that is not trusted, or a full disk, must not keep the node from serving reads.
+  if (!announced.ok) warn('profile', announced.error);
+}
