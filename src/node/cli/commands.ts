@@ -159,6 +159,17 @@ export const commands: readonly CommandSpec[] = [
     { planned: ['--consumers'] },
   ),
   spec(
+    'export <stream-or-event>',
+    'write a stream for others: a static tree for any web server, or an audit bundle',
+    'hw export orders --static ./orders',
+    [
+      ['--static <dir>', 'write or complete a static tree (C2SP tlog-tiles and blocks) there'],
+      passphraseFile,
+    ],
+    async () => (await import('./export.ts')).exportTo,
+    { planned: ['--bundle <file>', '--from <position>', '--to <position>', '--ancestors'] },
+  ),
+  spec(
     'follow <target>',
     'keep a verified copy of a stream, or of all public streams of an organisation',
     'hw follow acme/orders',
@@ -332,7 +343,7 @@ export const commands: readonly CommandSpec[] = [
 
 /** Designed, not built: refused with `not-supported` rather than as unknown. */
 export const plannedCommands: readonly (readonly string[])[] = (
-  'top export search redact grant offer sub account market flow witness backup bridge ' +
+  'top search redact grant offer sub account market flow witness backup bridge ' +
   'service completion stream/policy stream/close stream/recover peer/throttle key/recover'
 )
   .split(' ')
