@@ -2,7 +2,7 @@
 import { Point } from '@noble/ed25519';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { concat, equal } from './bytes.ts';
-import type { Crypto } from './crypto.ts';
+import type { Crypto, RunningHash } from './crypto.ts';
 import { canonicalPoint, canonicalScalar } from './ed25519-rules.ts';
 import { asHash, type Hash, type PublicKey, type Signature } from './types.ts';
 
@@ -20,6 +20,13 @@ export const nobleCrypto: Crypto = {
     out.set(sha256(data), at);
   },
   sha512: (data: Uint8Array): Uint8Array => sha512(data),
+  startSha256(): RunningHash {
+    const running = sha256.create();
+    return {
+      update: (data) => void running.update(data),
+      digest: () => asHash(running.digest()),
+    };
+  },
   /** noble's own `verify` is cofactored and accepts more; this is the cofactorless equation. */
   verify(key: PublicKey, message: Uint8Array, signature: Signature): boolean {
     if (key.length !== 32 || signature.length !== 64) return false;

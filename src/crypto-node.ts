@@ -1,7 +1,15 @@
 /** node:crypto behind the `Crypto` interface: what a peer runs on. */
-import { createPrivateKey, createPublicKey, hash, sign, verify, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  hash,
+  sign,
+  verify,
+  type KeyObject,
+} from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Crypto, Signer } from './crypto.ts';
+import type { Crypto, RunningHash, Signer } from './crypto.ts';
 import { canonicalPoint, canonicalScalar } from './ed25519-rules.ts';
 import { limits } from './limits.ts';
 import {
@@ -48,6 +56,13 @@ export const nodeCrypto: Crypto = {
     const digest = hash('sha512', data, 'binary');
     for (let i = 0; i < 64; i++) out[i] = digest.charCodeAt(i);
     return out;
+  },
+  startSha256(): RunningHash {
+    const running = createHash('sha256');
+    return {
+      update: (data) => void running.update(data),
+      digest: () => asHash(new Uint8Array(running.digest())),
+    };
   },
   verify(key: PublicKey, message: Uint8Array, signature: Signature): boolean {
     if (key.length !== 32 || signature.length !== 64) return false;

@@ -11,6 +11,14 @@ export interface Hasher {
   sha256Into(data: Uint8Array, out: Uint8Array, at: number): void;
   /** SHA-512 of `data`, 64 bytes. */
   sha512(data: Uint8Array): Uint8Array;
+  /** SHA-256 of what is given bit by bit. */
+  startSha256(): RunningHash;
+}
+
+export interface RunningHash {
+  update(data: Uint8Array): void;
+  /** To be called once. */
+  digest(): Hash;
 }
 
 export interface Crypto extends Hasher {

@@ -17,21 +17,20 @@
  * key signed another history: a fork proof shows that), and what the leaf's times are worth, which
  * are the producer's word. Cosignature times are their cosigners'.
  */
-import { equal, utf8 } from '../bytes.ts';
-import type { Crypto, Hasher } from '../crypto.ts';
+import { utf8 } from '../bytes.ts';
 import { at, fault, type Code, type Fault } from '../errors.ts';
-import { didFromKey } from '../ids.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { Attributes, Did, Hash, LogId, LogIndex, PublicKey, TreeSize } from '../types.ts';
+import type { Attributes, Hash, LogId, LogIndex, PublicKey, TreeSize } from '../types.ts';
 import { parseCheckpoint, type ParsedCheckpoint } from './checkpoint.ts';
 import { checkDisclosure } from './check-disclosure.ts';
-import { cosignerNamedIn, distinctKeys, keepLines } from './cosignature.ts';
+import { attestedTime, checkLines, knownKeys, type ProvenCosignature } from './checkpoint-lines.ts';
+import { keepLines } from './cosignature.ts';
 import type { Genesis } from './genesis.ts';
 import type { BlockEnv } from './judges.ts';
 import type { KeyEntry } from './key-chain.ts';
 import type { Leaf } from './leaf.ts';
-import { noteAlgorithm, noteKey, openNote, type NoteKey } from './note.ts';
+import type { NoteKey } from './note.ts';
 import { verifyInclusion } from './proof.ts';
 import {
   decodeExtra,
@@ -43,24 +42,7 @@ import {
 import { checkEntryPlace, readProofKeys } from './proof-keys.ts';
 import { formatTlogProof, parseTlogProof } from './tlog-proof.ts';
 import { leafHash } from './tree.ts';
-import {
-  isStated,
-  noPolicy,
-  quorumMet,
-  streamPolicy,
-  type Quorum,
-  type TrustPolicy,
-} from './trust-policy.ts';
-
-/** A cosignature that was verified. */
-export interface ProvenCosignature {
-  readonly name: string;
-  readonly key: PublicKey;
-  /** The cosigner's word for when, in seconds since 1970. */
-  readonly timestamp: bigint;
-  /** Listed by the verifier's policy or the stream's own; else worth nothing by itself. */
-  readonly listed: boolean;
-}
+import { isStated, noPolicy, type TrustPolicy } from './trust-policy.ts';
 
 /** What a sound proof shows. */
 export interface ProvenEntry {
@@ -212,115 +194,6 @@ function checkAllButLines(
   const context = opened.value === undefined ? {} : { context: opened.value };
   const where = { logId, index, leaf, leafHash: hash, entry: entry.value, genesis };
   return ok({ ...where, size, root, signer, disclosed, ...context, checkpoint });
-}
-
-interface KnownKeys {
-  readonly writer: NoteKey;
-  /** The writer and every known cosigner. */
-  readonly keys: readonly NoteKey[];
-  /** Undefined where the stream states none; a fault where it states nonsense. */
-  readonly own: Result<TrustPolicy | undefined>;
-}
-
-function knownKeys(h: Hasher, shown: Shown, stated: readonly NoteKey[]): KnownKeys {
-  const { checkpoint, signer, genesis } = shown;
-  const origin = checkpoint.text.slice(0, checkpoint.text.indexOf('\n'));
-  const writer = noteKey(h, origin, noteAlgorithm.ed25519, signer);
-  const own = streamPolicy(h, genesis.witnesses);
-  const listed = own.ok && own.value !== undefined ? own.value.witnesses : [];
-  const named = checkpoint.signatures.map((line) => cosignerNamedIn(h, line));
-  const cosigners = [...stated, ...listed, ...named.filter((key) => key !== undefined)];
-  return { writer, keys: [writer, ...distinctKeys(cosigners)], own };
-}
-
-interface CheckedLines {
-  readonly cosignatures: readonly ProvenCosignature[];
-  readonly reasons: readonly Fault[];
-  /** The quorum whose word counts for a time. */
-  readonly asked: Quorum;
-}
-
-function checkLines(
-  crypto: Crypto,
-  note: string,
-  shown: Shown,
-  policy: TrustPolicy,
-): Result<CheckedLines> {
-  const { writer, keys, own } = knownKeys(crypto, shown, policy.witnesses);
-  const { signatures } = shown.checkpoint;
-  const opened = openNote(crypto, utf8(note), keys);
-  if (!opened.ok) {
-    if (opened.error.code !== 'note-unverified') return opened;
-    return refuse('checkpoint-key-id', 'not signed by the writer key in force at this size');
-  }
-  const { verified, unverified } = opened.value;
-  if (!verified.some(({ key }) => key === writer)) {
-    return refuse('checkpoint-key-id', 'not signed by the writer key in force at this size');
-  }
-  if (verified.length + unverified.length !== signatures.length) {
-    return refuse('checkpoint-signatures', 'a signature line stands twice');
-  }
-  const ownPolicy = own.ok ? own.value : undefined;
-  const listed = [...policy.witnesses, ...(ownPolicy?.witnesses ?? [])];
-  const cosignatures = verified.flatMap(({ key, timestamp }) => {
-    if (key === writer || timestamp === undefined) return [];
-    const isListed = listed.some(({ publicKey }) => equal(publicKey, key.publicKey));
-    return [{ name: key.name, key: key.publicKey, timestamp, listed: isListed }];
-  });
-  const reasons = unverified.map(({ name }) =>
-    fault('cosigner-unknown', `nobody here knows the key of the cosigner ${name}`),
-  );
-  if (!own.ok) reasons.push(own.error);
-  const keysMet = cosignatures.map(({ key }) => key);
-  reasons.push(...judgePolicies(shown, policy, ownPolicy, keysMet));
-  const asked = policy.quorum.kind === 'none' ? ownPolicy?.quorum : policy.quorum;
-  return ok({ cosignatures, reasons, asked: asked ?? noPolicy.quorum });
-}
-
-/** What the two policies miss. */
-function judgePolicies(
-  shown: Shown,
-  stated: TrustPolicy,
-  own: TrustPolicy | undefined,
-  cosigners: readonly PublicKey[],
-): readonly Fault[] {
-  const { genesis, signer, checkpoint } = shown;
-  const reasons: Fault[] = [];
-  if (own !== undefined && !quorumMet(own.quorum, cosigners)) {
-    reasons.push(fault('quorum-missing', "the stream's own witness policy is not met"));
-  }
-  if (!quorumMet(stated.quorum, cosigners)) {
-    reasons.push(fault('quorum-missing', 'the witness policy that was stated is not met'));
-  }
-  if (stated.owners.length > 0 && !isOneOf(stated.owners, genesis, signer)) {
-    reasons.push(fault('owner-untrusted', `the owner is ${genesis.owner}`));
-  }
-  if (stated.logs.length === 0) return reasons;
-  const origin = `headwater/${checkpoint.logId}`;
-  const isListed = stated.logs.some((log) => log.name === origin && equal(log.publicKey, signer));
-  if (!isListed) {
-    reasons.push(fault('log-untrusted', `the policy does not list ${origin} with this key`));
-  }
-  return reasons;
-}
-
-function isOneOf(owners: readonly Did[], genesis: Genesis, signer: PublicKey): boolean {
-  const key = didFromKey(signer);
-  return owners.some((did) => did === genesis.owner || did === key);
-}
-
-/** The earliest time by which a quorum of these had signed. */
-function attestedTime(
-  quorum: Quorum,
-  cosignatures: readonly ProvenCosignature[],
-): bigint | undefined {
-  if (quorum.kind === 'none') return undefined;
-  const inTime = [...cosignatures].sort((a, b) => (a.timestamp < b.timestamp ? -1 : 1));
-  for (const [i, { timestamp }] of inTime.entries()) {
-    const keys = inTime.slice(0, i + 1).map(({ key }) => key);
-    if (quorumMet(quorum, keys)) return timestamp;
-  }
-  return undefined;
 }
 
 function broken(reason: Fault): ProofVerdict {

@@ -5,7 +5,8 @@
 import { toBase64, toHex } from '../bytes.ts';
 import type { Fault } from '../errors.ts';
 import { didFromKey, formatReference, logIdFromHash } from '../ids.ts';
-import type { ProofVerdict, ProvenCosignature, ProvenEntry } from '../ledger/event-proof.ts';
+import type { ProvenCosignature } from '../ledger/checkpoint-lines.ts';
+import type { ProofVerdict, ProvenEntry } from '../ledger/event-proof.ts';
 import type { Leaf } from '../ledger/leaf.ts';
 import { formatTime } from '../time.ts';
 import { asTimeMs, dataKind, type Attributes, type Did, type LogId } from '../types.ts';
