@@ -27,6 +27,7 @@ export { bodyBytes, LeafTable, parentsBytes } from './ledger/block.ts';
 export { decodeBlock } from './ledger/block-codec.ts';
 export { checkSealedBody, makeLeaves } from './ledger/block-leaves.ts';
 export { decodeBody } from './ledger/body.ts';
+export type { ProvenCosignature } from './ledger/checkpoint-lines.ts';
 export { parseCheckpoint, verifyCheckpoint, type Checkpoint } from './ledger/checkpoint.ts';
 export {
   addLines,
@@ -41,7 +42,6 @@ export {
   verifyEventProof,
   type EventProofInput,
   type ProofVerdict,
-  type ProvenCosignature,
   type ProvenEntry,
 } from './ledger/event-proof.ts';
 export {
