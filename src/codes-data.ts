@@ -61,7 +61,10 @@ export const dataCodes = {
   'frontier-size': ['invalid', 'A frontier has one hash for each 1 bit of the first index.'],
   'root-mismatch': ['invalid', 'The bytes are not those that were signed; fetch them elsewhere.'],
   'checkpoint-size': ['invalid', 'The signed size is the first index plus the number of entries.'],
-  fork: ['broken', 'The writer signed two histories: keep both, ask the owner to recover.'],
+  fork: [
+    'broken',
+    'The writer signed two histories; its owner goes on with hw stream recover --reason fork.',
+  ],
   'time-back': ['invalid', 'Recorded time never goes down within a log.'],
   'leaf-visibility': ['invalid', 'A sealed log holds sealed events, every other log public ones.'],
   'seal-place': ['invalid', 'A block has exactly one seal, at its end.'],
@@ -142,6 +145,22 @@ export const dataCodes = {
   'witness-old-size': ['invalid', 'The old size is at most the size of the checkpoint.'],
   'witness-conflict': ['conflict', 'Send a proof from the size that the witness answers with.'],
   'witness-answer': ['invalid', 'A witness answers with its own cosignature lines.'],
+  'witness-ahead': [
+    'conflict',
+    'The witness has cosigned more than this home holds: was an old backup brought back?',
+  ],
+  'witness-refused': ['conflict', 'The witness says why; hw witness list shows it.'],
+  'witness-unreachable': ['unreachable', 'It is tried again; hw witness list shows since when.'],
+  'witness-key': ['config', 'hw init makes the witness key that is missing.'],
+  'cosigned-none': ['missing', 'No witness has cosigned this log yet; see hw witness list.'],
+  'ack-timeout': [
+    'unavailable',
+    'The events are in the log; a retry with the same ids waits for the acknowledgement again.',
+  ],
+  'ack-none': [
+    'conflict',
+    'Only a stream made with --witness KEY --quorum N can be published with ack=witnessed.',
+  ],
   // fork proofs (FACTS.md section 8)
   'fork-encoding': ['invalid', 'A fork proof is canonical dag-cbor.'],
   'fork-shape': ['invalid', 'A fork proof is a list of eight items, version 1.'],
@@ -174,6 +193,10 @@ export const dataCodes = {
     'broken',
     'The store and the guard file differ: restore both from one backup.',
   ],
+  'head-unconfirmed': [
+    'unavailable',
+    'Wait until a peer that keeps the log is connected; hw up --accept-fork-risk goes on without.',
+  ],
   'clock-untrusted': [
     'unavailable',
     'Set the clock of this machine; nothing is signed until then.',
@@ -202,7 +225,11 @@ export const dataCodes = {
   ],
   'log-read-only': ['denied', 'Only the writer of a log appends to it.'],
   'log-exists': ['conflict', 'The log exists already.'],
-  'log-frozen': ['conflict', 'Two histories of this log exist; its owner goes on in a successor.'],
+  'log-frozen': [
+    'conflict',
+    'Its owner opens a successor: hw stream recover STREAM --reason fork. Reading goes on.',
+  ],
+  'branch-key': ['conflict', 'Signed by a key that our history does not know: ask for the keys.'],
   'log-damaged': ['broken', 'Verify the stream; a replica can be fetched again.'],
   'log-closed': ['conflict', 'The log ended; its successor goes on.'],
   'log-waiting': ['unavailable', 'The log does not take events yet; its reason says why.'],
@@ -215,6 +242,13 @@ export const dataCodes = {
   'block-missing': ['incomplete', 'A block is not in the store; it can be fetched from peers.'],
   'index-damaged': ['broken', 'An index of the store does not fit its blocks; restore or refetch.'],
   'body-withheld': ['incomplete', 'The sender left bodies out; ask a peer that holds them.'],
+  'event-dropped': ['gone', 'Its stream no longer keeps the content; the leaf still proves it.'],
+  'event-redacted': ['gone', 'The owner redacted the content; the leaf still proves that it stood.'],
+  'redact-denied': ['denied', 'Only the node of the owner that writes the log redacts its events.'],
+  'retention-policy': [
+    'usage',
+    'Keep all, or any of maxAgeMs, maxBytes, below and compact; numbers from 1.',
+  ],
   'index-over-head': ['missing', 'The log is shorter than that; see hw status.'],
   'bad-position': ['usage', 'A position is a token as printed by hw tail or the API.'],
   'bad-cursor': ['usage', 'A cursor name has 1 to 128 bytes without control characters.'],

@@ -35,6 +35,10 @@ export type TableName =
   | 'controls'
   | 'lineage'
   | 'pending'
+  | 'retention'
+  | 'cosigned'
+  | 'witnessed'
+  | 'acknowledged'
   | 'peers'
   | 'node'
   | 'subscriptions'
@@ -42,7 +46,8 @@ export type TableName =
   | 'revocations'
   | 'keys'
   | 'market'
-  | 'flows';
+  | 'flows'
+  | 'forkProofs';
 
 export const keyspace: Readonly<Record<TableName, Table>> = {
   meta: { prefix: 0x00, key: 'name, text', value: 'by name: `schema` uint32', room: 'ledger' },
@@ -128,6 +133,30 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
     room: 'gossip',
     state: 'planned',
   },
+  cosigned: {
+    prefix: 0x0f,
+    key: 'log uint32 ‖ size uint48',
+    value: 'checkpoint of that size with cosignature lines, text; the newest few',
+    room: 'ledger',
+  },
+  witnessed: {
+    prefix: 0x18,
+    key: 'SHA-256 of the origin 32',
+    value: 'dag-cbor row: size, root, checkpoint and line that we cosigned last as a witness',
+    room: 'ledger',
+  },
+  retention: {
+    prefix: 0x1b,
+    key: 'log uint32',
+    value: 'dag-cbor: how far bodies were dropped, the policy in force, bytes by index',
+    room: 'ledger',
+  },
+  acknowledged: {
+    prefix: 0x20,
+    key: 'log uint32',
+    value: 'uint48 size of an own log when another peer or a witness was first seen to have it',
+    room: 'ledger',
+  },
   peers: { prefix: 0x10, key: 'peer id, text', value: 'dag-cbor row', room: 'gossip' },
   node: { prefix: 0x11, key: 'name, text', value: 'dag-cbor, by name', room: 'node' },
   subscriptions: { prefix: 0x12, key: 'id', value: 'dag-cbor', room: 'node', state: 'planned' },
@@ -148,6 +177,12 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
   },
   market: { prefix: 0x16, key: 'by kind', value: 'dag-cbor', room: 'market', state: 'planned' },
   flows: { prefix: 0x17, key: 'by flow', value: 'state', room: 'flow', state: 'planned' },
+  forkProofs: {
+    prefix: 0x18,
+    key: 'logId 32',
+    value: 'dag-cbor: when it was learned, the first valid fork proof of the log',
+    room: 'ledger',
+  },
 };
 
 /** Raised when an existing store must be migrated; a store with a higher number is refused. */

@@ -34,6 +34,10 @@ export const protocol = {
   /** An add-checkpoint request to a witness, and its answer; refused above. */
   maxWitnessRequestBytes: 65_536,
   maxWitnessAnswerBytes: 65_536,
+  /** Cosignature lines of one checkpoint that are kept and passed on. */
+  maxCosignatures: 16,
+  /** Organisations that an `ack=replicated:N` may ask for. */
+  maxAckReplicas: 64,
   /** A trust policy file, and its logs, witnesses and groups together; refused above. */
   maxPolicyBytes: 262_144,
   maxPolicyNames: 1024,
@@ -130,6 +134,50 @@ export const limits = {
   maxAttestedNodes: 1000,
   /** Foreign blocks of a forked log kept as evidence; further ones are not needed. */
   maxForkEvidence: 16,
+  /** Fork proofs kept of logs that this home does not hold; further ones are not taken. */
+  maxForeignForks: 256,
+  /** Alerts that a neighbour may send per minute; the rest is ignored. */
+  alertsPerMinute: 60,
+  /** Peers that are told of a new fork directly, beside the gossip, and asked for the other history. */
+  maxForkTold: 16,
+  /** Cosigned checkpoints kept of one log, and those of logs that we are behind; the oldest goes. */
+  maxCosignedPerLog: 16,
+  maxCosignedAhead: 1024,
+  /** Shortest time between two checkpoints of one log that one witness is sent. */
+  witnessIntervalMs: 1000,
+  /** A request to a witness; then it is tried again, later each time, at the latest after so long. */
+  witnessTimeoutMs: 10_000,
+  witnessBackoffMs: 1000,
+  maxWitnessBackoffMs: 60_000,
+  /** Requests to witnesses under way; the others wait. */
+  maxWitnessRequests: 32,
+  /** A witness that is behind for so long is a warning; entries older than this must be cosigned. */
+  witnessGraceMs: 60_000,
+  /** As a witness: origins that are cosigned, and requests that wait for the disk; then 429. */
+  maxWitnessedLogs: 100_000,
+  maxWitnessQueue: 4096,
+  /** As a witness: requests a second from one address over HTTP; then 429. */
+  maxWitnessedPerSecond: 5000,
+  /** Keys of logs that are witnessed but not followed; the oldest is fetched again. */
+  maxWitnessedKeys: 4096,
+  /** Wait for `ack=replicated:N` and `ack=witnessed`; then the receipt says what was reached. */
+  ackTimeoutMs: 10_000,
+  /** A replica that is asked to acknowledge waits so long for the blocks; then `behind`. */
+  ackPatienceMs: 2000,
+  /** Shortest time between two requests for an acknowledgement to one peer. */
+  ackIntervalMs: 25,
+  /** Publishes that wait for an acknowledgement; then `queue-full` at once. */
+  maxAckWaiters: 4096,
+  /** Runs of lines of one NDJSON publish that wait for an acknowledgement; then reading stops. */
+  maxUnackedRuns: 64,
+  /** How long an own log waits at the start for a word of those who keep it (restoreGuard), and the
+   * publishes to it with it; then `head-unconfirmed`, or in the mode `normal` it goes on. */
+  restoreGuardMs: 10_000,
+  /** After the first word on a head: others who are just being asked have their say. */
+  confirmSettleMs: 500,
+  /** How often peers are asked for the heads of own logs that wait, and how many of them. */
+  confirmPollMs: 1000,
+  maxConfirmPeers: 8,
   /** Cursors of one home; then `busy`. */
   maxCursors: 10_000,
   /** Wait before a writer whose store failed tries it again. */
@@ -138,6 +186,16 @@ export const limits = {
   dedupeWindowMs: 2_592_000_000,
   /** Memory of the dedupe filters; beyond it look-ups go to the store. */
   maxDedupeFilterBytes: 67_108_864,
+  /** How often a node looks for bodies that a stream's retention lets go. */
+  retentionIntervalMs: 60_000,
+  /** Blocks rewritten in one batch, and blocks whose subjects are compared at once, by retention. */
+  retentionBatchBlocks: 16,
+  retentionCompactBlocks: 64,
+  /** Characters of the reason of a redaction; longer ones are refused. */
+  maxReasonLength: 1024,
+  /** How long, and in how many bytes of blocks, the content of the journal is kept. */
+  journalMaxAgeMs: 7_776_000_000,
+  journalMaxBytes: 67_108_864,
   /** A replica flushes at least this often. */
   flushIntervalMs: 1000,
   /** Text of one event: a body of 192 KiB in which JSON escapes every byte; then refused. */

@@ -5,11 +5,13 @@ import { keyOf, keyspace } from '../keyspace.ts';
 import { ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
 import { FilterMemory } from './dedupe.ts';
+import { ForkBook } from './fork-book.ts';
 import { IdKeys } from './id-keys.ts';
 import type { AppendedBlock, LedgerOptions } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
 import type { PackedTile } from './packed-tile.ts';
 import { RecentBlocks } from './recent-blocks.ts';
+import { Unconfirmed } from './unconfirmed.ts';
 
 /** Counters as they are kept; `LedgerStats` is what others see. */
 export interface Counters {
@@ -31,6 +33,8 @@ export class LedgerEnv {
   readonly filters: FilterMemory;
   readonly tiles: TileCache;
   readonly recent: RecentBlocks;
+  readonly unconfirmed: Unconfirmed;
+  readonly forks: ForkBook;
   /** By log id; the ledger adds and removes. */
   readonly logs: Map<LogId, LogHandle> = new Map();
   readonly counters: Counters = {
@@ -57,8 +61,10 @@ export class LedgerEnv {
     this.options = options;
     this.ids = new IdKeys(options.crypto, options.nodeSecret);
     this.filters = new FilterMemory(options.limits.maxDedupeFilterBytes);
+    this.forks = new ForkBook(options.store);
     this.tiles = new TileCache(options.limits.maxCachedTiles);
     this.recent = new RecentBlocks(options.limits.maxRecentBlockBytes);
+    this.unconfirmed = new Unconfirmed(options.host, options.limits);
   }
 
   listen(listener: (block: AppendedBlock) => void): Disposable {

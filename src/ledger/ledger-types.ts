@@ -20,7 +20,9 @@ import type { Genesis } from './genesis.ts';
 import type { Guard } from './guard.ts';
 import type { Judges } from './judges.ts';
 import type { KeyEntry } from './key-chain.ts';
+import type { RetentionPolicy } from './retention-policy.ts';
 import type { Store } from './store.ts';
+import type { RestoreGuard } from './unconfirmed.ts';
 
 /** The limits that the ledger heeds; `{ ...protocol, ...limits }` of limits.ts has them all. */
 export interface LedgerLimits {
@@ -44,8 +46,19 @@ export interface LedgerLimits {
   readonly maxRecentBlockBytes: number;
   readonly maxLineageBlocks: number;
   readonly maxForkEvidence: number;
+  readonly maxCosignedPerLog: number;
+  readonly maxCosignedAhead: number;
+  readonly maxWitnessedLogs: number;
+  readonly maxWitnessQueue: number;
+  readonly maxForeignForks: number;
   readonly maxCursors: number;
   readonly storeRetryMs: number;
+  readonly restoreGuardMs: number;
+  readonly confirmSettleMs: number;
+  readonly retentionIntervalMs: number;
+  readonly retentionBatchBlocks: number;
+  readonly retentionCompactBlocks: number;
+  readonly maxReasonLength: number;
 }
 
 export interface LedgerOptions {
@@ -61,6 +74,8 @@ export interface LedgerOptions {
   readonly nodeSecret: Uint8Array;
   /** `hw up --accept-clock`: a step of the clock above `maxClockStepMs` is meant. */
   readonly acceptClockStep?: boolean;
+  /** Own logs that others have wait for their word before they sign; absent: none waits. */
+  readonly restoreGuard?: RestoreGuard;
   /** The peers' word on our clock, asked before each block: a fault (`clock-untrusted`) stops signing. */
   readonly clockCheck?: () => Result<void>;
 }
@@ -126,6 +141,10 @@ export interface LogSummary extends Head {
   readonly paused: boolean;
   /** A block with a time more than 5 minutes ahead of our clock was taken in by sync. */
   readonly clockAhead: boolean;
+  /** What the log keeps, as far as its control entries have been looked at. */
+  readonly retention: RetentionPolicy;
+  /** Lowest index whose body is still offered, by the newest seal. */
+  readonly lowest: LogIndex;
   /** False in a log that was followed; own logs are true even while no signer is attached. */
   readonly createdLocally: boolean;
 }
@@ -178,6 +197,8 @@ export interface AppendedBlock extends StoredBlock {
   /** We wrote it. */
   readonly local: boolean;
   readonly time: TimeMs;
+  /** It holds control entries. */
+  readonly controls: boolean;
 }
 
 export interface ReadOptions {

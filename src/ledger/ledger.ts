@@ -10,9 +10,12 @@ import { fault, HeadwaterError, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex, type ParsedEvent, type TimeMs } from '../types.ts';
 import { auditLog } from './audit.ts';
+import { Cosigned } from './cosigned.ts';
+import { Confirming } from './confirming.ts';
 import { createLog, newHandle, purgeLog, storeRole, unknownLog } from './create-log.ts';
 import { Cursors } from './cursors.ts';
-import { forkEvidence, rowWrite } from './fork-check.ts';
+import { markFrozen, rowWrite } from './fork-check.ts';
+import { Forks } from './forks.ts';
 import { flushStore, LedgerEnv } from './ledger-env.ts';
 import type {
   AppendedBlock,
@@ -35,7 +38,9 @@ import type { LogHandle } from './log-handle.ts';
 import { findById, indexAtTime, subjectIndexes, type SubjectRange } from './lookup.ts';
 import { guardFault, openLogs } from './open-log.ts';
 import { OwnLog } from './own-log.ts';
+import { LogKeys } from './log-keys.ts';
 import { LogProofs } from './log-proofs.ts';
+import { WitnessBook } from './witness-book.ts';
 import { keyChainOf } from './prover.ts';
 import { applyWire, Replica } from './replica.ts';
 import { batchesOf, blocksOf, entriesOf, entryOf, tailOf } from './replay.ts';
@@ -44,7 +49,14 @@ import { StoreHealth } from './store-health.ts';
 
 export class Ledger implements AsyncDisposable {
   readonly proofs: LogProofs;
+  readonly forks: Forks;
   readonly cursors: Cursors;
+  readonly keys: LogKeys;
+  /** Checkpoints of the logs here with the lines of witnesses. */
+  readonly cosigned: Cosigned;
+  /** What this home has cosigned as a witness. */
+  readonly witnessed: WitnessBook;
+  readonly confirming: Confirming;
   readonly #env: LedgerEnv;
   readonly #health: StoreHealth;
   readonly #own = new Map<LogId, OwnLog>();
@@ -58,7 +70,12 @@ export class Ledger implements AsyncDisposable {
     this.#warnings = warnings;
     const { host, limits, store } = env.options;
     this.proofs = new LogProofs(env);
+    this.forks = new Forks(env);
+    this.keys = new LogKeys(env);
+    this.cosigned = new Cosigned(env, this.keys);
+    this.witnessed = new WitnessBook(env);
     this.cursors = new Cursors(store, limits.maxCursors);
+    this.confirming = new Confirming(env, (logId) => this.#own.get(logId)?.reloaded());
     this.#health = new StoreHealth(env, (handle) => this.#own.get(handle.logId)?.reloaded());
     this.#flushTimer = host.timers.every(limits.flushIntervalMs, () => void this.flush());
   }
@@ -77,13 +94,22 @@ export class Ledger implements AsyncDisposable {
     if (!handles.ok) return handles;
     const torn = options.guard.recovered;
     const warnings = torn === undefined ? [] : [torn];
+    const forks = await env.forks.load();
+    if (!forks.ok) return forks;
     for (const handle of handles.value) {
+      const fork = env.forks.get(handle.logId);
+      if (fork !== undefined) markFrozen(env, handle, fork);
       env.logs.set(handle.logId, handle);
       env.nextLogNumber = Math.max(env.nextLogNumber, handle.row.number + 1);
       if (handle.row.reason !== undefined) warnings.push(handle.row.reason);
     }
     const raised = await guardFault(env, handles.value);
-    return raised === undefined ? ok(new Ledger(env, warnings)) : err(raised);
+    if (raised !== undefined) return err(raised);
+    const ledger = new Ledger(env, warnings);
+    const waiting = await ledger.confirming.load();
+    if (waiting.ok) return ok(ledger);
+    ledger.#stop();
+    return waiting;
   }
 
   /** What opening found and mended or could not mend: for the journal. */
@@ -122,6 +148,9 @@ export class Ledger implements AsyncDisposable {
       if (!purged.ok) return purged;
       handle.reset({ ...handle.row, standing: 'open', reason: undefined }, undefined);
     }
+    // A proof may have come before the log was followed: then nothing of it is taken.
+    const fork = this.#env.forks.get(logId);
+    if (fork !== undefined) markFrozen(this.#env, handle, fork);
     const stored = await storeRole(this.#env, handle, 'replica');
     if (stored.ok) this.#env.logs.set(logId, handle);
     return stored;
@@ -201,11 +230,6 @@ export class Ledger implements AsyncDisposable {
   /** Resolves when all that replicas have stored so far is on the disk. */
   flush(): Promise<Result<void>> {
     return flushStore(this.#env);
-  }
-
-  /** Blocks that the writer signed and that contradict ours. */
-  async forkEvidence(logId: LogId): Promise<Result<readonly Uint8Array[]>> {
-    return this.#with(logId, (handle) => forkEvidence(this.#env, handle));
   }
 
   /** Whole blocks from the one that holds `from`; throws HeadwaterError (store-corrupt, log-unknown …). */
@@ -301,13 +325,18 @@ export class Ledger implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#flushTimer[Symbol.dispose]();
+    this.#stop();
     await Promise.all([...this.#own.values()].map((own) => own.close()));
     await Promise.all([...this.#replicas.values()].map((replica) => replica.settled()));
     await this.#health.close();
     await this.flush();
     await this.#env.options.store.close();
     await this.#env.options.guard.close();
+  }
+
+  #stop(): void {
+    this.#flushTimer[Symbol.dispose]();
+    this.confirming[Symbol.dispose]();
   }
 
   #attach(handle: LogHandle, signer: Signer): void {
@@ -319,7 +348,10 @@ export class Ledger implements AsyncDisposable {
   #replicaOf(handle: LogHandle): Replica {
     const known = this.#replicas.get(handle.logId);
     if (known !== undefined) return known;
-    const caughtUp = (): void => this.#own.get(handle.logId)?.reloaded();
+    const caughtUp = (): void => {
+      this.#own.get(handle.logId)?.reloaded();
+      this.confirming.caughtUp(handle.logId);
+    };
     const replica = new Replica(this.#env, handle, this.#health, caughtUp);
     this.#replicas.set(handle.logId, replica);
     return replica;

@@ -5,6 +5,7 @@ import { fault, type Fault } from '../errors.ts';
 import { err, type Result } from '../result.ts';
 import type { ParsedEvent } from '../types.ts';
 import { Dedupe } from './dedupe.ts';
+import { frozenFault } from './fork-check.ts';
 import { Intake } from './intake.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { Receipt } from './ledger-types.ts';
@@ -44,8 +45,23 @@ export class OwnLog {
     signal: AbortSignal | undefined,
   ): Promise<Result<readonly Result<Receipt>[]>> {
     const refused = this.#refusal();
-    if (refused !== undefined) return Promise.resolve(err(refused));
-    return this.#intake.publish(events, signal);
+    if (refused === undefined) return this.#intake.publish(events, signal);
+    if (this.#closed || !this.#env.unconfirmed.holds(this.#handle.logId)) {
+      return Promise.resolve(err(refused));
+    }
+    return this.#held(events, signal);
+  }
+
+  /** Tries again when the head is confirmed, or when it has not been in time. */
+  async #held(
+    events: readonly ParsedEvent[],
+    signal: AbortSignal | undefined,
+  ): Promise<Result<readonly Result<Receipt>[]>> {
+    const { unconfirmed } = this.#env;
+    const waited = await unconfirmed.hold(this.#handle.logId, events, signal);
+    if (!waited.ok) return waited;
+    const refused = this.#refusal();
+    return refused === undefined ? this.#intake.publish(events, signal) : err(refused);
   }
 
   control(map: CborMap | undefined, rotateTo: Signer | undefined): Promise<Result<Receipt>> {
@@ -78,6 +94,7 @@ export class OwnLog {
     const { row, paused } = this.#handle;
     if (this.#closed) return fault('store-closed', 'the ledger is closing');
     if (this.#env.storeFailure !== undefined) return this.#env.storeFailure;
+    if (row.standing === 'frozen') return frozenFault(row.reason);
     if (row.standing !== 'open') return row.reason ?? standingFault(row.standing);
     if (paused) return fault('stream-paused', 'the operator paused this log');
     return undefined;

@@ -5,6 +5,7 @@
  * power cut costs it, and the ledger flushes every second. An own log that is behind its guard is
  * filled in the same way, synced.
  */
+import { equal } from '../bytes.ts';
 import { fault, HeadwaterError, type Fault } from '../errors.ts';
 import { logIdFromHash } from '../ids.ts';
 import { ok, type Result } from '../result.ts';
@@ -13,7 +14,7 @@ import { appended, keysOf, prepareAppend, type Append, type EventKeys } from './
 import type { DecodedBlock, VerifiedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
 import { unknownLog } from './create-log.ts';
-import { freeze, judgeOld, rowWrite } from './fork-check.ts';
+import { judgeOld, judgeOther, rowWrite } from './fork-check.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { ApplyOutcome } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
@@ -21,11 +22,14 @@ import type { LogTiles } from './log-tiles.ts';
 import { checkGuard } from './open-log.ts';
 import type { StoreHealth } from './store-health.ts';
 import type { StoreWrite } from './store.ts';
-import { blockVerdict, isForkEvidence } from './verdict.ts';
+import { blockVerdict } from './verdict.ts';
 import { checkSelfConsistent, verifyDecoded } from './verify-block.ts';
 
 /** Blocks written in one batch. */
 const maxGroup = 8;
+
+/** Why an own log may lack blocks that others have. */
+const lostCodes: ReadonlySet<string> = new Set(['store-behind-guard', 'head-unconfirmed']);
 
 interface Waiting {
   readonly append: Append;
@@ -86,6 +90,10 @@ export class Replica {
     if (closed !== undefined) return this.#ignore(closed);
     if (!tiles.ok) return this.#ignore(tiles.error);
     const size = handle.tip?.state.size ?? 0;
+    if (handle.row.role === 'writer' && block.firstIndex >= size && !this.#takesNext()) {
+      // If it is signed by our key we have lost it.
+      await this.#env.unconfirmed.report(handle.logId, block.checkpoint);
+    }
     if (block.firstIndex > size) return this.#ahead(block, via, size);
     if (block.firstIndex < size) {
       // It, or another one for its place, is being written: then it can be compared.
@@ -94,10 +102,11 @@ export class Replica {
       }
       return { verdict: await judgeOld(this.#env, handle, block), logId: handle.logId };
     }
-    if (!this.#takesNext()) {
+    const other = this.#isOther(block);
+    if (!this.#takesNext() && !other) {
       return this.#ignore(fault('log-read-only', 'this home writes the log itself'));
     }
-    return this.#next(block, via, tiles.value);
+    return other ? this.#otherHistory(block) : this.#next(block, via, tiles.value);
   }
 
   get #isFull(): boolean {
@@ -132,7 +141,7 @@ export class Replica {
   /** Blocks of an own log come from others only where the store lost them. */
   #takesNext(): boolean {
     const { role, reason } = this.#handle.row;
-    return role === 'replica' || reason?.code === 'store-behind-guard';
+    return role === 'replica' || lostCodes.has(reason?.code ?? '');
   }
 
   #ignore(reason: Fault): ApplyOutcome {
@@ -170,13 +179,24 @@ export class Replica {
     const late = this.#clockAhead(block.entries.at(-1)?.time ?? 0);
     if (late !== undefined && via === 'gossip') return this.#ignore(late);
     const verified = verifyDecoded({ crypto, judges }, handle.tip?.state ?? handle, block);
-    if (!verified.ok) {
-      if (isForkEvidence(verified.error)) {
-        await freeze(this.#env, handle, block.wire, verified.error);
-      }
-      return { verdict: blockVerdict(verified.error), logId: handle.logId };
-    }
+    if (!verified.ok) return { verdict: blockVerdict(verified.error), logId: handle.logId };
     return this.#enqueue(verified.value, tiles, late !== undefined);
+  }
+
+  /** It begins where ours end, but on another tree. */
+  #isOther({ frontier }: DecodedBlock): boolean {
+    const ours = this.#handle.tip?.state.frontier;
+    if (ours === undefined || ours.length !== frontier.length) return false;
+    return ours.some((hash, i) => !equal(hash, frontier[i] ?? hash));
+  }
+
+  /** Our head has to be stored before it can be shown against the other one. */
+  async #otherHistory(block: DecodedBlock): Promise<ApplyOutcome> {
+    while (block.firstIndex > this.#handle.size && this.#writing !== undefined) {
+      await this.#progress.promise;
+    }
+    const verdict = await judgeOther(this.#env, this.#handle, block);
+    return { verdict, logId: this.#handle.logId };
   }
 
   #enqueue(block: VerifiedBlock, tiles: LogTiles, clockAhead: boolean): Promise<ApplyOutcome> {

@@ -13,6 +13,7 @@ const cannotJudge: ReadonlySet<Code> = new Set<Code>([
   'log-unknown',
   'clock-ahead',
   'fork',
+  'branch-key',
 ]);
 
 /** Only faults of the bytes themselves are held against a sender, never those of our own. */

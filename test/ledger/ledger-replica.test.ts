@@ -207,18 +207,22 @@ describe('Ledger as a replica', () => {
     assert.equal(verdict(await replica.apply(b, 'gossip')), 'ignore fork');
     assert.equal(replica.log(log)?.state, 'frozen');
     assert.deepEqual(await idsOf(replica, log, zero), ['a']);
-    assert.deepEqual(must(await replica.forkEvidence(log)), [b]);
+    const branch = must(await replica.forks.branch(log));
+    assert.deepEqual(
+      branch.others.map(({ wire }) => wire),
+      [b],
+    );
     assert.equal(verdict(await replica.apply(b, 'sync')), 'ignore log-frozen');
     assert.equal(replica.stats().forks, 1);
     // It stays frozen over a power cut.
     const again = await openLedger({ store: kept.crash('unsynced') });
     assert.equal(again.log(log)?.state, 'frozen');
     assert.equal(again.log(log)?.reason?.code, 'fork');
-    assert.equal(must(await again.forkEvidence(log)).length, 1);
+    assert.equal(must(await again.forks.branch(log)).others.length, 1);
     // The writer itself learns of it too, and signs no more.
     assert.equal(verdict(await one.apply(a, 'gossip')), 'ignore block-known');
     assert.equal(verdict(await one.apply(b, 'gossip')), 'ignore fork');
-    refused(await one.publish(log, [event('c')]), 'fork');
+    refused(await one.publish(log, [event('c')]), 'log-frozen');
     await Promise.all([one.close(), two.close(), again.close()]);
   });
 
