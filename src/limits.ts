@@ -29,6 +29,16 @@ export const protocol = {
   maxProofBytes: 1_048_576,
   /** A fork proof fits one gossip message with room for its envelope; `proof-too-large` above. */
   maxForkProofBytes: 260_000,
+  /** A line of an audit bundle; `bundle-too-large` above, as for the four below. */
+  maxBundleLineBytes: 1_048_576,
+  /** An audit bundle may unpack to so many times its own bytes, above the first 64 MiB, and to so many in all. */
+  maxBundleRatio: 200,
+  freeBundleBytes: 67_108_864,
+  maxBundleBytes: 1_099_511_627_776,
+  /** Logs in an audit bundle, control entries of one of them, and inputs that it names. */
+  maxBundleLogs: 4096,
+  maxBundleControls: 65_536,
+  maxBundleInputs: 200_000,
   /** Hashes of an inclusion or consistency proof: a tree has at most 2^63 leaves. */
   maxProofHashes: 63,
   /** An add-checkpoint request to a witness, and its answer; refused above. */
@@ -353,6 +363,26 @@ export const limits = {
   maxJournalBatch: 128,
   /** Logs remembered of all cards of one stream; those of the present card count in any case. */
   maxLogsPerCard: 4096,
+  /** URLs that a node follows (then `control-full`), and logs that one of them may list. */
+  maxUrlFollows: 256,
+  maxUrlLogs: 4096,
+  /** URLs asked at once, and files fetched ahead from one of them. */
+  maxUrlsAtOnce: 4,
+  urlFetchesAhead: 8,
+  /** Requests a second to one URL; further ones wait. */
+  urlRequestsPerSecond: 1000,
+  /** How often a URL is looked at, and at most how long it rests after failures. */
+  urlPollMs: 10_000,
+  maxUrlBackoffMs: 300_000,
+  /** A request to a URL that takes longer has failed, and its list of logs above this is refused. */
+  urlTimeoutMs: 30_000,
+  maxUrlIndexBytes: 1_048_576,
+  /** Files of a static tree that are written at once. */
+  exportWritesAtOnce: 8,
+  /** How long a tile, and how long a checkpoint or block of a static tree may be kept in a cache. */
+  tileCacheSeconds: 31_536_000,
+  checkpointCacheSeconds: 10,
+  blockCacheSeconds: 300,
   /** Streams read from one registry; further ones are not listed. */
   maxStreamsPerRegistry: 10_000,
 } as const;

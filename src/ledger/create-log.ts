@@ -67,6 +67,7 @@ function genesisOf(env: LedgerEnv, log: NewLog, signer: Signer, created: TimeMs)
     ...(log.stream === undefined ? {} : { stream: logIdHash(log.stream) }),
     ...(log.contentType === undefined ? {} : { contentType: log.contentType }),
     ...(log.schema === undefined ? {} : { schema: log.schema }),
+    ...(log.witnesses === undefined ? {} : { witnesses: log.witnesses }),
   };
 }
 
@@ -106,6 +107,8 @@ const logTables: readonly Table[] = [
   keyspace.forks,
   keyspace.filters,
   keyspace.controls,
+  keyspace.cosigned,
+  keyspace.retention,
 ];
 
 /** Deletes all that is stored of a log; its row goes last, so that a crash leaves a known log. */

@@ -55,6 +55,7 @@ export class LedgerEnv {
   nextLogNumber = 1;
   /** Something was written without sync since the last flush. */
   unsynced = false;
+  flushing: Promise<unknown> | undefined;
   readonly #listeners = new Set<(block: AppendedBlock) => void>();
 
   constructor(options: LedgerOptions) {
@@ -83,9 +84,15 @@ const flushKey = keyOf(keyspace.meta, utf8('flush'));
 
 /** Resolves when all that was written without sync is on the disk. */
 export async function flushStore(env: LedgerEnv): Promise<Result<void>> {
+  // A flush that is under way may have begun before what is meant now was written.
+  while (env.flushing !== undefined) await env.flushing;
   if (!env.unsynced) return ok(undefined);
   env.unsynced = false;
-  const done = await env.options.store.batch([{ key: flushKey, value: utf8('1') }], { sync: true });
+  const flushing = env.options.store.batch([{ key: flushKey, value: utf8('1') }], { sync: true });
+  env.flushing = flushing.finally(() => {
+    env.flushing = undefined;
+  });
+  const done = await flushing;
   if (!done.ok) env.unsynced = true;
   return done;
 }

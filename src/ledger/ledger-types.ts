@@ -94,6 +94,8 @@ export interface NewLog {
   readonly retention: CborMap;
   readonly contentType?: string;
   readonly schema?: string;
+  /** `{keys, quorum}`, see trust-policy.ts. */
+  readonly witnesses?: CborMap;
   /** Delegations from the owner to the writer key, root first; empty where they are the same. */
   readonly proof: readonly Uint8Array[];
 }

@@ -40,6 +40,7 @@ import { guardFault, openLogs } from './open-log.ts';
 import { OwnLog } from './own-log.ts';
 import { LogKeys } from './log-keys.ts';
 import { LogProofs } from './log-proofs.ts';
+import { LogTree } from './log-tree.ts';
 import { WitnessBook } from './witness-book.ts';
 import { keyChainOf } from './prover.ts';
 import { applyWire, Replica } from './replica.ts';
@@ -51,6 +52,7 @@ export class Ledger implements AsyncDisposable {
   readonly proofs: LogProofs;
   readonly forks: Forks;
   readonly cursors: Cursors;
+  readonly tree: LogTree;
   readonly keys: LogKeys;
   /** Checkpoints of the logs here with the lines of witnesses. */
   readonly cosigned: Cosigned;
@@ -70,6 +72,7 @@ export class Ledger implements AsyncDisposable {
     this.#warnings = warnings;
     const { host, limits, store } = env.options;
     this.proofs = new LogProofs(env);
+    this.tree = new LogTree(env);
     this.forks = new Forks(env);
     this.keys = new LogKeys(env);
     this.cosigned = new Cosigned(env, this.keys);
@@ -329,6 +332,7 @@ export class Ledger implements AsyncDisposable {
     await Promise.all([...this.#own.values()].map((own) => own.close()));
     await Promise.all([...this.#replicas.values()].map((replica) => replica.settled()));
     await this.#health.close();
+    await this.witnessed.settled();
     await this.flush();
     await this.#env.options.store.close();
     await this.#env.options.guard.close();

@@ -231,8 +231,10 @@ export class Replica {
     const own = this.#handle.row.role === 'writer';
     const writes: StoreWrite[] = appends.flatMap((append) => append.writes);
     if (this.#handle.row.clockAhead) writes.push(rowWrite(this.#handle));
+    const written = await store.batch(writes, { sync: own });
+    // Only now: a flush that came meanwhile may have gone before it.
     this.#env.unsynced ||= !own;
-    return store.batch(writes, { sync: own });
+    return written;
   }
 
   async #stored(group: readonly Waiting[]): Promise<void> {
