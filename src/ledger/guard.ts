@@ -57,7 +57,9 @@ export class GuardMarks {
     }
   }
 
+  /** A smaller one that was under way when a larger one was set changes nothing. */
   set(mark: GuardMark): void {
+    if ((this.get(mark.kind, mark.id)?.size ?? 0) > mark.size) return;
     this.#marks.set(`${mark.kind}${toHex(mark.id)}`, mark);
   }
 }

@@ -292,10 +292,15 @@ export class Writer {
   async #makeDurable(group: readonly Prepared[]): Promise<Result<void>> {
     const { store, guard } = this.#env.options;
     const writes = group.flatMap(({ append }) => append.writes);
-    const stored = await store.batch(writes, { sync: true });
     const last = group.at(-1);
-    if (!stored.ok || last === undefined) return stored;
+    if (last === undefined) return ok(undefined);
     const { size, root } = last.append.head.state;
+    const lost = (): boolean => (guard.mark(0, this.#handle.log)?.size ?? 0) > size;
+    const behind = fault('store-behind-guard', 'others have blocks of this log that we lost');
+    if (lost()) return err(behind);
+    const stored = await store.batch(writes, { sync: true });
+    if (!stored.ok) return stored;
+    if (lost()) return err(behind);
     return guard.advance([{ kind: 0, id: this.#handle.log, size, root }]);
   }
 

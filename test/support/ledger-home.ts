@@ -61,10 +61,11 @@ export interface HomeOptions {
   readonly limits?: Partial<LedgerOptions['limits']>;
   readonly clockCheck?: LedgerOptions['clockCheck'];
   readonly acceptClockStep?: boolean;
+  readonly restoreGuard?: NonNullable<LedgerOptions['restoreGuard']>;
 }
 
 export function options(given: HomeOptions = {}): LedgerOptions {
-  const { clockCheck, acceptClockStep } = given;
+  const { clockCheck, acceptClockStep, restoreGuard } = given;
   return {
     store: given.store ?? new MemoryStore(),
     guard: given.guard ?? new MemoryGuard([]),
@@ -73,6 +74,7 @@ export function options(given: HomeOptions = {}): LedgerOptions {
     judges: env.judges,
     limits: { ...protocol, ...limits, storeRetryMs: 5, ...given.limits },
     nodeSecret,
+    ...(restoreGuard === undefined ? {} : { restoreGuard }),
     ...(clockCheck === undefined ? {} : { clockCheck }),
     ...(acceptClockStep === undefined ? {} : { acceptClockStep }),
   };

@@ -1,0 +1,232 @@
+/**
+ * Whether an own log's head is really its newest (ledger.md "Guard file"). A home that came back from
+ * an old copy brings back its guard too, and would sign a second history. So, where `restoreGuard` is
+ * given, each own log that another peer or witness ever had waits at the start: whoever keeps the log
+ * tells its head, signed by our own key.
+ *
+ *   ahead of ours    the guard is raised to it: the log is behind its guard, and what is missing is
+ *                    fetched from those who have it before anything is signed
+ *   equal, or less   it counts as confirmed `confirmSettleMs` later, so that others who are just
+ *                    being asked have their say
+ *   nothing heard    `normal` goes on after `waitMs` with a warning, `strict` waits
+ *
+ * A signed head beyond ours is a lost state at any later time too, and is treated the same way.
+ */
+import { equal, writeUint48 } from '../bytes.ts';
+import { fault, type Fault } from '../errors.ts';
+import { keyspace, logKey } from '../keyspace.ts';
+import { ok, type Result } from '../result.ts';
+import type { Hash, LogId } from '../types.ts';
+import { parseCheckpoint, verifyCheckpoint } from './checkpoint.ts';
+import type { LedgerEnv } from './ledger-env.ts';
+import type { LogHandle } from './log-handle.ts';
+import { checkGuard, guardFault } from './open-log.ts';
+import type { StoreWrite } from './store.ts';
+
+/**
+ * What happened, for the journal. `confirmed`: others have no more than we do. `behind`: they have
+ * more, which is fetched. `accepted`: the operator took the risk. `unheard`: nobody answered in time;
+ * in the mode `normal` the log goes on, in `strict` it waits.
+ */
+export interface ConfirmNotice {
+  readonly kind: 'confirmed' | 'behind' | 'accepted' | 'unheard';
+  readonly logId: LogId;
+  readonly problem?: Fault;
+}
+
+export class Confirming implements Disposable {
+  readonly #env: LedgerEnv;
+  readonly #reopened: (logId: LogId) => void;
+  readonly #acknowledged = new Set<LogId>();
+  readonly #settling = new Map<LogId, Disposable>();
+  readonly #listeners = new Set<(notice: ConfirmNotice) => void>();
+  readonly #earlier: ConfirmNotice[] = [];
+  #deadline: Disposable | undefined;
+  #over = false;
+
+  /** `reopened` is called for each log that may be written again. */
+  constructor(env: LedgerEnv, reopened: (logId: LogId) => void) {
+    this.#env = env;
+    this.#reopened = reopened;
+    env.unconfirmed.report = (logId, checkpoint) => this.reported(logId, checkpoint);
+  }
+
+  /** Finds the logs that must wait. Codes: those of the store. */
+  async load(): Promise<Result<void>> {
+    const { restoreGuard, store, host } = this.#env.options;
+    for (const [logId, handle] of this.#env.logs) {
+      if (handle.row.role !== 'writer') continue;
+      const row = await store.get(logKey(keyspace.acknowledged, handle.row.number));
+      if (!row.ok) return row;
+      if (row.value !== undefined) this.#acknowledged.add(logId);
+      if (restoreGuard === undefined || !this.#mustWait(handle, restoreGuard.restored)) continue;
+      this.#env.unconfirmed.add(logId, restoreGuard.waitMs, false);
+      if (handle.row.standing === 'open') await this.#judge(handle);
+    }
+    if (restoreGuard === undefined || this.waiting().length === 0) return ok(undefined);
+    this.#deadline = host.timers.after(restoreGuard.waitMs, () => void this.#timeIsOver());
+    return ok(undefined);
+  }
+
+  /** Own logs whose head nobody has confirmed yet. */
+  waiting(): readonly LogId[] {
+    return this.#env.unconfirmed.waiting();
+  }
+
+  isWaiting(logId: LogId): boolean {
+    return this.#env.unconfirmed.reason(logId) !== undefined;
+  }
+
+  /** Another peer or a witness has this log. Kept durably, once. */
+  acknowledged(logId: LogId): void {
+    const handle = this.#env.logs.get(logId);
+    if (handle?.row.role !== 'writer' || this.#acknowledged.has(logId)) return;
+    this.#acknowledged.add(logId);
+    const value = new Uint8Array(6);
+    writeUint48(value, 0, handle.size);
+    const key = logKey(keyspace.acknowledged, handle.row.number);
+    void this.#keep({ key, value }, logId);
+  }
+
+  /**
+   * A peer or witness states a head of an own log, by the checkpoint's text. One beyond ours counts
+   * only where our key signed it.
+   */
+  async reported(logId: LogId, checkpoint: string): Promise<void> {
+    const handle = this.#env.logs.get(logId);
+    const state = handle?.stored?.state;
+    if (handle?.row.role !== 'writer' || state === undefined) return;
+    const stated = parseCheckpoint(checkpoint);
+    if (!stated.ok || stated.value.logId !== logId) return;
+    const { size, root } = stated.value;
+    if (size <= state.size) {
+      // Another root for our size is a fork, and confirms nothing.
+      if (size === state.size && !equal(root, state.root)) return;
+      this.acknowledged(logId);
+      this.#settle(logId);
+      return;
+    }
+    const { crypto } = this.#env.options;
+    const signed = verifyCheckpoint(crypto, checkpoint, logId, state.writerKey);
+    if (signed.ok) await this.#behind(handle, size, root);
+    // The key may have been passed on in what we lost: the blocks will show it.
+    else if (!this.#over) this.#unsettle(logId);
+  }
+
+  /** The operator takes the risk, or there is nobody who could tell: all logs go on. */
+  async accept(told: boolean): Promise<void> {
+    for (const logId of this.waiting()) {
+      await this.#confirm(logId);
+      if (told) this.#tell({ kind: 'accepted', logId });
+    }
+  }
+
+  /** After blocks came back from peers: whether the log has all that is missing. */
+  caughtUp(logId: LogId): void {
+    if (this.#env.logs.get(logId)?.row.standing === 'open') this.#env.unconfirmed.remove(logId);
+  }
+
+  /** What has happened so far, and what will. */
+  listen(listener: (notice: ConfirmNotice) => void): Disposable {
+    for (const notice of this.#earlier.splice(0)) listener(notice);
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#deadline?.[Symbol.dispose]();
+    for (const timer of this.#settling.values()) timer[Symbol.dispose]();
+    this.#settling.clear();
+    this.#env.unconfirmed.releaseHeld();
+  }
+
+  /** On a disk that is full now it is tried again when a peer next shows that it has the log. */
+  async #keep(row: StoreWrite, logId: LogId): Promise<void> {
+    const stored = await this.#env.options.store.batch([row], { sync: true });
+    if (!stored.ok) this.#acknowledged.delete(logId);
+  }
+
+  #mustWait({ logId, stored, row }: LogHandle, restored: boolean): boolean {
+    if (stored === undefined || stored.state.genesis.visibility === 'direct') return false;
+    if (row.standing !== 'open' && row.standing !== 'waiting') return false;
+    return restored || this.#acknowledged.has(logId);
+  }
+
+  #settle(logId: LogId): void {
+    if (!this.isWaiting(logId) || this.#settling.has(logId)) return;
+    const { host, limits } = this.#env.options;
+    const timer = host.timers.after(limits.confirmSettleMs, () => {
+      this.#settling.delete(logId);
+      void this.#confirm(logId).then(() => this.#tell({ kind: 'confirmed', logId }));
+    });
+    this.#settling.set(logId, timer);
+  }
+
+  #unsettle(logId: LogId): void {
+    this.#settling.get(logId)?.[Symbol.dispose]();
+    this.#settling.delete(logId);
+  }
+
+  /** Our key signed more than we have: nothing is signed before that has come back. */
+  async #behind(handle: LogHandle, size: number, root: Hash): Promise<void> {
+    const { logId, log } = handle;
+    const { guard, restoreGuard, limits } = this.#env.options;
+    const { unconfirmed } = this.#env;
+    this.#unsettle(logId);
+    if ((guard.mark(0, log)?.size ?? 0) >= size && unconfirmed.has(logId))
+      return this.#settle(logId);
+    const known = unconfirmed.has(logId);
+    if (!known) unconfirmed.add(logId, restoreGuard?.waitMs ?? limits.restoreGuardMs, true);
+    const mark = { kind: 0, id: log, size, root } as const;
+    if ((guard.mark(0, log)?.size ?? 0) < size) await guard.advance([mark]);
+    await this.#judge(handle);
+    const problem = handle.row.reason;
+    this.#tell({ kind: 'behind', logId, ...(problem === undefined ? {} : { problem }) });
+    this.#settle(logId);
+  }
+
+  async #confirm(logId: LogId): Promise<void> {
+    const handle = this.#env.logs.get(logId);
+    this.#unsettle(logId);
+    this.#env.unconfirmed.confirm(logId);
+    if (handle === undefined || handle.row.standing !== 'waiting') return;
+    await this.#judge(handle);
+    if (handle.row.standing !== 'waiting') await this.#open(handle);
+  }
+
+  async #open(handle: LogHandle): Promise<void> {
+    // What was signed before the start goes into the guard before anything else is signed.
+    const failed = await guardFault(this.#env, [handle]);
+    if (failed !== undefined) handle.setStanding('waiting', failed);
+    this.#reopened(handle.logId);
+    this.#env.unconfirmed.remove(handle.logId);
+  }
+
+  /** The standing of a log that is open or waits. */
+  async #judge(handle: LogHandle): Promise<void> {
+    const held = await checkGuard(this.#env, handle);
+    const { standing } = handle.row;
+    if (standing !== 'open' && standing !== 'waiting') return;
+    handle.setStanding(held === undefined ? 'open' : 'waiting', held);
+  }
+
+  async #timeIsOver(): Promise<void> {
+    this.#over = true;
+    const mode = this.#env.options.restoreGuard?.mode ?? 'normal';
+    const waited = `nobody who keeps this log was heard within ${this.#env.options.restoreGuard?.waitMs ?? 0} ms`;
+    for (const logId of this.waiting()) {
+      if (this.#settling.has(logId)) continue;
+      if (mode === 'normal') await this.#confirm(logId);
+      const waits = this.#env.logs.get(logId)?.row.standing === 'waiting';
+      const after = waits ? 'it waits' : 'it goes on, and forks if they have more';
+      const problem = fault('head-unconfirmed', `${logId}: ${waited}: ${after}`);
+      this.#tell({ kind: 'unheard', logId, problem });
+    }
+    this.#env.unconfirmed.releaseHeld();
+  }
+
+  #tell(notice: ConfirmNotice): void {
+    if (this.#listeners.size === 0) this.#earlier.push(notice);
+    for (const listener of this.#listeners) listener(notice);
+  }
+}

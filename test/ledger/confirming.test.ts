@@ -1,0 +1,243 @@
+/** Own logs that wait for a word of those who keep them: after a home came back from an old copy. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { MemoryGuard } from '../../src/ledger/guard.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import type { ConfirmNotice } from '../../src/ledger/confirming.ts';
+import { MemoryStore } from '../../src/ledger/memory-store.ts';
+import type { RestoreGuard } from '../../src/ledger/unconfirmed.ts';
+import { asLogIndex, type LogId } from '../../src/types.ts';
+import {
+  event,
+  events,
+  idsOf,
+  newLog,
+  openLedger,
+  publish,
+  signer,
+  wires,
+  withLog,
+} from '../support/ledger-home.ts';
+import { must, refused } from '../support/result.ts';
+
+const zero = asLogIndex(0);
+const hour = 3_600_000;
+const guarded: RestoreGuard = { mode: 'strict', waitMs: hour, restored: false };
+const quick = { minLingerMs: 0, confirmSettleMs: 5 };
+
+/** A home as it was after `a`, and a writer that went on to `c` and `d`. */
+interface Past {
+  readonly log: LogId;
+  readonly copy: () => { readonly store: MemoryStore; readonly guard: MemoryGuard };
+  readonly blocks: readonly Uint8Array[];
+  /** Checkpoints: of the copy, and of the newest head. */
+  readonly earlier: string;
+  readonly newest: string;
+}
+
+async function past(acknowledged = true): Promise<Past> {
+  const store = new MemoryStore();
+  const guard = new MemoryGuard([]);
+  const { ledger, log } = await withLog({ store, guard, limits: quick });
+  await publish(ledger, log, [event('a')]);
+  if (acknowledged) ledger.confirming.acknowledged(log);
+  await ledger.flush();
+  const earlier = ledger.log(log)?.checkpoint ?? '';
+  const marks = guard.marks();
+  const old = store.crash('unsynced');
+  const live = await openLedger({ store: old.crash('unsynced'), guard, limits: quick });
+  must(live.attachSigner(log, signer));
+  for (const id of ['c', 'd']) await publish(live, log, [event(id)]);
+  const newest = live.log(log)?.checkpoint ?? '';
+  const blocks = await wires(live, log, zero);
+  await live.close();
+  const copy = (): ReturnType<Past['copy']> => ({
+    store: old.crash('unsynced'),
+    guard: new MemoryGuard(marks),
+  });
+  return { log, copy, blocks, earlier, newest };
+}
+
+async function restored(
+  { log, copy }: Past,
+  restoreGuard: RestoreGuard = guarded,
+  limits: Record<string, number> = {},
+): Promise<{
+  readonly ledger: Ledger;
+  readonly told: ConfirmNotice[];
+  readonly guard: MemoryGuard;
+}> {
+  const { store, guard } = copy();
+  const ledger = await openLedger({ store, guard, restoreGuard, limits: { ...quick, ...limits } });
+  must(ledger.attachSigner(log, signer));
+  const told: ConfirmNotice[] = [];
+  ledger.confirming.listen((notice) => told.push(notice));
+  return { ledger, told, guard };
+}
+
+async function settled(ledger: Ledger, log: LogId, state: string): Promise<void> {
+  for (let i = 0; i < 1000 && ledger.log(log)?.state !== state; i++) {
+    await new Promise((resolve) => void setTimeout(resolve, 2));
+  }
+  assert.equal(ledger.log(log)?.state, state);
+}
+
+describe('Confirming', () => {
+  it('lets a log that nobody ever had sign at once', async () => {
+    const before = await past(false);
+    const { ledger } = await restored(before);
+    assert.equal(ledger.log(before.log)?.state, 'open');
+    assert.deepEqual(ledger.confirming.waiting(), []);
+    await publish(ledger, before.log, [event('b')]);
+    await ledger.close();
+  });
+
+  it('waits with every log of a home that came out of a backup, but not with a direct one', async () => {
+    const before = await past(false);
+    const { ledger } = await restored(before, { ...guarded, restored: true });
+    assert.deepEqual(ledger.confirming.waiting(), [before.log]);
+    const store = new MemoryStore();
+    const guard = new MemoryGuard([]);
+    const first = await openLedger({ store, guard });
+    const direct = must(await first.create({ ...newLog, visibility: 'direct' }, signer));
+    const next = await openLedger({
+      store: store.crash('unsynced'),
+      guard: new MemoryGuard(guard.marks()),
+      restoreGuard: { ...guarded, restored: true },
+    });
+    assert.equal(next.log(direct)?.state, 'open');
+    await Promise.all([ledger, first, next].map((one) => one.close()));
+  });
+
+  it('reads while it waits, and holds publishes until an equal head confirms its own', async () => {
+    const before = await past();
+    const { ledger, told } = await restored(before);
+    assert.equal(ledger.log(before.log)?.state, 'waiting');
+    assert.equal(ledger.log(before.log)?.reason?.code, 'head-unconfirmed');
+    assert.deepEqual(ledger.warnings(), []);
+    assert.deepEqual(await idsOf(ledger, before.log, zero), ['a']);
+    const early = publish(ledger, before.log, [event('b')]);
+    await ledger.confirming.reported(before.log, before.earlier);
+    await settled(ledger, before.log, 'open');
+    const [receipt] = await early;
+    assert.equal(receipt?.index, 4);
+    assert.deepEqual(told, [{ kind: 'confirmed', logId: before.log }]);
+    await ledger.close();
+  });
+
+  it('fetches what it lost before it signs, whoever spoke first', async () => {
+    const before = await past();
+    const { ledger, told, guard } = await restored(before);
+    const early = publish(ledger, before.log, [event('d'), event('e')]);
+    // A follower that was away for long speaks first, then one that has everything.
+    await ledger.confirming.reported(before.log, before.earlier);
+    await ledger.confirming.reported(before.log, before.newest);
+    assert.equal(ledger.log(before.log)?.reason?.code, 'store-behind-guard');
+    assert.equal(guard.marks().find((mark) => mark.kind === 0)?.size, 8);
+    for (const wire of before.blocks.slice(2)) await ledger.apply(wire, 'sync');
+    await settled(ledger, before.log, 'open');
+    const [known, fresh] = await early;
+    assert.deepEqual([known?.duplicate, known?.index, fresh?.index], [true, 6, 8]);
+    assert.deepEqual(
+      told.map(({ kind }) => kind),
+      ['behind', 'confirmed'],
+    );
+    assert.equal(must(await ledger.verify(before.log)).verdict, 'intact');
+    await ledger.close();
+  });
+
+  it('still waits for its blocks after a restart, because the guard was raised', async () => {
+    const before = await past();
+    const { ledger, guard } = await restored(before);
+    await ledger.confirming.reported(before.log, before.newest);
+    const { store } = before.copy();
+    const next = await openLedger({ store, guard: new MemoryGuard(guard.marks()) });
+    assert.equal(next.log(before.log)?.reason?.code, 'store-behind-guard');
+    await next.close();
+    await ledger.close();
+  });
+
+  it('goes on after a while in normal, says so, and stops again when a later head appears', async () => {
+    const before = await past();
+    const { ledger, told } = await restored(before, { ...guarded, mode: 'normal', waitMs: 20 });
+    await settled(ledger, before.log, 'open');
+    assert.deepEqual([told[0]?.kind, told[0]?.problem?.code], ['unheard', 'head-unconfirmed']);
+    // Nothing was signed yet, so nothing is lost.
+    const gossiped = before.blocks[2] ?? new Uint8Array(0);
+    assert.equal((await ledger.apply(gossiped, 'gossip')).applied, true);
+    assert.equal(ledger.log(before.log)?.size, 6);
+    await ledger.confirming.reported(before.log, before.newest);
+    assert.equal(ledger.log(before.log)?.state, 'waiting');
+    await ledger.apply(before.blocks[3] ?? new Uint8Array(0), 'sync');
+    await settled(ledger, before.log, 'open');
+    const [fresh] = await publish(ledger, before.log, [event('e')]);
+    assert.equal(fresh?.index, 8);
+    await ledger.close();
+  });
+
+  it('waits in strict as long as it takes, and refuses what comes late', async () => {
+    const before = await past();
+    const { ledger, told } = await restored(before, { ...guarded, waitMs: 20 });
+    refused(await ledger.publish(before.log, [event('b')]), 'head-unconfirmed');
+    refused(await ledger.publish(before.log, [event('b')]), 'head-unconfirmed');
+    refused(await ledger.appendControl(before.log, { type: 'x' }), 'head-unconfirmed');
+    assert.deepEqual(
+      told.map(({ kind }) => kind),
+      ['unheard'],
+    );
+    assert.equal(ledger.log(before.log)?.state, 'waiting');
+    await ledger.confirming.reported(before.log, before.earlier);
+    await settled(ledger, before.log, 'open');
+    await publish(ledger, before.log, [event('b')]);
+    await ledger.close();
+  });
+
+  it('holds no more than the queue of a writer takes', async () => {
+    const before = await past();
+    const { ledger } = await restored(before, guarded, { maxPendingEvents: 10 });
+    const held = ledger.publish(before.log, events(10));
+    refused(await ledger.publish(before.log, [event('more')]), 'head-unconfirmed');
+    await ledger.close();
+    refused(await held, 'store-closed');
+  });
+
+  it('gives a held publish back to who takes the call back', async () => {
+    const before = await past();
+    const { ledger } = await restored(before);
+    const gone = new AbortController();
+    const held = ledger.publish(before.log, [event('b')], { signal: gone.signal });
+    gone.abort();
+    refused(await held, 'interrupted');
+    await ledger.close();
+  });
+
+  it('goes on when the operator takes the risk', async () => {
+    const before = await past();
+    const { ledger, told } = await restored(before);
+    await ledger.confirming.accept(true);
+    assert.equal(ledger.log(before.log)?.state, 'open');
+    assert.deepEqual(
+      told.map(({ kind }) => kind),
+      ['accepted'],
+    );
+    await publish(ledger, before.log, [event('b')]);
+    await ledger.close();
+  });
+
+  it('believes no head that its own key did not sign, and none with another root', async () => {
+    const before = await past();
+    const { ledger } = await restored(before);
+    const forged = before.newest.replace(/— (\S+) \S+\n$/, '— $1 AAAAAAAA\n');
+    for (const text of [
+      '',
+      'x',
+      forged,
+      before.earlier.replace(/\n[^\n]+=\n/, `\n${'A'.repeat(43)}=\n`),
+    ]) {
+      await ledger.confirming.reported(before.log, text);
+    }
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    assert.equal(ledger.log(before.log)?.reason?.code, 'head-unconfirmed');
+    await ledger.close();
+  });
+});
