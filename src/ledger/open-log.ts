@@ -145,7 +145,7 @@ export async function checkGuard(env: LedgerEnv, handle: LogHandle): Promise<Fau
   const state = handle.stored?.state;
   if (mark === undefined) {
     // A first block that was never acknowledged may lack its mark, no later one.
-    if (!guard.fresh && (state?.blocks ?? 0) <= 1) return undefined;
+    if (!guard.fresh && (state?.blocks ?? 0) <= 1) return env.unconfirmed.reason(handle.logId);
     return fault('guard-missing', 'the guard file knows nothing of this log');
   }
   if (state === undefined || mark.size > state.size) {
@@ -154,7 +154,7 @@ export async function checkGuard(env: LedgerEnv, handle: LogHandle): Promise<Fau
   }
   const root = mark.size === state.size ? ok(state.root) : await rootAt(env, handle, mark.size);
   if (!root.ok) return root.error;
-  if (equal(root.value, mark.root)) return undefined;
+  if (equal(root.value, mark.root)) return env.unconfirmed.reason(handle.logId);
   return fault('guard-conflict', `another root was signed for size ${mark.size}`);
 }
 
