@@ -179,6 +179,8 @@ class BlockReading {
       wires: packed.map((block) => block.wire),
     };
     const frame = encodeBlocks(message);
+    // Whoever is sent blocks of ours may keep them.
+    this.#net.ledger.confirming?.acknowledged(this.#request.logId);
     const paced = await this.#pace(frame.length);
     if (!paced.ok) return paced;
     if (!(await this.#window.room(frame.length))) return ok(undefined);

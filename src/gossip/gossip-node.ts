@@ -15,6 +15,7 @@ import { Alerts } from './alerts.ts';
 import { Applier } from './applier.ts';
 import { BlockGossip } from './block-gossip.ts';
 import { BlocksServer } from './blocks-server.ts';
+import { Confirm } from './confirm.ts';
 import { Counters } from './counters.ts';
 import { Dialer } from './dialer.ts';
 import { gossipReport, lagOf, type GossipReport, type Reporting } from './gossip-report.ts';
@@ -51,6 +52,7 @@ export class GossipNode implements AsyncDisposable {
   readonly #greeter: Greeter;
   readonly #heads: Heads;
   readonly #looking: Looking;
+  readonly #confirm: Confirm;
   readonly #registries: Registries;
   readonly #publishing: Publishing;
   readonly #alerts: Alerts;
@@ -106,6 +108,7 @@ export class GossipNode implements AsyncDisposable {
     const registry: Registries['stated'] = (row, peer) => this.#registries.stated(row, peer);
     this.#heads = new Heads(net, lag, { behind, registry });
     this.#looking = new Looking(net, this.#heads);
+    this.#confirm = this.#owned.use(new Confirm(net, (session) => this.#heads.compare(session)));
     this.#greeter = new Greeter(net, {
       learned,
       ready: (session, asked) => this.#ready(session, asked),
@@ -304,7 +307,8 @@ export class GossipNode implements AsyncDisposable {
     const { organisation, registry } = identity;
     const named = registry === undefined ? {} : { registry };
     this.#tell({ kind: 'peerReady', peer, organisation, ...named });
-    if (asked) this.#work.add(this.#heads.compare(session));
+    const told = this.#confirm.ready(session);
+    if (asked && !told) this.#work.add(this.#heads.compare(session));
     this.#work.add(this.#heads.registries(session));
     this.#parts.sync.pump();
     this.#parts.live.look();

@@ -4,7 +4,7 @@ import { parseCheckpoint, verifyCheckpoint } from '../ledger/checkpoint.ts';
 import { fault } from '../errors.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
-import { asHash, type LogId, type PeerId, type TimeMs } from '../types.ts';
+import { asHash, asTreeSize, type LogId, type PeerId, type TimeMs } from '../types.ts';
 import type { Exchange } from './exchange.ts';
 import {
   decodeHeads,
@@ -29,6 +29,7 @@ export interface HeadsEvents {
 }
 
 const noDigest = asHash(new Uint8Array(32));
+const done = Promise.resolve();
 
 export class Heads {
   readonly #net: Net;
@@ -65,7 +66,9 @@ export class Heads {
         return unexpected(answer.value);
       }
       this.#noteClock(session, answer.value.now, sentMs);
-      return answer.value.kind === 'same' ? ok(undefined) : this.#tell(exchange, session, sizes);
+      if (answer.value.kind === 'differs') return this.#tell(exchange, session, sizes);
+      this.#allKept(sizes);
+      return ok(undefined);
     });
   }
 
@@ -149,8 +152,11 @@ export class Heads {
       const atMs = this.#net.host.clock.monotonic();
       this.#net.clock.note(organisation, first.value.now, now, now, atMs);
     }
-    const ours = headsDigest(this.#net.crypto, this.#sizes());
-    if (equal(ours, first.value.digest)) return exchange.send(encodeHeads({ kind: 'same', now }));
+    const sizes = this.#sizes();
+    if (equal(headsDigest(this.#net.crypto, sizes), first.value.digest)) {
+      this.#allKept(sizes);
+      return exchange.send(encodeHeads({ kind: 'same', now }));
+    }
     const sent = await exchange.send(encodeHeads({ kind: 'differs', now }));
     return sent.ok ? this.#answerPages(exchange, session) : sent;
   }
@@ -164,6 +170,7 @@ export class Heads {
       for (const { logId, size } of message.value.sizes) {
         const log = this.#net.ledger.log(logId);
         if (!isShared(log)) continue;
+        if (size > 0) this.#kept(log);
         if (log.size > size) rows.push(rowOf(log));
         if (log.size >= size) continue;
         this.#net.sources.note(logId, session.peer, size, true);
@@ -217,7 +224,9 @@ export class Heads {
   #sizes(): readonly SizeRow[] {
     const sizes: SizeRow[] = [];
     for (const log of this.#net.ledger.logs()) {
-      if (isShared(log)) sizes.push({ logId: log.logId, size: log.size });
+      if (!isShared(log)) continue;
+      const waits = this.#net.ledger.confirming?.isWaiting(log.logId) === true;
+      sizes.push({ logId: log.logId, size: waits ? asTreeSize(0) : log.size });
     }
     if (sizes.length <= protocol.maxHeadsRows) return sizes;
     const from = this.#turn % sizes.length;
@@ -235,12 +244,25 @@ export class Heads {
     }
     const log = this.#net.ledger.log(logId);
     if (log === undefined) return ok(undefined);
+    if (log.role === 'writer') {
+      this.#net.track(this.#net.ledger.confirming?.reported(logId, row.checkpoint) ?? done);
+    }
     this.#net.sources.note(logId, peer, size, true);
     if (log.writerKey === undefined || !this.#lag.wouldTell(logId, size)) return ok(undefined);
     if (verifyCheckpoint(this.#net.crypto, row.checkpoint, logId, log.writerKey).ok) {
       this.#lag.note(logId, size, log.size, this.#net.host.clock.monotonic());
     }
     return ok(undefined);
+  }
+
+  /** The peer keeps the same logs as we do, and has as much of each. */
+  #allKept(sizes: readonly SizeRow[]): void {
+    for (const { logId, size } of sizes) if (size > 0) this.#kept(this.#net.ledger.log(logId));
+  }
+
+  /** The peer has something of this log. */
+  #kept(log: PortLog | undefined): void {
+    if (log?.role === 'writer') this.#net.ledger.confirming?.acknowledged(log.logId);
   }
 
   #noteClock(session: Session, theirs: TimeMs, sentMs: TimeMs): void {

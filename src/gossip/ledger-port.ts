@@ -87,7 +87,64 @@ export interface PortKeyChain {
   readonly next?: LogIndex | undefined;
 }
 
+/** Proofs from stored tiles, as `Ledger.proofs` gives them. */
+export interface ProofPort {
+  inclusion(logId: LogId, index: LogIndex, size?: TreeSize): Promise<Result<readonly Hash[]>>;
+  consistency(logId: LogId, from: TreeSize, to?: TreeSize): Promise<Result<readonly Hash[]>>;
+  rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>>;
+  /** The range proof of FACTS.md section 4.3. */
+  range?(
+    logId: LogId,
+    from: LogIndex,
+    to: LogIndex,
+    size?: TreeSize,
+  ): Promise<Result<readonly Hash[]>>;
+}
+
+/** Control entries of a history, as `/keys` gives them. */
+export type PortControls = readonly { readonly index: LogIndex; readonly leaf: Uint8Array }[];
+
+/** What gossip needs of `Ledger.forks`; see there. */
+export interface ForkPort {
+  list(): readonly { readonly logId: LogId }[];
+  known(logId: LogId): object | undefined;
+  proof(logId: LogId): Promise<Result<Uint8Array | undefined>>;
+  peek(bytes: Uint8Array): Result<LogId>;
+  offer(
+    bytes: Uint8Array,
+    via: 'gossip' | 'peer',
+  ): Promise<Result<{ readonly isNew: boolean; readonly followed: boolean }>>;
+  contradict(
+    logId: LogId,
+    head: { readonly checkpoint: string; readonly controls?: PortControls },
+  ): Promise<Result<object | undefined>>;
+  examine(wire: Uint8Array, controls: PortControls): Promise<Result<object | undefined>>;
+  keep(wire: Uint8Array, controls: PortControls): Promise<Result<boolean>>;
+  room(logId: LogId): Promise<Result<{ readonly kept: number; readonly max: number }>>;
+  onFound(
+    listener: (found: {
+      readonly fork: { readonly logId: LogId };
+      readonly proof: Uint8Array;
+      readonly via: string;
+    }) => void,
+  ): Disposable;
+}
+
+/** Own logs that wait for a word of others before they sign. */
+export interface PortConfirming {
+  waiting(): readonly LogId[];
+  isWaiting(logId: LogId): boolean;
+  /** Another peer has this log of ours. */
+  acknowledged(logId: LogId): void;
+  /** A peer states a head of a log of ours. */
+  reported(logId: LogId, checkpoint: string): Promise<void>;
+}
+
 export interface LedgerPort {
+  readonly confirming?: PortConfirming;
+  /** A stand-in of a test may have neither. */
+  readonly proofs?: ProofPort;
+  readonly forks?: ForkPort;
   logs(): readonly PortLog[];
   log(logId: LogId): PortLog | undefined;
   /** Judges a wire block and keeps it where it is the next one; never throws. */
