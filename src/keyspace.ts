@@ -47,6 +47,8 @@ export type TableName =
   | 'keys'
   | 'market'
   | 'flows'
+  | 'successors'
+  | 'setAside'
   | 'forkProofs';
 
 export const keyspace: Readonly<Record<TableName, Table>> = {
@@ -140,7 +142,7 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
     room: 'ledger',
   },
   witnessed: {
-    prefix: 0x18,
+    prefix: 0x2a,
     key: 'SHA-256 of the origin 32',
     value: 'dag-cbor row: size, root, checkpoint and line that we cosigned last as a witness',
     room: 'ledger',
@@ -152,7 +154,7 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
     room: 'ledger',
   },
   acknowledged: {
-    prefix: 0x20,
+    prefix: 0x22,
     key: 'log uint32',
     value: 'uint48 size of an own log when another peer or a witness was first seen to have it',
     room: 'ledger',
@@ -177,6 +179,19 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
   },
   market: { prefix: 0x16, key: 'by kind', value: 'dag-cbor', room: 'market', state: 'planned' },
   flows: { prefix: 0x17, key: 'by flow', value: 'state', room: 'flow', state: 'planned' },
+  successors: {
+    prefix: 0x20,
+    key: "log uint32 ‖ leaf hash of the successor's genesis 32",
+    value: 'dag-cbor: number, the genesis leaf; 0 is the one that goes on',
+    room: 'ledger',
+  },
+  setAside: {
+    prefix: 0x21,
+    key: 'log uint32 ‖ block number uint48 ‖ first 8 bytes of the SHA-256 of the record',
+    value: 'block record that is no longer part of the log: its owner went on from before it',
+    room: 'ledger',
+    packed: true,
+  },
   forkProofs: {
     prefix: 0x18,
     key: 'logId 32',
