@@ -25,11 +25,11 @@ import type { StoreWrite } from './store.ts';
 
 /**
  * What happened, for the journal. `confirmed`: others have no more than we do. `behind`: they have
- * more, which is fetched. `accepted`: the operator took the risk. `unheard`: nobody answered in time;
+ * more, which is fetched; `caughtUp`: all of it is there. `accepted`: the operator took the risk. `unheard`: nobody answered in time;
  * in the mode `normal` the log goes on, in `strict` it waits.
  */
 export interface ConfirmNotice {
-  readonly kind: 'confirmed' | 'behind' | 'accepted' | 'unheard';
+  readonly kind: 'confirmed' | 'behind' | 'caughtUp' | 'accepted' | 'unheard';
   readonly logId: LogId;
   readonly problem?: Fault;
 }
@@ -113,17 +113,20 @@ export class Confirming implements Disposable {
     else if (!this.#over) this.#unsettle(logId);
   }
 
-  /** The operator takes the risk, or there is nobody who could tell: all logs go on. */
-  async accept(told: boolean): Promise<void> {
+  /** The operator takes the risk: all logs go on. */
+  async accept(): Promise<void> {
     for (const logId of this.waiting()) {
       await this.#confirm(logId);
-      if (told) this.#tell({ kind: 'accepted', logId });
+      this.#tell({ kind: 'accepted', logId });
     }
   }
 
   /** After blocks came back from peers: whether the log has all that is missing. */
   caughtUp(logId: LogId): void {
-    if (this.#env.logs.get(logId)?.row.standing === 'open') this.#env.unconfirmed.remove(logId);
+    const { unconfirmed } = this.#env;
+    if (this.#env.logs.get(logId)?.row.standing !== 'open' || !unconfirmed.has(logId)) return;
+    unconfirmed.remove(logId);
+    this.#tell({ kind: 'caughtUp', logId });
   }
 
   /** What has happened so far, and what will. */
@@ -137,7 +140,7 @@ export class Confirming implements Disposable {
     this.#deadline?.[Symbol.dispose]();
     for (const timer of this.#settling.values()) timer[Symbol.dispose]();
     this.#settling.clear();
-    this.#env.unconfirmed.releaseHeld();
+    this.#env.unconfirmed.close();
   }
 
   /** On a disk that is full now it is tried again when a peer next shows that it has the log. */
@@ -157,9 +160,15 @@ export class Confirming implements Disposable {
     const { host, limits } = this.#env.options;
     const timer = host.timers.after(limits.confirmSettleMs, () => {
       this.#settling.delete(logId);
-      void this.#confirm(logId).then(() => this.#tell({ kind: 'confirmed', logId }));
+      void this.#settled(logId);
     });
     this.#settling.set(logId, timer);
+  }
+
+  async #settled(logId: LogId): Promise<void> {
+    await this.#confirm(logId);
+    if (this.#env.unconfirmed.has(logId)) return; // Behind: `caughtUp` follows.
+    this.#tell({ kind: 'confirmed', logId });
   }
 
   #unsettle(logId: LogId): void {

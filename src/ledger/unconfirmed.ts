@@ -49,6 +49,7 @@ export class Unconfirmed {
   report: (logId: LogId, checkpoint: string) => Promise<void> = () => Promise.resolve();
   #events = 0;
   #bytes = 0;
+  #closed = false;
 
   constructor(host: Host, limits: HoldLimits) {
     this.#host = host;
@@ -88,7 +89,13 @@ export class Unconfirmed {
     for (const held of entry?.waiters ?? []) held.release();
   }
 
-  /** Publishes are held no longer; the log goes on waiting. */
+  /** The ledger is closing: publishes are held no longer. */
+  close(): void {
+    this.#closed = true;
+    this.releaseHeld();
+  }
+
+  /** Those that are held are told; the logs go on waiting. */
   releaseHeld(): void {
     for (const { waiters } of this.#logs.values()) for (const held of waiters) held.release();
   }
@@ -96,7 +103,7 @@ export class Unconfirmed {
   /** Whether a publish to the log may be held now. */
   holds(logId: LogId): boolean {
     const entry = this.#logs.get(logId);
-    return entry !== undefined && this.#host.clock.monotonic() < entry.untilMs;
+    return !this.#closed && entry !== undefined && this.#host.clock.monotonic() < entry.untilMs;
   }
 
   /** Resolves when it is worth trying again; `head-unconfirmed` where too much is held already. */

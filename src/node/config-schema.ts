@@ -3,6 +3,7 @@
  * The reader (`config.ts`), the JSON Schema for editors and docs/reference are made from it.
  */
 import { parseDid } from '../ids.ts';
+import type { RestoreGuardMode } from '../ledger/unconfirmed.ts';
 import { limits as defaultLimits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Did } from '../types.ts';
@@ -32,6 +33,8 @@ export interface Config {
   /** Streams and organisations to follow, as on the command line of `hw follow`. */
   readonly follow: readonly string[];
   readonly roles: readonly Role[];
+  /** Whether own logs that others have wait at the start for a word of them, and how long. */
+  readonly restoreGuard: RestoreGuardMode;
   /** Local names of organisations. */
   readonly aliases: Readonly<Record<string, Did>>;
   readonly limits: Limits;
@@ -175,7 +178,14 @@ export const keys: Readonly<Record<string, KeySpec>> = {
     example: { acme: 'did:key:z6Mk…' },
     read: readAliases,
   },
-  restoreGuard: planned('How long a restored home waits for a word of its peers.', 'normal'),
+  restoreGuard: {
+    description:
+      'At the start, streams that others have wait for a peer that keeps them: normal goes on after limits.restoreGuardMs, strict waits.',
+    schema: { enum: ['normal', 'strict'], default: 'normal' },
+    example: 'normal',
+    read: (value) =>
+      value === 'normal' || value === 'strict' ? ok(value) : err('normal or strict'),
+  },
   'webhooks.allowPrivate': planned('Lets webhooks call private addresses.', false),
 };
 

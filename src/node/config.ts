@@ -211,6 +211,7 @@ function toConfig(settings: Settings): Config {
     },
     follow: texts('follow'),
     roles: roles.filter((role) => texts('roles').includes(role)),
+    restoreGuard: settings.get('restoreGuard') === 'strict' ? 'strict' : 'normal',
     aliases: toAliases(settings.get('aliases')),
     limits: toLimits(settings),
   };

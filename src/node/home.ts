@@ -39,6 +39,8 @@ export interface HomePaths {
   readonly networkDocument: string;
   readonly store: string;
   readonly guard: string;
+  /** There from a restore until the heads of all own logs are confirmed. */
+  readonly restored: string;
   readonly token: string;
   readonly run: string;
   readonly lock: string;
@@ -119,6 +121,7 @@ export function homePaths(directory: string): HomePaths {
     networkDocument: join(root, 'keys', 'network.cbor'),
     store: join(root, 'store'),
     guard: join(root, 'guard'),
+    restored: join(root, 'guard', 'restored'),
     token: join(root, 'api.token'),
     run: join(root, 'run'),
     lock: join(root, 'run', 'lock'),

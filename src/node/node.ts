@@ -5,6 +5,7 @@
 import { peerIdFromKey } from '../gossip/peer-id.ts';
 import { asTimeMs } from '../types.ts';
 import { fault, type Fault } from '../errors.ts';
+import type { ConfirmNotice } from '../ledger/confirming.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { limits, protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -18,6 +19,7 @@ import { OwnLogs } from './core/own-logs.ts';
 import { Rates } from './core/rates.ts';
 import { Registries } from './core/registries.ts';
 import { RegistryFeed } from './core/registry-feed.ts';
+import { guardOfNode, noticeText, watchRestoreGuard } from './core/restore-guard.ts';
 import { settle } from './core/settle.ts';
 import { Streams } from './core/streams.ts';
 import { folderBytes, freeBytes } from './disk.ts';
@@ -114,13 +116,17 @@ class Starting {
   }
 
   async #openLedger(): Promise<Result<Ledger>> {
-    const { acceptClock, openStore } = this.#options;
+    const { acceptClock, acceptForkRisk, openStore } = this.#options;
+    const restoreGuard = await guardOfNode(this.#home);
     const ledger = await openHomeLedger(this.#home, this.#runtime, {
       ...(acceptClock === undefined ? {} : { acceptClockStep: acceptClock }),
       ...(openStore === undefined ? {} : { openStore }),
+      ...(restoreGuard === undefined ? {} : { restoreGuard }),
       clockCheck: () => this.#clockCheck(),
     });
-    if (ledger.ok) this.#stack.use(ledger.value);
+    if (!ledger.ok) return ledger;
+    this.#stack.use(ledger.value);
+    if (acceptForkRisk === true) await ledger.value.confirming.accept();
     return ledger;
   }
 
@@ -148,6 +154,7 @@ class Starting {
     });
     this.#stack.use(streams);
     const journal = this.#openJournal(ledger, ownLogs);
+    this.#watchGuard(ledger, journal);
     const follows: Follows = new Follows(ledger, registries, streams, control, config.follow, {
       followed: (logId) => this.#network?.follow(logId),
       unfollowed: (logId) => this.#network?.gossip.unfollow(logId),
@@ -184,6 +191,19 @@ class Starting {
       this.#log.error({ problem }, 'the journal could not be written'),
     );
     return this.#stack.use(journal);
+  }
+
+  /** What becomes of own logs that wait for a word of others: a warning where something is wrong. */
+  #watchGuard(ledger: Ledger, journal: Journal): void {
+    const tell = (notice: ConfirmNotice): void => {
+      const text = noticeText(notice);
+      if (notice.problem !== undefined || notice.kind === 'accepted') {
+        const { code } = notice.problem ?? fault('head-unconfirmed', text);
+        this.#warn(journal, `log ${notice.logId}`, fault(code, text));
+      } else this.#log.info({ log: notice.logId }, text);
+    };
+    const track = (work: Promise<unknown>): void => this.#track(work);
+    this.#stack.use(watchRestoreGuard(ledger, this.#home.paths, tell, track));
   }
 
   async #join(parts: Parts): Promise<Result<void>> {
@@ -225,6 +245,7 @@ class Starting {
       home: this.#home,
       addresses: this.#network?.reachable().addresses ?? [],
       warn: (subject, problem) => this.#warn(parts.journal, subject, problem),
+      later: (work) => this.#track(work),
     });
     if (!settled.ok) return settled;
     this.#ready = true;
@@ -237,6 +258,7 @@ class Starting {
       this.#ready = false;
       parts.journal.record({ type: journalTypes.stopped, data: {} });
       this.#log.info('the node is stopping');
+      parts.ledger.confirming[Symbol.dispose]();
       await Promise.allSettled(this.#work);
     };
     return ok({ api: this.#api, addresses, asked: this.#asked.promise, drain });

@@ -8,10 +8,14 @@ import { Ledger } from '../ledger/ledger.ts';
 import { LevelStore, type Store } from '../ledger/store.ts';
 import { protocol } from '../limits.ts';
 import type { Result } from '../result.ts';
+import { guardOfCommand } from './core/restore-guard.ts';
 import type { Home } from './home.ts';
 import { nodeJudges } from './judges.ts';
 
-export interface OpenLedgerOptions extends Pick<LedgerOptions, 'acceptClockStep' | 'clockCheck'> {
+export interface OpenLedgerOptions extends Pick<
+  LedgerOptions,
+  'acceptClockStep' | 'clockCheck' | 'restoreGuard'
+> {
   /** Another store than LevelDB's in that folder. */
   readonly openStore?: (folder: string) => Promise<Result<Store>>;
 }
@@ -26,6 +30,8 @@ export async function openHomeLedger(
   options: OpenLedgerOptions = {},
 ): Promise<Result<Ledger>> {
   const { openStore, ...rest } = options;
+  const waits = await guardOfCommand(home.paths, home.config);
+  if (!waits.ok) return waits;
   const store = await (openStore?.(home.paths.store) ?? LevelStore.open(home.paths.store));
   if (!store.ok) return store;
   const guard = await GuardFile.open(join(home.paths.guard, 'marks'), nodeCrypto);
@@ -41,6 +47,7 @@ export async function openHomeLedger(
     judges: nodeJudges,
     limits: { ...protocol, ...home.config.limits },
     nodeSecret: home.keys.nodeSecret,
+    ...(waits.value === undefined ? {} : { restoreGuard: waits.value }),
     ...rest,
   });
   if (opened.ok) return opened;

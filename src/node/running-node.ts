@@ -5,6 +5,8 @@ import type { Result } from '../result.ts';
 export interface StartOptions {
   /** `hw up --accept-clock`: sign although the clock is far ahead of the last entry. */
   readonly acceptClock?: boolean;
+  /** `hw up --accept-fork-risk`: own logs sign although nobody has confirmed their heads. */
+  readonly acceptForkRisk?: boolean;
   /** Another store than LevelDB's, made for the folder of the store. */
   readonly openStore?: (folder: string) => Promise<Result<Store>>;
 }

@@ -68,6 +68,7 @@ describe('config.yaml', () => {
     ['an address without a port', 'http: { listen: localhost }', 1, 17],
     ['text for a list', 'follow: acme/orders', 1, 9],
     ['an unknown role', 'roles: [boss]', 1, 8],
+    ['an unknown restore guard', 'restoreGuard: lax', 1, 15],
     ['a limit of nothing', 'limits: { maxLingerMs: 0 }', 1, 24],
     ['a limit that is text', 'limits: { maxLingerMs: many }', 1, 24],
     ['a number for a name', 'organisation: 5', 1, 15],
@@ -154,7 +155,8 @@ describe('config.yaml', () => {
   it('has a JSON Schema that lists what is built and nothing else', () => {
     const text = JSON.stringify(configJsonSchema());
     assert.ok(text.includes('"maxLingerMs"') && text.includes('"bootstrap"'));
-    assert.ok(!text.includes('"tls"') && !text.includes('restoreGuard'));
+    assert.ok(!text.includes('"tls"') && !text.includes('allowPrivate'));
+    assert.ok(text.includes('restoreGuard'));
   });
 });
 

@@ -55,10 +55,11 @@ export const commands: readonly CommandSpec[] = [
     [
       ['--detach', 'go on in the background once the node is ready'],
       ['--accept-clock', 'sign although the clock is far ahead of the last entry'],
+      ['--accept-fork-risk', 'sign although no peer has confirmed the heads of a restored home'],
       passphraseFile,
     ],
     async () => (await import('./up.ts')).up,
-    { ownSignals: true, planned: ['--accept-fork-risk'] },
+    { ownSignals: true },
   ),
   spec(
     'down',

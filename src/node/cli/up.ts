@@ -43,7 +43,10 @@ async function runNode(context: Context, home: Home, options: Options): Promise<
   const stop = scope.use(stopRequest(context));
   await rm(paths.nodeInfo, { force: true });
   const { startNode } = await import('../node.ts');
-  const started = await startNode(home, runtime, { acceptClock: options.flag('acceptClock') });
+  const started = await startNode(home, runtime, {
+    acceptClock: options.flag('acceptClock'),
+    acceptForkRisk: options.flag('acceptForkRisk'),
+  });
   if (!started.ok) return started;
   const node = started.value;
   const info = { pid: runtime.pid, api: node.api, addresses: node.addresses };
@@ -93,6 +96,7 @@ async function detach(
   const logStart = await startLog(paths.log);
   const args = ['up', '--json', '--home', paths.root];
   if (options.flag('acceptClock')) args.push('--accept-clock');
+  if (options.flag('acceptForkRisk')) args.push('--accept-fork-risk');
   if (passphrase !== undefined) args.push('--passphrase-file', '-');
   const input = passphrase === undefined ? undefined : `${passphrase}\n`;
   const child = runtime.spawnDetached(args, paths.log, input);

@@ -24,19 +24,40 @@ export interface Settling {
   /** Where this peer can be dialled. */
   readonly addresses: readonly string[];
   readonly warn: (subject: string, problem: Fault) => void;
+  /** Takes work that goes on after the start. */
+  readonly later: (work: Promise<unknown>) => void;
 }
 
 /** Mends half-made streams, pauses what was paused, says where we are, follows what is followed. */
 export async function settle(node: Settling): Promise<Result<void>> {
-  const { home, ledger, ownLogs, registries, follows, feed, warn } = node;
-  const owner = home.identity.organisation;
-  const repaired = await ownLogs.repair((name) => registries.card({ owner, name }) !== undefined);
-  if (!repaired.ok) return repaired;
+  const { ledger, ownLogs, follows, feed, warn } = node;
+  // A registry that waits for a word of others must not hold up the start.
+  const mended = ownLogs.registry()?.state === 'waiting' ? mendLater(node) : await mend(node);
+  if (!mended.ok) return mended;
   pause(node);
-  await announce(node);
   for (const problem of ledger.warnings()) warn('store', problem);
   await feed.settled();
   await follows.start();
+  return ok(undefined);
+}
+
+async function mend(node: Settling): Promise<Result<void>> {
+  const { home, ownLogs, registries } = node;
+  const owner = home.identity.organisation;
+  const repaired = await ownLogs.repair((name) => registries.card({ owner, name }) !== undefined);
+  if (!repaired.ok) return repaired;
+  await announce(node);
+  return ok(undefined);
+}
+
+/** As soon as the registry signs again, with all that came back to it from peers. */
+function mendLater(node: Settling): Result<void> {
+  const listening = node.ledger.confirming.listen(() => {
+    if (node.ownLogs.registry()?.state !== 'open') return;
+    listening[Symbol.dispose]();
+    const work = node.feed.settled().then(() => mend(node));
+    node.later(work.then((done) => (done.ok ? undefined : node.warn('registry', done.error))));
+  });
   return ok(undefined);
 }
 
