@@ -1,38 +1,87 @@
-/** The alerts topic: newer network documents; revocations and fork proofs come with their issues. */
+/**
+ * The alerts topic: newer network documents and fork proofs; revocations come with their issue.
+ * Cheap checks first: the sender's rate, the form, whether it is known; then the signatures. A fork
+ * is passed on if it is the first of a log that we hold or know of; what is invalid costs its sender.
+ */
 import { fault, type Fault } from '../errors.ts';
+import { blockVerdict } from '../ledger/verdict.ts';
 import type { Result, Verdict } from '../result.ts';
-import type { PeerId } from '../types.ts';
-import { decodeAlert, encodeAlert } from './announcement-codec.ts';
+import type { LogId, PeerId } from '../types.ts';
+import { decodeAlert, encodeAlert, isLaterAlert } from './announcement-codec.ts';
 import { penalise, type Net } from './net.ts';
 import { penalty } from './scores.ts';
 import { alertsTopic } from './topics.ts';
 
+export interface AlertsEvents {
+  /** A newer network document is in force. */
+  taken(): void;
+  /** Whether a log that we do not hold is named by a registry that we keep. */
+  knowsLog(logId: LogId): boolean;
+}
+
 export class Alerts {
   readonly #net: Net;
-  readonly #taken: () => void;
+  readonly #events: AlertsEvents;
 
-  /** `taken` is told when a newer document is in force. */
-  constructor(net: Net, taken: () => void) {
+  constructor(net: Net, events: AlertsEvents) {
     this.#net = net;
-    this.#taken = taken;
+    this.#events = events;
   }
 
   async announce(document: Uint8Array): Promise<Result<void>> {
     const topic = alertsTopic(this.#net.network.text);
-    return this.#net.transport.publish(topic, encodeAlert(document));
+    return this.#net.transport.publish(topic, encodeAlert({ kind: 'network', document }));
   }
 
-  judge(data: Uint8Array, from: PeerId): Verdict {
-    const document = decodeAlert(data);
-    const taken = document.ok ? this.#net.network.offer(document.value) : document;
+  async judge(data: Uint8Array, from: PeerId): Promise<Verdict> {
+    const session = this.#net.sessions.get(from);
+    if (session?.alerts.take(this.#net.host.clock.monotonic()) !== true) {
+      this.#net.counters.add('alertsLimited');
+      return { kind: 'ignore', reason: limited };
+    }
+    const alert = decodeAlert(data);
+    if (!alert.ok) {
+      if (isLaterAlert(data)) return { kind: 'ignore', reason: alert.error };
+      return this.#reject(from, alert.error, penalty.malformed);
+    }
+    if (alert.value.kind === 'fork') return this.#judgeFork(alert.value.proof, from);
+    return this.#judgeDocument(alert.value.document, from);
+  }
+
+  #judgeDocument(document: Uint8Array, from: PeerId): Verdict {
+    const taken = this.#net.network.offer(document);
     if (!taken.ok) {
       if (isLate(taken.error)) return { kind: 'ignore', reason: taken.error };
-      penalise(this.#net, from, penalty.malformed, taken.error.code);
-      return { kind: 'reject', reason: taken.error };
+      return this.#reject(from, taken.error, penalty.malformed);
     }
     if (!taken.value) return { kind: 'ignore', reason: known };
-    this.#taken();
+    this.#events.taken();
     return { kind: 'accept' };
+  }
+
+  async #judgeFork(proof: Uint8Array, from: PeerId): Promise<Verdict> {
+    const { forks } = this.#net.ledger;
+    if (forks === undefined) return { kind: 'ignore', reason: unread };
+    const logId = forks.peek(proof);
+    if (!logId.ok) return this.#refused(from, logId.error);
+    if (forks.known(logId.value) !== undefined) return { kind: 'ignore', reason: knownFork };
+    const offered = await forks.offer(proof, 'gossip');
+    if (!offered.ok) return this.#refused(from, offered.error);
+    const { isNew, followed } = offered.value;
+    if (!isNew) return { kind: 'ignore', reason: knownFork };
+    if (followed || this.#events.knowsLog(logId.value)) return { kind: 'accept' };
+    return { kind: 'ignore', reason: strange };
+  }
+
+  #refused(from: PeerId, reason: Fault): Verdict {
+    this.#net.counters.add('forksRefused');
+    const verdict = blockVerdict(reason);
+    return verdict.kind === 'reject' ? this.#reject(from, reason, penalty.reject) : verdict;
+  }
+
+  #reject(from: PeerId, reason: Fault, points: number): Verdict {
+    penalise(this.#net, from, points, reason.code);
+    return { kind: 'reject', reason };
   }
 }
 
@@ -42,3 +91,7 @@ function isLate({ code }: Fault): boolean {
 }
 
 const known = fault('announcement-stale', 'this network document is known');
+const knownFork = fault('announcement-stale', 'a fork of this log is known');
+const strange = fault('log-unknown', 'kept, but nobody here follows that log');
+const unread = fault('log-unknown', 'this node keeps no forks');
+const limited = fault('rate-limited', 'more alerts than a neighbour may send');

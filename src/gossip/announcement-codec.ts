@@ -4,11 +4,13 @@
  *   registry   [1, checkpoint text, peer id, [address…]]   a registry's newest signed checkpoint and
  *                                                          a peer that serves it
  *   alerts     [1, document]                               a newer network document
+ *              [2, fork proof]                             FACTS.md section 8
  *
  * The logId, size and root are those of the checkpoint. Its signature can be judged by who knows the
  * log's keys; for others it is a hint.
  */
-import { CborWriter } from '../cbor.ts';
+import { CborReader, CborWriter } from '../cbor.ts';
+import { protocol } from '../limits.ts';
 import type { Result } from '../result.ts';
 import { helloLimits, type KnownPeer } from './hello-codec.ts';
 import { decodeMessage } from './message.ts';
@@ -41,11 +43,27 @@ export function encodeAnnouncement({ checkpoint, server }: Announcement): Uint8A
   return writer.finish();
 }
 
-/** The network document of an alert, a copy. */
-export function decodeAlert(message: Uint8Array): Result<Uint8Array> {
-  return decodeMessage(message, [1, 2, (f) => f.bytes(helloLimits.documentBytes).slice()]);
+export type Alert =
+  | { readonly kind: 'network'; readonly document: Uint8Array }
+  | { readonly kind: 'fork'; readonly proof: Uint8Array };
+
+/** The bytes of an alert are a copy. An alert of a later version is `message-shape` too: see `isLaterAlert`. */
+export function decodeAlert(message: Uint8Array): Result<Alert> {
+  return decodeMessage<Alert>(
+    message,
+    [1, 2, (f) => ({ kind: 'network', document: f.bytes(helloLimits.documentBytes).slice() })],
+    [2, 2, (f) => ({ kind: 'fork', proof: f.bytes(protocol.maxForkProofBytes).slice() })],
+  );
 }
 
-export function encodeAlert(document: Uint8Array): Uint8Array {
-  return new CborWriter(document.length + 16).list(2).uint(1).bytes(document).finish();
+export function encodeAlert(alert: Alert): Uint8Array {
+  const [kind, bytes] = alert.kind === 'network' ? [1, alert.document] : [2, alert.proof];
+  return new CborWriter(bytes.length + 16).list(2).uint(kind).bytes(bytes).finish();
+}
+
+/** A kind of alert that we do not know yet: neither taken nor passed on, and nobody's fault. */
+export function isLaterAlert(message: Uint8Array): boolean {
+  const reader = new CborReader(message);
+  reader.list();
+  return reader.uint() > 2 && reader.failed === undefined;
 }

@@ -3,7 +3,7 @@
  * head until the gap is filled, and says what follows for the sender.
  */
 import { CborReader } from '../cbor.ts';
-import { fault, type Fault } from '../errors.ts';
+import { fault, type Code, type Fault } from '../errors.ts';
 import { logIdFromHash } from '../ids.ts';
 import type { Verdict } from '../result.ts';
 import { asHash, asLogIndex, type LogId, type LogIndex, type PeerId } from '../types.ts';
@@ -39,6 +39,8 @@ export type SyncStep =
 export interface ApplierEvents {
   /** A sound block begins at `firstIndex`, ahead of our head. */
   gap(logId: LogId, from: PeerId, firstIndex: LogIndex): void;
+  /** A block signed by a key that our history does not know: another history may. */
+  suspect(logId: LogId, from: PeerId, wire: Uint8Array): void;
 }
 
 export class Applier {
@@ -64,6 +66,7 @@ export class Applier {
       counters.add('gossipRejected');
       penalise(this.#net, from, penalty.reject, verdict.reason.code);
     }
+    this.#suspect(verdict, logId, from, wire);
     if (logId !== undefined && gapFrom !== undefined && verdict.kind !== 'reject') {
       this.#keep(wire, logId, from, verdict);
     } else if (isApplied(outcome) && logId !== undefined) {
@@ -73,7 +76,7 @@ export class Applier {
   }
 
   /** A block that was asked for, as the next one; its sender's fault is for the caller to punish. */
-  async sync(wire: Uint8Array): Promise<SyncStep> {
+  async sync(wire: Uint8Array, from: PeerId): Promise<SyncStep> {
     const outcome = await this.#net.ledger.apply(wire, 'sync');
     const { verdict, logId } = outcome;
     if (verdict.kind === 'reject') return { kind: 'rejected', reason: verdict.reason };
@@ -81,6 +84,11 @@ export class Applier {
     if (isApplied(outcome)) {
       this.#net.counters.add('syncBlocks');
       return { kind: 'applied' };
+    }
+    this.#suspect(verdict, logId, from, wire);
+    // The peer is right to send its history, and asking on would bring more of it.
+    if (verdict.kind === 'ignore' && apart.has(verdict.reason.code)) {
+      return { kind: 'stopped', reason: verdict.reason };
     }
     const header = peekBlock(wire);
     const size = logId === undefined ? 0 : (this.#net.ledger.log(logId)?.size ?? 0);
@@ -113,6 +121,11 @@ export class Applier {
     }
   }
 
+  #suspect(verdict: Verdict, logId: LogId | undefined, from: PeerId, wire: Uint8Array): void {
+    if (verdict.kind !== 'ignore' || verdict.reason.code !== 'branch-key') return;
+    if (logId !== undefined) this.#events.suspect(logId, from, wire.slice());
+  }
+
   #keep(wire: Uint8Array, logId: LogId, from: PeerId, verdict: Verdict): void {
     const header = peekBlock(wire);
     if (header === undefined) return;
@@ -123,6 +136,9 @@ export class Applier {
     this.#events.gap(logId, from, header.firstIndex);
   }
 }
+
+/** Why a block of another history is not taken. */
+const apart: ReadonlySet<Code> = new Set<Code>(['fork', 'branch-key', 'log-frozen']);
 
 function isApplied(outcome: PortOutcome): boolean {
   return outcome.applied ?? (outcome.verdict.kind === 'accept' && outcome.gapFrom === undefined);

@@ -120,11 +120,11 @@ async function applyAll(
   session: Session,
   wires: readonly Uint8Array[],
 ): Promise<Result<Omit<PullEnd, 'size'> | undefined>> {
-  const steps = await Promise.all(wires.map((wire) => applier.sync(wire)));
+  const steps = await Promise.all(wires.map((wire) => applier.sync(wire, session.peer)));
   for (const [i, wire] of wires.entries()) {
     let step = steps[i];
     // Ahead only because one before it was late? Then it fits now.
-    if (step?.kind === 'ahead') step = await applier.sync(wire);
+    if (step?.kind === 'ahead') step = await applier.sync(wire, session.peer);
     switch (step?.kind) {
       case undefined:
       case 'applied':

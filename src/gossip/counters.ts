@@ -24,6 +24,9 @@ const names = [
   'announcementsLimited',
   'requestsRefused',
   'applyFailures',
+  'forksTaken',
+  'forksRefused',
+  'alertsLimited',
   'defects',
 ] as const;
 export type CounterName = (typeof names)[number];

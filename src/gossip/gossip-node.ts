@@ -18,6 +18,7 @@ import { BlocksServer } from './blocks-server.ts';
 import { Confirm } from './confirm.ts';
 import { Counters } from './counters.ts';
 import { Dialer } from './dialer.ts';
+import { ForkWatch } from './fork-watch.ts';
 import { gossipReport, lagOf, type GossipReport, type Reporting } from './gossip-report.ts';
 import { usualLimits } from './gossip-limits.ts';
 import { WorkSet } from './work-set.ts';
@@ -35,6 +36,7 @@ import { MedianClock, type ClockOpinion } from './median-clock.ts';
 import { Meetings } from './meetings.ts';
 import { isShared, usablePeers, type Net } from './net.ts';
 import { PeerControl } from './peer-control.ts';
+import { serveProofs } from './proof-server.ts';
 import { Publishing } from './publish.ts';
 import { Registries } from './registries.ts';
 import { Scores } from './scores.ts';
@@ -56,6 +58,7 @@ export class GossipNode implements AsyncDisposable {
   readonly #registries: Registries;
   readonly #publishing: Publishing;
   readonly #alerts: Alerts;
+  readonly #forks: ForkWatch;
   readonly #parts: Reporting;
   readonly #followed = new Set<LogId>();
   readonly #listeners = new Set<(event: GossipEvent) => void>();
@@ -92,16 +95,21 @@ export class GossipNode implements AsyncDisposable {
     const lag = new LagBook();
     const applier = new Applier(net, {
       gap: (logId, from, firstIndex) => this.#parts.sync.gap(logId, from, firstIndex),
+      suspect: (logId, from, wire) => this.#forks.suspect(logId, from, wire),
     });
     const gossip = new BlockGossip(net, applier, { overflowed: (logId) => this.#behind(logId) });
     const [sync, live] = [new SyncQueue(net, applier), new LivePulls(net, applier)];
     this.#parts = { net, lag, applier, gossip, sync, live };
     this.#dialer = new Dialer(net, options.bootstrap);
     this.#publishing = new Publishing(net, options.judgeEvent);
-    this.#alerts = new Alerts(net, () => {
-      this.#tell({ kind: 'networkChanged' });
-      this.enforce();
+    this.#alerts = new Alerts(net, {
+      taken: () => {
+        this.#tell({ kind: 'networkChanged' });
+        this.enforce();
+      },
+      knowsLog: (logId) => options.knowsLog?.(logId) === true,
     });
+    this.#forks = this.#owned.use(new ForkWatch(net, options.gossip !== false));
     const learned = (known: KnownPeer): void => this.#dialer.learn(known);
     const behind = (logId: LogId): void => this.#behind(logId);
     this.#registries = new Registries(net, lag, { behind, learned });
@@ -145,6 +153,7 @@ export class GossipNode implements AsyncDisposable {
     this.#adopt(logId);
     this.#dialer.look();
     this.#looking.soon(hints.map(({ peer }) => peer));
+    this.#forks.followed();
   }
 
   unfollow(logId: LogId): void {
@@ -258,6 +267,7 @@ export class GossipNode implements AsyncDisposable {
       serveKeys(this.#net),
       new BlocksServer(this.#net).serve(),
       this.#publishing.serve(),
+      serveProofs(this.#net),
     ]);
     this.#owned.use(ledger.onAppended((block) => this.#appended(block)));
     this.#owned.use(
@@ -310,6 +320,7 @@ export class GossipNode implements AsyncDisposable {
     const told = this.#confirm.ready(session);
     if (asked && !told) this.#work.add(this.#heads.compare(session));
     this.#work.add(this.#heads.registries(session));
+    this.#work.add(this.#forks.compare(session));
     this.#parts.sync.pump();
     this.#parts.live.look();
   }
@@ -349,6 +360,7 @@ export class GossipNode implements AsyncDisposable {
     if (session.identity === undefined) return;
     await this.#heads.compare(session);
     await this.#heads.registries(session);
+    await this.#forks.compare(session);
   }
 
   #behind(logId: LogId): void {

@@ -30,6 +30,8 @@ export interface GossipOptions {
   readonly limits?: Partial<GossipLimits>;
   /** Told of each throw within gossip and sync: a mistake of ours that a log should show. */
   readonly onDefect?: (cause: unknown) => void;
+  /** Whether a log that the ledger does not hold is one that the node has heard of. */
+  readonly knowsLog?: (logId: LogId) => boolean;
   /** What the operator decided earlier; later decisions go through it too. */
   readonly control?: PeerControl;
 }

@@ -21,6 +21,7 @@ export const protocols = {
   keys: '/headwater/1/keys',
   blocks: '/headwater/1/blocks',
   publish: '/headwater/1/publish',
+  proof: '/headwater/1/proof',
 } as const;
 
 export type Answer = (exchange: Exchange, session: Session) => Promise<Result<void>>;

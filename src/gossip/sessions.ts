@@ -25,6 +25,8 @@ export class Session {
   readonly requests: TokenBucket;
   /** Announcements of registries that it may still pass on to us. */
   readonly announcements: TokenBucket;
+  /** Alerts that it may still pass on to us. */
+  readonly alerts: TokenBucket;
   /** Address of the connection; empty where only a stream was seen yet. */
   address = '';
   direction: 'inbound' | 'outbound' | undefined;
@@ -53,6 +55,8 @@ export class Session {
     this.requests = new TokenBucket(limits.requestsPerSecond, limits.requestBurst, nowMs);
     const perMinute = limits.announcementsPerMinute;
     this.announcements = new TokenBucket(perMinute / 60, perMinute, nowMs);
+    const alerts = limits.alertsPerMinute;
+    this.alerts = new TokenBucket(alerts / 60, alerts, nowMs);
   }
 
   /** Resolves with true once the hello is accepted, with false where it never will be. */

@@ -9,6 +9,8 @@ import {
   decodeAnnouncement,
   encodeAlert,
   encodeAnnouncement,
+  isLaterAlert,
+  type Alert,
   type Announcement,
 } from '../../src/gossip/announcement-codec.ts';
 import { decodeBlocks, encodeBlocks, type BlocksMessage } from '../../src/gossip/blocks-codec.ts';
@@ -24,6 +26,7 @@ import { decodeHello, encodeHello, type HelloMessage } from '../../src/gossip/he
 import { decodeKeys, encodeKeys, type KeysMessage } from '../../src/gossip/keys-codec.ts';
 import { encodeRefusal, isMalformed, isRefusal } from '../../src/gossip/message.ts';
 import { peerIdFromKey } from '../../src/gossip/peer-id.ts';
+import { decodeProof, encodeProof, type ProofMessage } from '../../src/gossip/proof-codec.ts';
 import {
   decodePublish,
   encodePublish,
@@ -41,6 +44,7 @@ import {
   asTreeSize,
   type DataKind,
 } from '../../src/types.ts';
+import { refused } from '../support/result.ts';
 
 const runs = { numRuns: 150 };
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((b) => asHash(b));
@@ -92,6 +96,34 @@ const heads: fc.Arbitrary<HeadsMessage> = fc.oneof(
     digest: hash,
     more: fc.boolean(),
     rows,
+  }),
+);
+const alert: fc.Arbitrary<Alert> = fc.oneof(
+  fc.record({ kind: fc.constant('network' as const), document: bytes(300) }),
+  fc.record({ kind: fc.constant('fork' as const), proof: bytes(300) }),
+);
+const proof: fc.Arbitrary<ProofMessage> = fc.oneof(
+  fc.record({ kind: fc.constant('inclusion' as const), logId, index, size }),
+  fc.record({ kind: fc.constant('consistency' as const), logId, from: size, size }),
+  fc.record({ kind: fc.constant('range' as const), logId, from: index, to: index, size }),
+  fc.record({
+    kind: fc.constant('proof' as const),
+    size,
+    root: hash,
+    checkpoint: text(200),
+    hashes: fc.array(hash, { maxLength: 4 }),
+  }),
+  fc.record({ kind: fc.constant('askFork' as const), logId }),
+  fc.record({ kind: fc.constant('fork' as const), proof: bytes(300) }),
+  fc.record({ kind: fc.constant('askForks' as const), digest: hash }),
+  fc.record({ kind: fc.constant('forks' as const), logs: fc.array(logId, { maxLength: 4 }) }),
+  fc.record({
+    kind: fc.constant('askRoots' as const),
+    rows: fc.array(fc.record({ logId, size, root: hash }), { maxLength: 4 }),
+  }),
+  fc.record({
+    kind: fc.constant('roots' as const),
+    rows: fc.array(fc.record({ logId, checkpoint: text(200) }), { maxLength: 4 }),
   }),
 );
 const blocks: fc.Arbitrary<BlocksMessage> = fc.oneof(
@@ -272,7 +304,25 @@ describe('protocol codecs', () => {
   codec('publish', publish, encodePublish, decodePublish);
   codec('hello', hello, encodeHello, decodeHello);
   codec('registry announcement', announcement, encodeAnnouncement, decodeAnnouncement);
-  codec('alert', bytes(300), encodeAlert, decodeAlert);
+  codec('alert', alert, encodeAlert, decodeAlert);
+  codec('proof', proof, encodeProof, decodeProof);
+
+  it('passes over alerts of later versions, and refuses those that are broken', () => {
+    const later = Uint8Array.of(0x82, 3, 0x41, 1);
+    refused(decodeAlert(later), 'message-shape');
+    assert.ok(isLaterAlert(later));
+    for (const broken of [new Uint8Array(0), Uint8Array.of(0x82, 2, 0x01), Uint8Array.of(0x20)]) {
+      assert.ok(!decodeAlert(broken).ok && !isLaterAlert(broken));
+    }
+    const large = { kind: 'fork' as const, proof: new Uint8Array(protocol.maxForkProofBytes) };
+    assert.ok(encodeAlert(large).length <= protocol.maxMessageBytes);
+    assert.ok(decodeAlert(encodeAlert(large)).ok);
+    const above = { ...large, proof: new Uint8Array(protocol.maxForkProofBytes + 1) };
+    refused(decodeAlert(encodeAlert(above)), 'message-shape');
+    const document = Uint8Array.of(1, 2);
+    assert.equal(toHex(encodeAlert({ kind: 'network', document })), '8201420102');
+    assert.equal(toHex(encodeAlert({ kind: 'fork', proof: document })), '8202420102');
+  });
 
   it('fixes the bytes of the messages', () => {
     const id = logIdFromHash(asHash(new Uint8Array(32).fill(7)));

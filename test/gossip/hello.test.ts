@@ -142,7 +142,12 @@ describe('hello', () => {
     assert.equal(b.node.report().rejectsByReason.size, 0);
     const forged = second.slice();
     forged[40] = (forged[40] ?? 0) ^ 1;
-    value(await a.transport.publish(alertsTopic(a.known.text), encodeAlert(forged)));
+    value(
+      await a.transport.publish(
+        alertsTopic(a.known.text),
+        encodeAlert({ kind: 'network', document: forged }),
+      ),
+    );
     await world.until(() => b.node.report().rejectsByReason.size > 0, 'it costs the sender');
   });
 

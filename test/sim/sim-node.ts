@@ -36,18 +36,18 @@ interface Running {
 
 export class SimNode {
   readonly name: string;
-  readonly peer: PeerId;
-  readonly owner: Signer;
+  peer: PeerId;
+  owner: Signer;
   /** Counts the starts: what an earlier life still does is nobody's word. */
   life = 0;
   options: NodeOptions = { gossip: true, livePulls: false, bootstrap: [] };
   readonly #network: SimNetwork;
   readonly #dice: Dice;
   readonly #document: NetworkDocument;
-  readonly #key: Signer;
-  readonly #writer: Signer;
-  readonly #secret: Uint8Array;
-  readonly #delegation: Uint8Array;
+  #key: Signer;
+  #writer: Signer;
+  #secret: Uint8Array;
+  #delegation: Uint8Array;
   #store = new MemoryStore();
   #guard = new MemoryGuard();
   #running: Running | undefined;
@@ -193,6 +193,21 @@ export class SimNode {
     this.#store = kept.crash('nothing');
     await this.start();
     return kept.crash('nothing');
+  }
+
+  /** A second peer of the same organisation, with the same writer key and a copy of the store: a cheat. */
+  async twin(name: string): Promise<SimNode> {
+    const other = new SimNode(this.#network, this.#dice.fork(), this.#document, name);
+    other.owner = this.owner;
+    other.#writer = this.#writer;
+    other.#secret = this.#secret;
+    other.#delegation = mintPeerDelegation(this.owner, this.#dice, {
+      peerKey: other.#key.publicKey,
+      network: this.#document.id,
+    });
+    other.#store = await this.copy();
+    other.#guard = new MemoryGuard(this.#guard.marks());
+    return other;
   }
 
   /** Ends as an operator would end it. */
