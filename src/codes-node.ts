@@ -73,6 +73,15 @@ export const nodeCodes = {
     'Read the answers while sending; a retry with the same ids completes it.',
   ],
   'event-unknown': ['missing', 'The log has no event at this index; seals and controls are none.'],
+  // static trees (ledger.md "Static tree")
+  'bad-url': ['usage', 'Give an http:, https: or file: URL without user, query and fragment.'],
+  'url-unreachable': ['unreachable', 'The place is asked again; look at the URL in a browser.'],
+  'url-missing': ['missing', 'A file of the tree is not there: ask whoever serves it.'],
+  'url-content': ['invalid', 'What lies there is not the tree of this stream; ask who serves it.'],
+  'url-known': ['conflict', 'hw unfollow --url ends what is followed from there now.'],
+  'url-unknown': ['missing', 'hw status shows the URLs that are followed.'],
+  'export-conflict': ['conflict', 'Export to an empty folder, and look at what lies in this one.'],
+  'stream-private': ['denied', 'A direct stream is never exported as a tree.'],
   'route-unknown': ['missing', 'GET /openapi.json lists what there is.'],
   'port-in-use': [
     'failed',

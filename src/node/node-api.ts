@@ -16,6 +16,7 @@ import type {
   TimeMs,
 } from '../types.ts';
 import type { EvidenceApi } from './evidence-api.ts';
+import type { TreeApi, UrlApi } from './tree-api.ts';
 
 /** Who does something, and why: `api`, `cli`, `config`; the reason is the operator's own words. */
 export interface Actor {
@@ -198,6 +199,8 @@ export interface NodeApi {
   event(log: LogId, index: number): Promise<Result<Delivery>>;
   setCursor(name: string, position: string): Promise<Result<void>>;
   readonly evidence: EvidenceApi;
+  readonly tree: TreeApi;
+  readonly urls: UrlApi;
 
   peers(): readonly PeerView[];
   setPeerState(

@@ -22,6 +22,7 @@ import { RegistryFeed } from './core/registry-feed.ts';
 import { guardOfNode, noticeText, watchRestoreGuard } from './core/restore-guard.ts';
 import { settle } from './core/settle.ts';
 import { Streams } from './core/streams.ts';
+import { openUrlFollows, type UrlFollows } from './core/url-follows.ts';
 import { folderBytes, freeBytes } from './disk.ts';
 import type { Home } from './home.ts';
 import { buildServer, listen } from './http/server.ts';
@@ -177,7 +178,10 @@ class Starting {
         ledger.stats().appliedEvents,
       ]),
     );
-    return { ledger, control, ownLogs, registries, streams, journal, follows, feed, rates };
+    const placed = { ledger, control, follows, host: this.#runtime, home: this.#home };
+    const urlFollows = openUrlFollows(placed, (url, it) => this.#warn(journal, `url ${url}`, it));
+    const known = { registries, streams, journal, follows, urlFollows, feed, rates };
+    return { ledger, control, ownLogs, ...known };
   }
 
   #openJournal(ledger: Ledger, ownLogs: OwnLogs): Journal {
@@ -248,6 +252,7 @@ class Starting {
       later: (work) => this.#track(work),
     });
     if (!settled.ok) return settled;
+    this.#stack.use(parts.urlFollows).start();
     this.#ready = true;
     const look = (): void => this.#track(this.#checks(parts));
     this.#stack.use(this.#runtime.timers.every(limits.checkIntervalMs, look));
@@ -282,8 +287,9 @@ class Starting {
     };
   }
 
-  async #checks({ streams, follows, ledger, journal }: Parts): Promise<readonly Check[]> {
-    const findings = judge({
+  async #checks(parts: Parts): Promise<readonly Check[]> {
+    const { streams, follows, urlFollows, ledger, journal } = parts;
+    const seen = judge({
       streams: streams.list(false),
       unresolved: follows.unresolved(),
       connectedPeers: this.#network?.gossip.report().peers.length ?? 0,
@@ -293,6 +299,7 @@ class Starting {
       freeBytes: await freeBytes(this.#home.paths.root),
       journalDropped: journal.dropped,
     });
+    const findings = [...seen, ...urlFollows.findings()];
     const before = this.#book.open;
     const checks = this.#book.update(findings, this.#runtime.clock.now());
     for (const { name, ok: fine, reason } of checks) {
@@ -330,6 +337,7 @@ interface Parts {
   readonly streams: Streams;
   readonly journal: Journal;
   readonly follows: Follows;
+  readonly urlFollows: UrlFollows;
   readonly feed: RegistryFeed;
   readonly rates: Rates;
 }

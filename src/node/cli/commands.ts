@@ -171,18 +171,21 @@ export const commands: readonly CommandSpec[] = [
     { planned: ['--bundle <file>', '--from <position>', '--to <position>', '--ancestors'] },
   ),
   spec(
-    'follow <target>',
+    'follow [target]',
     'keep a verified copy of a stream, or of all public streams of an organisation',
     'hw follow acme/orders',
-    [why],
+    [['--url <url>', 'read it from a static tree there (http:, https: or file:)'], why],
     async () => (await import('./follow.ts')).follow,
-    { planned: ['--url <url>'] },
   ),
   spec(
-    'unfollow <target>',
+    'unfollow [target]',
     'stop keeping a copy',
     'hw unfollow acme/orders',
-    [['--purge', 'delete what is stored of it'], why],
+    [
+      ['--url <url>', 'what is read from a static tree there'],
+      ['--purge', 'delete what is stored of it'],
+      why,
+    ],
     async () => (await import('./follow.ts')).unfollow,
   ),
   spec(

@@ -1,5 +1,6 @@
 /** `hw follow` and `hw unfollow`: durable, the node goes on by itself. */
-import { ok, type Result } from '../../result.ts';
+import { fault } from '../../errors.ts';
+import { err, ok, type Result } from '../../result.ts';
 import type { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import type { Connection } from './connect.ts';
@@ -8,17 +9,30 @@ import { actor, callNode, callOn, streamPath } from './endpoints.ts';
 import type { Options } from './options.ts';
 import { displayName } from './stream.ts';
 
-export const follow: Action = async (context, [target = ''], options) => {
-  const body = { target, ...actor(options) };
+export const follow: Action = async (context, [target], options) => {
+  const what = subject(target, options);
+  if (!what.ok) return what;
+  const body = { ...what.value, ...actor(options) };
   const answer = await callNode(context, { method: 'POST', path: '/follows', body });
   return answer.ok ? tell(context, answer.value, 'following') : answer;
 };
 
-export const unfollow: Action = async (context, [target = ''], options) => {
-  const body = { target, purge: options.flag('purge'), ...actor(options) };
+export const unfollow: Action = async (context, [target], options) => {
+  const what = subject(target, options);
+  if (!what.ok) return what;
+  const body = { ...what.value, purge: options.flag('purge'), ...actor(options) };
   const answer = await callNode(context, { method: 'DELETE', path: '/follows', body });
   return answer.ok ? tell(context, answer.value, 'no longer following') : answer;
 };
+
+/** A target by name, a URL, or for `follow` both: then the target must lie at the URL. */
+function subject(target: string | undefined, options: Options): Result<Record<string, string>> {
+  const url = options.text('url');
+  if (target === undefined && url === undefined) {
+    return err(fault('usage', 'name a stream, an organisation, or a place with --url'));
+  }
+  return ok({ ...(target === undefined ? {} : { target }), ...(url === undefined ? {} : { url }) });
+}
 
 /** The path of a stream for `tail`, `replay` and `verify`; with `--follow` it is followed first. */
 export async function readablePath(

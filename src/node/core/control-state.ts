@@ -18,10 +18,14 @@ const Schema = Type.Object(
     pausedStreams: Texts,
     pausedPeers: Texts,
     banned: Texts,
+    /** Static trees: the stream's id, a space, the URL. */
+    followUrls: Type.Optional(
+      Type.Array(Type.String({ maxLength: 4096 }), { maxItems: limits.maxUrlFollows }),
+    ),
   },
   { additionalProperties: false },
 );
-export type ControlList = 'follow' | 'pausedStreams' | 'pausedPeers' | 'banned';
+export type ControlList = 'follow' | 'pausedStreams' | 'pausedPeers' | 'banned' | 'followUrls';
 
 export class ControlState {
   readonly #file: string;
@@ -35,8 +39,7 @@ export class ControlState {
 
   /** `home-damaged` where the file is not what we wrote; a missing one is empty. */
   static async load(file: string): Promise<Result<ControlState>> {
-    const empty = { follow: [], pausedStreams: [], pausedPeers: [], banned: [] };
-    if (!(await exists(file))) return ok(new ControlState(file, sets(empty)));
+    if (!(await exists(file))) return ok(new ControlState(file, sets({})));
     const text = await readText(file);
     if (!text.ok) return text;
     try {
@@ -58,8 +61,9 @@ export class ControlState {
   /** Sets or clears an entry and writes the file; `control-full` at the limit. */
   async set(list: ControlList, entry: string, present: boolean): Promise<Result<void>> {
     const set = this.#lists[list];
-    if (present && !set.has(entry) && set.size >= limits.maxControlEntries) {
-      return err(fault('control-full', `more than ${limits.maxControlEntries} entries`));
+    const most = list === 'followUrls' ? limits.maxUrlFollows : limits.maxControlEntries;
+    if (present && !set.has(entry) && set.size >= most) {
+      return err(fault('control-full', `more than ${most} entries`));
     }
     if (present) set.add(entry);
     else set.delete(entry);
@@ -69,24 +73,26 @@ export class ControlState {
   }
 
   #text(): string {
-    const { follow, pausedStreams, pausedPeers, banned } = this.#lists;
+    const { follow, pausedStreams, pausedPeers, banned, followUrls } = this.#lists;
     const lists = {
       follow: [...follow],
       pausedStreams: [...pausedStreams],
       pausedPeers: [...pausedPeers],
       banned: [...banned],
+      ...(followUrls.size === 0 ? {} : { followUrls: [...followUrls] }),
     };
     return `${JSON.stringify({ version: 1, ...lists }, null, 2)}\n`;
   }
 }
 
 function sets(
-  from: Readonly<Record<ControlList, readonly string[]>>,
+  from: Readonly<Partial<Record<ControlList, readonly string[]>>>,
 ): Record<ControlList, Set<string>> {
   return {
     follow: new Set(from.follow),
     pausedStreams: new Set(from.pausedStreams),
     pausedPeers: new Set(from.pausedPeers),
     banned: new Set(from.banned),
+    followUrls: new Set(from.followUrls),
   };
 }

@@ -117,9 +117,8 @@ export class Follows {
     for (const logId of this.#logsOf(target)) {
       const log = this.#ledger.log(logId);
       if (log === undefined || log.createdLocally) continue;
-      const done = await this.#ledger.unfollow(logId, { purge });
+      const done = await this.letGo(logId, purge);
       if (!done.ok) return done;
-      this.#events.unfollowed(logId);
     }
     return ok(undefined);
   }
@@ -186,6 +185,23 @@ export class Follows {
     if (card === undefined || this.#registries.lists(genesis, logId)) return undefined;
     const named = card.partitions[genesis.partition]?.log ?? 'none';
     return fault('genesis-unlisted', `the registry of ${genesis.owner} names ${named}`);
+  }
+
+  /** Follows one log that was found elsewhere; `genesis-unlisted` where its owner lists another. */
+  keep(logId: LogId): Promise<Result<void>> {
+    return this.#follow(`hw:${logId}`, logId);
+  }
+
+  /** Is the log one of those that are followed by name? */
+  wants(logId: LogId): boolean {
+    const targets = this.#targets([...this.#configured, ...this.#control.all('follow')]);
+    return [...targets].some((target) => this.#logsOf(target).includes(logId));
+  }
+
+  async letGo(logId: LogId, purge: boolean): Promise<Result<void>> {
+    const done = await this.#ledger.unfollow(logId, { purge });
+    if (done.ok) this.#events.unfollowed(logId);
+    return done;
   }
 
   async #follow(target: string, logId: LogId): Promise<Result<void>> {

@@ -12,6 +12,7 @@ import { asLogIndex, asStreamName, isStreamName } from '../../types.ts';
 import type { Did, LogId, ParsedEvent, PeerId, StreamName, TimeMs } from '../../types.ts';
 import type { EvidenceApi } from '../evidence-api.ts';
 import type { Home } from '../home.ts';
+import type { TreeApi, UrlApi } from '../tree-api.ts';
 import type { Runtime } from '../runtime.ts';
 import type {
   Actor,
@@ -31,6 +32,7 @@ import { Evidence } from './evidence.ts';
 import type { Follows } from './follows.ts';
 import { historyOf, readHistory } from './history.ts';
 import { journalTypes, type Journal } from './journal.ts';
+import { LogFiles } from './log-files.ts';
 import { metricsText } from './metrics.ts';
 import type { NetworkControl, Reachable } from './network-control.ts';
 import type { OwnLogs } from './own-logs.ts';
@@ -40,6 +42,8 @@ import type { Rates } from './rates.ts';
 import type { Registries } from './registries.ts';
 import { unknown } from './registries.ts';
 import type { Streams } from './streams.ts';
+import type { UrlFollows } from './url-follows.ts';
+import { Urls } from './urls.ts';
 
 /** The parts of a node that has a network. */
 export interface Networked {
@@ -57,6 +61,7 @@ export interface CoreParts {
   readonly registries: Registries;
   readonly streams: Streams;
   readonly follows: Follows;
+  readonly urlFollows: UrlFollows;
   readonly ownLogs: OwnLogs;
   readonly control: ControlState;
   readonly journal: Journal;
@@ -76,10 +81,14 @@ export interface CoreParts {
 
 export class NodeCore implements NodeApi {
   readonly evidence: EvidenceApi;
+  readonly tree: TreeApi;
+  readonly urls: UrlApi;
   readonly #parts: CoreParts;
 
   constructor(parts: CoreParts) {
     this.#parts = parts;
+    this.tree = new LogFiles(parts.ledger);
+    this.urls = new Urls(parts, (...entry) => this.#journal(...entry));
     this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));
   }
 
@@ -178,6 +187,10 @@ export class NodeCore implements NodeApi {
     const canonical = follows.target(target);
     if (!canonical.ok) return canonical;
     const before = this.#targeted(canonical.value);
+    for (const { id } of before) {
+      const ended = await this.#parts.urlFollows.forget(id);
+      if (!ended.ok) return ended;
+    }
     const done = await follows.unfollow(canonical.value, purge);
     if (!done.ok) return done;
     this.#journal(purge ? 'unfollow.purge' : 'unfollow', canonical.value, actor);

@@ -1,7 +1,7 @@
 /** Streams, follows, peers, network, state and control of the node. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fault } from '../../errors.ts';
-import type { Result } from '../../result.ts';
+import { err, type Result } from '../../result.ts';
 import type { NewStream, NodeApi } from '../node-api.ts';
 import { oneLog } from '../core/streams.ts';
 import { readerSignal } from './live-response.ts';
@@ -13,7 +13,6 @@ import {
   followBody,
   inviteBody,
   listQuery,
-  logParams,
   memberBody,
   newStreamBody,
   peerPatch,
@@ -83,14 +82,6 @@ export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpPa
       return sendNote(reply, log.ok ? api.evidence.checkpoint(log.value.log) : log);
     },
   );
-  server.get(
-    '/logs/:logId/checkpoint',
-    { schema: { params: logParams, summary: 'signed checkpoint of a log' } },
-    (request, reply) => {
-      const log = api.logId(textOf(request.params, 'logId') ?? '');
-      return sendNote(reply, log.ok ? api.evidence.checkpoint(log.value) : log);
-    },
-  );
   server.post(
     '/streams/:org/:name/verify',
     { schema: { params: streamParams, summary: 'check everything that is stored of a stream' } },
@@ -124,16 +115,20 @@ function newStream(body: unknown): NewStream {
   };
 }
 
-function targetOf(request: FastifyRequest): string {
-  return textOf(request.body, 'target') ?? '';
-}
+const noTarget = err(fault('usage', 'name a target or a url', { pointer: 'body/target' }));
 
 export function controlRoutes(server: FastifyInstance, api: NodeApi): void {
-  const follow: Handler = async (request) =>
-    streams(await api.follow(targetOf(request), actorOf(request)));
+  const follow: Handler = async (request) => {
+    const [url, target] = [textOf(request.body, 'url'), textOf(request.body, 'target')];
+    if (url !== undefined) return streams(await api.urls.follow(url, target, actorOf(request)));
+    return target === undefined ? noTarget : streams(await api.follow(target, actorOf(request)));
+  };
   const unfollow: Handler = async (request) => {
+    const [url, target] = [textOf(request.body, 'url'), textOf(request.body, 'target')];
     const purge = isSet(request.body, 'purge');
-    return streams(await api.unfollow(targetOf(request), purge, actorOf(request)));
+    if (url !== undefined) return streams(await api.urls.unfollow(url, purge, actorOf(request)));
+    if (target === undefined) return noTarget;
+    return streams(await api.unfollow(target, purge, actorOf(request)));
   };
   const follows = { body: followBody, summary: 'follow or unfollow a stream or an organisation' };
   server.post('/follows', { schema: follows }, (request, reply) => answer(reply, follow(request)));

@@ -1,6 +1,6 @@
 /**
- * Who may call: everything needs the bearer token of the home, but for health and the description of
- * the API (access.md "Node API"). The comparison takes the same time wherever the difference lies.
+ * Who may call: everything needs the bearer token of the home, but for health, the description of
+ * the API and static trees of public streams (access.md "Node API"). The comparison takes the same time wherever the difference lies.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -11,13 +11,17 @@ import { sendProblem } from './problem.ts';
 
 const open = new Set(['/health/live', '/health/ready', '/openapi.json']);
 
-export function requireToken(server: FastifyInstance, token: string): void {
+export function requireToken(
+  server: FastifyInstance,
+  token: string,
+  isOpen: (request: FastifyRequest) => boolean,
+): void {
   const expected = nodeCrypto.sha256(utf8(token));
   server.addHook(
     'onRequest',
     async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
       const path = request.raw.url?.split('?', 1)[0] ?? '';
-      if (open.has(path)) return undefined;
+      if (open.has(path) || isOpen(request)) return undefined;
       const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
       if (timingSafeEqual(nodeCrypto.sha256(utf8(given)), expected)) return undefined;
       const message =

@@ -132,7 +132,12 @@ export const streamPatch: TObject = Type.Object(
 );
 export const followBody: TObject = Type.Object(
   {
-    target: Type.String({ maxLength: 256, description: 'STREAM, DID or hw:<logId>' }),
+    target: Type.Optional(
+      Type.String({ maxLength: 256, description: 'STREAM, DID or hw:<logId>; needed without url' }),
+    ),
+    url: Type.Optional(
+      Type.String({ maxLength: 2048, description: 'http:, https: or file: URL of a static tree' }),
+    ),
     purge: flag('also remove what is stored (DELETE only)'),
     why: text('for the journal'),
   },

@@ -28,6 +28,7 @@ import type { HttpLimits } from './parts.ts';
 import { faultOfError, problemOf, sendProblem } from './problem.ts';
 import { proofRoutes } from './proof-routes.ts';
 import { readingRoutes } from './reading.ts';
+import { isOpenTree, staticRoutes } from './static-routes.ts';
 
 export interface HttpOptions {
   /** Bearer token of the home. */
@@ -70,7 +71,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   // Upgrades are marked first: only of those that are is the socket closed after a refusal.
   await useWebSockets(server, parts);
   inFlight.count(server);
-  requireToken(server, options.token);
+  requireToken(server, options.token, (request) => isOpenTree(api, request));
   await usePlugins(server, options);
   ingestRoutes(server, parts);
   readingRoutes(server, parts, {
@@ -80,6 +81,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   streamRoutes(server, api);
   evidenceRoutes(server, parts);
   proofRoutes(server, api);
+  staticRoutes(server, api);
   lineageRoutes(server, parts);
   controlRoutes(server, api);
   networkRoutes(server, api);

@@ -7,6 +7,7 @@ import { limits } from '../../../src/limits.ts';
 import type { HttpLimits } from '../../../src/node/http/parts.ts';
 import { buildServer } from '../../../src/node/http/server.ts';
 import type { EvidenceApi } from '../../../src/node/evidence-api.ts';
+import type { TreeApi, UrlApi } from '../../../src/node/tree-api.ts';
 import type {
   Delivery,
   NodeApi,
@@ -135,6 +136,8 @@ export class Double implements NodeApi {
     trace: notUsed,
     marquez: notUsed,
   };
+  tree: TreeApi = { isPublic: () => false, file: notUsed };
+  urls: UrlApi = { list: notUsed, follow: notUsed, unfollow: notUsed };
   status: () => never = notUsed;
   checks: () => never = notUsed;
   streamByText: () => never = notUsed;
