@@ -249,8 +249,19 @@ export const dataCodes = {
     'Its owner opens a successor: hw stream recover STREAM --reason fork. Reading goes on.',
   ],
   'branch-key': ['conflict', 'Signed by a key that our history does not know: ask for the keys.'],
-  'log-damaged': ['broken', 'Verify the stream; a replica can be fetched again.'],
+  'log-damaged': [
+    'broken',
+    'hw verify STREAM says where; hw verify --repair fetches it from peers, hw stream recover goes on in a successor log, hw unfollow --purge and hw follow fetch a replica again.',
+  ],
   'log-closed': ['conflict', 'The log ended; its successor goes on.'],
+  'branch-left': [
+    'conflict',
+    'Nothing to do: the history that the owner chose is fetched from peers; the other one is kept.',
+  ],
+  'successor-fork': [
+    'conflict',
+    'Both are kept. The owner recovers one of the two; whoever holds the other did not get the key from him.',
+  ],
   'log-waiting': ['unavailable', 'The log does not take events yet; its reason says why.'],
   'block-known': ['conflict', 'The block was stored before; nothing is to be done.'],
   'block-ahead': ['missing', 'Blocks before this one are fetched first.'],
@@ -260,6 +271,10 @@ export const dataCodes = {
   ],
   'block-missing': ['incomplete', 'A block is not in the store; it can be fetched from peers.'],
   'index-damaged': ['broken', 'An index of the store does not fit its blocks; restore or refetch.'],
+  'no-holder': [
+    'unreachable',
+    'Connect a peer that holds the log (hw peer list), then hw verify STREAM --repair.',
+  ],
   'body-withheld': ['incomplete', 'The sender left bodies out; ask a peer that holds them.'],
   'event-dropped': ['gone', 'Its stream no longer keeps the content; the leaf still proves it.'],
   'event-redacted': [

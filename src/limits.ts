@@ -190,6 +190,14 @@ export const limits = {
   maxConfirmPeers: 8,
   /** Cursors of one home; then `busy`. */
   maxCursors: 10_000,
+  /** The scrub reads no more than this a second: a twentieth of a core, so publishing hardly feels it. */
+  scrubEventsPerSecond: 5000,
+  scrubBytesPerSecond: 4_194_304,
+  /** A round over all logs begins at most so often; what could not be repaired is tried again after. */
+  minScrubRoundMs: 3_600_000,
+  scrubRetryMs: 15_000,
+  /** Findings of the scrub that are kept; repaired ones go first, then the oldest. */
+  maxScrubFindings: 1000,
   /** Wait before a writer whose store failed tries it again. */
   storeRetryMs: 1000,
   /** Within this time a repeated source + id is recognised. */
