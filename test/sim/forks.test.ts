@@ -20,7 +20,7 @@ interface World {
   readonly network: SimNetwork;
   readonly nodes: readonly SimNode[];
   readonly make: (name: string) => SimNode;
-  run<T>(work: Promise<T>): Promise<T>;
+  readonly run: <T>(work: Promise<T>) => Promise<T>;
 }
 
 function world(seed: number, peers: number): World {
