@@ -188,6 +188,11 @@ export const limits = {
   /** How often peers are asked for the heads of own logs that wait, and how many of them. */
   confirmPollMs: 1000,
   maxConfirmPeers: 8,
+  /** Rows of a backup that are compressed together, and the most that is taken of one such frame. */
+  backupFrameBytes: 1_048_576,
+  maxBackupFrameBytes: 67_108_864,
+  /** Rows of a backup that are restored in one batch. */
+  restoreBatchBytes: 4_194_304,
   /** Cursors of one home; then `busy`. */
   maxCursors: 10_000,
   /** The scrub reads no more than this a second: a twentieth of a core, so publishing hardly feels it. */

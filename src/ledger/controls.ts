@@ -16,17 +16,18 @@ export interface ControlEntry {
   readonly map: CborMap;
 }
 
-/** In order of index, from `from` on, at most `max`. Codes: store-corrupt, those of the store. */
+/** In order of index, of [from, to), at most `max`. Codes: store-corrupt, those of the store. */
 export async function controlsOf(
   env: LedgerEnv,
   handle: LogHandle,
   from: number = 0,
   max: number = Number.MAX_SAFE_INTEGER,
+  to: number = handle.size,
 ): Promise<Result<readonly ControlEntry[]>> {
   const entries: ControlEntry[] = [];
   await using scan = env.options.store.scan({
     gte: numberKey(keyspace.controls, handle.row.number, from),
-    lt: numberKey(keyspace.controls, handle.row.number, handle.size),
+    lt: numberKey(keyspace.controls, handle.row.number, to),
   });
   while (entries.length < max) {
     const rows = await scan.next(Math.min(64, max - entries.length));

@@ -16,6 +16,7 @@ import type {
   TimeMs,
   TreeSize,
 } from '../types.ts';
+import type { Closing } from './closing.ts';
 import type { Genesis } from './genesis.ts';
 import type { Guard } from './guard.ts';
 import type { Judges } from './judges.ts';
@@ -53,6 +54,11 @@ export interface LedgerLimits {
   readonly maxForeignForks: number;
   readonly maxCursors: number;
   readonly storeRetryMs: number;
+  readonly scrubEventsPerSecond: number;
+  readonly scrubBytesPerSecond: number;
+  readonly minScrubRoundMs: number;
+  readonly scrubRetryMs: number;
+  readonly maxScrubFindings: number;
   readonly restoreGuardMs: number;
   readonly confirmSettleMs: number;
   readonly retentionIntervalMs: number;
@@ -136,6 +142,8 @@ export interface Head {
 export type LogStanding = 'open' | 'waiting' | 'frozen' | 'damaged' | 'closed';
 
 export interface LogSummary extends Head {
+  /** Of a `closed` log: where it ends, its successor, and whether all up to there is here. */
+  readonly closing?: Closing & { readonly whole: boolean };
   readonly genesis: Genesis | undefined;
   readonly role: 'writer' | 'replica';
   readonly state: LogStanding;

@@ -11,6 +11,7 @@ import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex, type ParsedEvent, type TimeMs } from '../types.ts';
 import { auditLog } from './audit.ts';
 import { Cosigned } from './cosigned.ts';
+import { BackupRows } from './backup-rows.ts';
 import { Confirming } from './confirming.ts';
 import { createLog, newHandle, purgeLog, storeRole, unknownLog } from './create-log.ts';
 import { Cursors } from './cursors.ts';
@@ -45,12 +46,16 @@ import { WitnessBook } from './witness-book.ts';
 import { keyChainOf } from './prover.ts';
 import { applyWire, Replica } from './replica.ts';
 import { batchesOf, blocksOf, entriesOf, entryOf, tailOf } from './replay.ts';
+import { loadRetention, Retention } from './retention.ts';
 import { openSchema } from './schema.ts';
+import { Scrub } from './scrub.ts';
 import { StoreHealth } from './store-health.ts';
+import { Successors } from './successors.ts';
 
 export class Ledger implements AsyncDisposable {
   readonly proofs: LogProofs;
   readonly forks: Forks;
+  readonly successors: Successors;
   readonly cursors: Cursors;
   readonly tree: LogTree;
   readonly keys: LogKeys;
@@ -59,6 +64,9 @@ export class Ledger implements AsyncDisposable {
   /** What this home has cosigned as a witness. */
   readonly witnessed: WitnessBook;
   readonly confirming: Confirming;
+  readonly backup: BackupRows;
+  readonly retention: Retention;
+  readonly scrub: Scrub;
   readonly #env: LedgerEnv;
   readonly #health: StoreHealth;
   readonly #own = new Map<LogId, OwnLog>();
@@ -77,9 +85,24 @@ export class Ledger implements AsyncDisposable {
     this.keys = new LogKeys(env);
     this.cosigned = new Cosigned(env, this.keys);
     this.witnessed = new WitnessBook(env);
+    this.retention = new Retention(env, {
+      append: async (logId, map) => {
+        const own = this.#writerOf(logId);
+        return own.ok ? own.value.maintain(map) : own;
+      },
+    });
+    this.scrub = new Scrub(env, {
+      idsMended: (logId) => this.#own.get(logId)?.idsMended(),
+      healed: (logId) => this.#own.get(logId)?.reloaded(),
+    });
     this.cursors = new Cursors(store, limits.maxCursors);
+    this.backup = new BackupRows(store, env.options.guard);
     this.confirming = new Confirming(env, (logId) => this.#own.get(logId)?.reloaded());
     this.#health = new StoreHealth(env, (handle) => this.#own.get(handle.logId)?.reloaded());
+    this.successors = new Successors(env, {
+      quiet: (handle) => this.#quiet(handle),
+      attach: (handle, signer) => this.#attach(handle, signer),
+    });
     this.#flushTimer = host.timers.every(limits.flushIntervalMs, () => void this.flush());
   }
 
@@ -97,6 +120,8 @@ export class Ledger implements AsyncDisposable {
     if (!handles.ok) return handles;
     const torn = options.guard.recovered;
     const warnings = torn === undefined ? [] : [torn];
+    const kept = await loadRetention(env, handles.value);
+    if (!kept.ok) return kept;
     const forks = await env.forks.load();
     if (!forks.ok) return forks;
     for (const handle of handles.value) {
@@ -166,6 +191,7 @@ export class Ledger implements AsyncDisposable {
     if (handle.row.role === 'writer') return err(fault('log-exists', 'the log is written here'));
     handle.row = { ...handle.row, role: 'unfollowed' };
     await this.#replicas.get(logId)?.settled();
+    await this.retention.settled();
     this.#replicas.delete(logId);
     const { store } = this.#env.options;
     const stored = await store.batch([rowWrite(handle)], { sync: true });
@@ -329,6 +355,9 @@ export class Ledger implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#stop();
+    await this.scrub.close();
+    await this.successors[Symbol.asyncDispose]();
+    await this.retention[Symbol.asyncDispose]();
     await Promise.all([...this.#own.values()].map((own) => own.close()));
     await Promise.all([...this.#replicas.values()].map((replica) => replica.settled()));
     await this.#health.close();
@@ -347,6 +376,12 @@ export class Ledger implements AsyncDisposable {
     const own = this.#own.get(handle.logId);
     if (own !== undefined) own.addSigner(signer);
     else this.#own.set(handle.logId, new OwnLog(this.#env, handle, this.#health, signer));
+  }
+
+  /** Ends the writing of a log that is closed; what waits is refused. */
+  async #quiet({ logId }: LogHandle): Promise<void> {
+    await this.#own.get(logId)?.rest();
+    await this.#replicas.get(logId)?.settled();
   }
 
   #replicaOf(handle: LogHandle): Replica {

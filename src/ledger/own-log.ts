@@ -65,7 +65,20 @@ export class OwnLog {
   }
 
   control(map: CborMap | undefined, rotateTo: Signer | undefined): Promise<Result<Receipt>> {
+    return this.#append(this.#refusal(), map, rotateTo);
+  }
+
+  /** What keeps a log in order, also while it is paused: a control entry, or a block of its seal. */
+  maintain(map: CborMap | undefined): Promise<Result<Receipt>> {
     const refused = this.#refusal();
+    return this.#append(refused?.code === 'stream-paused' ? undefined : refused, map, undefined);
+  }
+
+  #append(
+    refused: Fault | undefined,
+    map: CborMap | undefined,
+    rotateTo: Signer | undefined,
+  ): Promise<Result<Receipt>> {
     if (refused !== undefined) return Promise.resolve(err(refused));
     const time = recordedTime(this.#env, this.#handle.stored?.state);
     if (!time.ok) return Promise.resolve(time);
@@ -82,6 +95,17 @@ export class OwnLog {
     this.#writer.recovered();
   }
 
+  /** Of a log that is not open: resolves when nothing is being written and what waited is refused. */
+  async rest(): Promise<void> {
+    await this.#intake.close();
+    await this.#writer.close();
+  }
+
+  /** Rows of the id index were mended: the filters over them are made anew. */
+  idsMended(): void {
+    this.#dedupe.reset(this.#handle.stored?.slices ?? []);
+  }
+
   /** Writes what waits, keeps the filters. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -95,10 +119,17 @@ export class OwnLog {
     if (this.#closed) return fault('store-closed', 'the ledger is closing');
     if (this.#env.storeFailure !== undefined) return this.#env.storeFailure;
     if (row.standing === 'frozen') return frozenFault(row.reason);
+    if (row.standing === 'damaged') return damagedFault(row.reason);
     if (row.standing !== 'open') return row.reason ?? standingFault(row.standing);
     if (paused) return fault('stream-paused', 'the operator paused this log');
     return undefined;
   }
+}
+
+/** Nothing is signed on what cannot be read; what can be done about it stands in the hint of the code. */
+function damagedFault(reason: Fault | undefined): Fault {
+  const message = reason?.message ?? 'what is stored of it does not verify';
+  return fault('log-damaged', message, reason?.place);
 }
 
 function standingFault(standing: 'waiting' | 'frozen' | 'damaged' | 'closed'): Fault {
