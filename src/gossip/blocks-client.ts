@@ -1,9 +1,9 @@
 /** Fetching blocks from one peer, a page or live (blocks-codec.ts has the messages). */
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import { asLogIndex, type LogId, type LogIndex, type TreeSize } from '../types.ts';
+import { asLogIndex, type LogId, type TreeSize } from '../types.ts';
 import type { Applier } from './applier.ts';
-import { decodeBlocks, encodeBlocks } from './blocks-codec.ts';
+import { decodeBlocks, encodeBlocks, type BlocksRequest } from './blocks-codec.ts';
 import type { Exchange } from './exchange.ts';
 import { penalise, type Net } from './net.ts';
 import { penalty } from './scores.ts';
@@ -41,7 +41,7 @@ export async function pullBlocks(
     longLimit(net),
     async (exchange) => {
       const sent = await exchange.send(encodeBlocks(read));
-      return sent.ok ? receiveBlocks(net, applier, session, exchange, from, live) : sent;
+      return sent.ok ? receiveBlocks(net, applier, session, exchange, read) : sent;
     },
     signal,
   );
@@ -52,8 +52,7 @@ async function receiveBlocks(
   applier: Applier,
   session: Session,
   exchange: Exchange,
-  from: LogIndex,
-  live: boolean,
+  { logId, from, live }: Pick<BlocksRequest, 'logId' | 'from' | 'live'>,
 ): Promise<Result<PullEnd>> {
   let position: number = from;
   let applying: Applying | undefined;
@@ -69,6 +68,9 @@ async function receiveBlocks(
       case 'end':
         return ok({ size: message.value.size });
       case 'pulse':
+        break;
+      case 'cosigned':
+        await net.evidence?.cosigned.add(logId, message.value.note);
         break;
       case 'blocks': {
         const { next, wires } = message.value;

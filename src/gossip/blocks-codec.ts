@@ -5,6 +5,7 @@
  *   ← blocks  [2, next, [wire block…]]   consecutive; next = tree size after the last of them
  *   ← end     [3, size]                  the page is over; size = the answerer's tree size
  *   ← pulse   [4, size]                  nothing to send yet: still here
+ *   ← cosigned [6, note]                 the newest cosigned checkpoint, where there is one
  *   → ack     [5, next]                  applied up to here
  *
  * `from` is the asker's tree size: the first block begins at or before it. `max bytes` bounds a page
@@ -15,6 +16,7 @@ import { CborWriter } from '../cbor.ts';
 import { protocol } from '../limits.ts';
 import type { Result } from '../result.ts';
 import type { LogId, LogIndex, TreeSize } from '../types.ts';
+import { maxCosignedNote } from './heads-codec.ts';
 import { decodeMessage, writeLogId } from './message.ts';
 
 const maxGrantBytes = 65_536;
@@ -35,6 +37,7 @@ export type BlocksMessage =
   | { readonly kind: 'blocks'; readonly next: TreeSize; readonly wires: readonly Uint8Array[] }
   | { readonly kind: 'end'; readonly size: TreeSize }
   | { readonly kind: 'pulse'; readonly size: TreeSize }
+  | { readonly kind: 'cosigned'; readonly note: string }
   | { readonly kind: 'ack'; readonly next: LogIndex };
 
 /** Wire blocks are views of the frame. Faults: `message-shape`, those of dag-cbor, or a refusal. */
@@ -62,6 +65,7 @@ export function decodeBlocks(frame: Uint8Array): Result<BlocksMessage> {
     [3, 2, (f) => ({ kind: 'end', size: f.size() })],
     [4, 2, (f) => ({ kind: 'pulse', size: f.size() })],
     [5, 2, (f) => ({ kind: 'ack', next: f.index() })],
+    [6, 2, (f) => ({ kind: 'cosigned', note: f.text(maxCosignedNote) })],
   );
 }
 
@@ -87,6 +91,8 @@ export function encodeBlocks(message: BlocksMessage): Uint8Array {
       return new CborWriter(16).list(2).uint(3).uint(message.size).finish();
     case 'pulse':
       return new CborWriter(16).list(2).uint(4).uint(message.size).finish();
+    case 'cosigned':
+      return new CborWriter(1024).list(2).uint(6).text(message.note).finish();
     case 'ack':
       return new CborWriter(16).list(2).uint(5).uint(message.next).finish();
   }

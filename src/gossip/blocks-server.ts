@@ -14,6 +14,7 @@ import {
   type BlocksRequest,
 } from './blocks-codec.ts';
 import type { Exchange } from './exchange.ts';
+import { maxCosignedNote } from './heads-codec.ts';
 import type { PortBlock } from './ledger-port.ts';
 import { isShared, usable, type Net } from './net.ts';
 import { longLimit, protocols, serve } from './serve.ts';
@@ -79,6 +80,8 @@ class BlockReading {
   readonly #stop = new AbortController();
   #ended = false;
   #position: TreeSize;
+  /** Cosigned checkpoint that was sent last. */
+  #told: string | undefined;
 
   constructor(net: Net, exchange: Exchange, session: Session, request: BlocksRequest) {
     this.#net = net;
@@ -119,6 +122,8 @@ class BlockReading {
       const pushed = await this.#push();
       if (!pushed.ok) return pushed;
     }
+    const told = await this.#cosigned();
+    if (!told.ok) return told;
     const size = this.#net.ledger.log(this.#request.logId)?.size ?? this.#position;
     return this.#ended ? ok(undefined) : this.#exchange.send(encodeBlocks({ kind: 'end', size }));
   }
@@ -138,8 +143,23 @@ class BlockReading {
         ? await this.#page(undefined)
         : await this.#exchange.send(encodeBlocks({ kind: 'pulse', size: log.size }));
       if (!sent.ok) return sent;
+      const told = grown ? ok(undefined) : await this.#cosigned();
+      if (!told.ok) return told;
     }
     return ok(undefined);
+  }
+
+  /** The newest cosigned checkpoint of what was sent, unless it was told before. */
+  async #cosigned(): Promise<Result<void>> {
+    const newest = await this.#net.evidence?.cosigned.newest(this.#request.logId);
+    if (newest?.ok !== true || newest.value === undefined) return ok(undefined);
+    const { note, size } = newest.value;
+    if (note === this.#told || note.length > maxCosignedNote || size > this.#position) {
+      return ok(undefined);
+    }
+    this.#told = note;
+    const frame = encodeBlocks({ kind: 'cosigned', note });
+    return this.#ended ? ok(undefined) : this.#exchange.send(frame);
   }
 
   /** Sends blocks from the position to the head or to the byte budget, small ones packed together. */

@@ -27,6 +27,8 @@ const names = [
   'forksTaken',
   'forksRefused',
   'alertsLimited',
+  'cosignedKept',
+  'cosignedRefused',
   'defects',
 ] as const;
 export type CounterName = (typeof names)[number];

@@ -19,6 +19,7 @@ import { Confirm } from './confirm.ts';
 import { Counters } from './counters.ts';
 import { Dialer } from './dialer.ts';
 import { ForkWatch } from './fork-watch.ts';
+import { Evidence } from './evidence.ts';
 import { gossipReport, lagOf, type GossipReport, type Reporting } from './gossip-report.ts';
 import { usualLimits } from './gossip-limits.ts';
 import { WorkSet } from './work-set.ts';
@@ -47,6 +48,7 @@ import { alertsTopic, registryTopic } from './topics.ts';
 
 export class GossipNode implements AsyncDisposable {
   readonly control: PeerControl;
+  readonly evidence: Evidence;
   readonly #options: GossipOptions;
   readonly #net: Net;
   readonly #closing = new AbortController();
@@ -70,12 +72,7 @@ export class GossipNode implements AsyncDisposable {
     this.control = options.control ?? new PeerControl();
     const limits = { ...usualLimits, ...options.limits };
     const net: Net = {
-      transport: options.transport,
-      ledger: options.ledger,
-      host: options.host,
-      crypto: options.crypto,
-      network: options.network,
-      self: options.self,
+      ...portsOf(options),
       sessions: new Sessions(limits, (session) => this.#work.add(this.#greeter.begin(session))),
       scores: new Scores(limits),
       control: this.control,
@@ -102,6 +99,7 @@ export class GossipNode implements AsyncDisposable {
     this.#parts = { net, lag, applier, gossip, sync, live };
     this.#dialer = new Dialer(net, options.bootstrap);
     this.#publishing = new Publishing(net, options.judgeEvent);
+    this.evidence = new Evidence(net);
     this.#alerts = new Alerts(net, {
       taken: () => {
         this.#tell({ kind: 'networkChanged' });
@@ -267,6 +265,7 @@ export class GossipNode implements AsyncDisposable {
       serveKeys(this.#net),
       new BlocksServer(this.#net).serve(),
       this.#publishing.serve(),
+      this.evidence.serve(),
       serveProofs(this.#net),
     ]);
     this.#owned.use(ledger.onAppended((block) => this.#appended(block)));
@@ -320,6 +319,7 @@ export class GossipNode implements AsyncDisposable {
     const told = this.#confirm.ready(session);
     if (asked && !told) this.#work.add(this.#heads.compare(session));
     this.#work.add(this.#heads.registries(session));
+    this.#work.add(this.evidence.meet(session));
     this.#work.add(this.#forks.compare(session));
     this.#parts.sync.pump();
     this.#parts.live.look();
@@ -360,6 +360,7 @@ export class GossipNode implements AsyncDisposable {
     if (session.identity === undefined) return;
     await this.#heads.compare(session);
     await this.#heads.registries(session);
+    await this.evidence.meet(session);
     await this.#forks.compare(session);
   }
 
@@ -384,3 +385,13 @@ export class GossipNode implements AsyncDisposable {
 }
 
 const closed = fault('queue-full', 'this node is closing');
+
+function portsOf(options: GossipOptions): Ports {
+  const { transport, ledger, host, crypto, network, self, evidence } = options;
+  return { transport, ledger, host, crypto, network, self, evidence };
+}
+
+type Ports = Pick<
+  Net,
+  'transport' | 'ledger' | 'host' | 'crypto' | 'network' | 'self' | 'evidence'
+>;

@@ -10,6 +10,10 @@
  *   → registries  [7, now, digest 32]             digest of the answerer's registries as last seen
  *   ← registries  [8, now, digest 32, more, [row…]]  or [2, now] where nothing is new
  *
+ *   → cosigned    [9, [[logId 32, size, lines]…]]  newest cosigned checkpoints that the asker has
+ *   ← cosigned    [10, more, [[logId 32, note]…]]  those of which the answerer has a newer one, or
+ *                                                  more lines on it; frames follow while more = 1
+ *
  *   row           [logId 32, size, root 32, checkpoint text, [cosignature line…], freshness line or null]
  *
  * `more` is 0 or 1, `now` milliseconds. A page or rows with more = 0 is the last of its kind. The
@@ -27,6 +31,8 @@ import { decodeMessage, writeLogId, type Fields } from './message.ts';
 
 const maxCheckpointText = 2048;
 const maxCosignatures = 16;
+/** Characters of a checkpoint with its cosignature lines. */
+export const maxCosignedNote = 16_384;
 
 export interface SizeRow {
   readonly logId: LogId;
@@ -40,6 +46,17 @@ export interface HeadRow extends SizeRow {
   readonly cosignatures: readonly string[];
   /** Registries: a cosignature/v1 line at most 60 s old. */
   readonly freshness?: string;
+}
+
+/** Size 0 where nothing is cosigned. */
+export interface CosignedSize extends SizeRow {
+  readonly lines: number;
+}
+
+export interface CosignedRow {
+  readonly logId: LogId;
+  /** Signed checkpoint with cosignature lines. */
+  readonly note: string;
 }
 
 export type HeadsMessage =
@@ -56,7 +73,9 @@ export type HeadsMessage =
       readonly digest: Hash;
       readonly more: boolean;
       readonly rows: readonly HeadRow[];
-    };
+    }
+  | { readonly kind: 'askCosigned'; readonly sizes: readonly CosignedSize[] }
+  | { readonly kind: 'cosigned'; readonly more: boolean; readonly rows: readonly CosignedRow[] };
 
 /** Faults: `message-shape` and those of dag-cbor; a refusal of the peer comes back as its fault. */
 export function decodeHeads(frame: Uint8Array): Result<HeadsMessage> {
@@ -84,6 +103,12 @@ export function decodeHeads(frame: Uint8Array): Result<HeadsMessage> {
         rows: f.each(protocol.maxHeadsPage, readRow),
       }),
     ],
+    [9, 2, (f) => ({ kind: 'askCosigned', sizes: f.each(protocol.maxHeadsPage, readLines) })],
+    [
+      10,
+      3,
+      (f) => ({ kind: 'cosigned', more: f.flag(), rows: f.each(protocol.maxHeadsPage, readNote) }),
+    ],
   );
 }
 
@@ -110,6 +135,16 @@ export function encodeHeads(message: HeadsMessage): Uint8Array {
     case 'registries':
       writer.list(5).uint(8).uint(message.now).bytes(message.digest).uint(bit(message.more));
       return writeRows(writer, message.rows).finish();
+    case 'askCosigned':
+      writer.list(2).uint(9).list(message.sizes.length);
+      for (const { logId, size, lines } of message.sizes) {
+        writeLogId(writer.list(3), logId).uint(size).uint(lines);
+      }
+      return writer.finish();
+    case 'cosigned':
+      writer.list(3).uint(10).uint(bit(message.more)).list(message.rows.length);
+      for (const { logId, note } of message.rows) writeLogId(writer.list(2), logId).text(note);
+      return writer.finish();
   }
 }
 
@@ -150,6 +185,16 @@ function bit(flag: boolean): number {
 function readSize(fields: Fields): SizeRow {
   fields.tuple(2);
   return { logId: fields.logId(), size: fields.size() };
+}
+
+function readLines(fields: Fields): CosignedSize {
+  fields.tuple(3);
+  return { logId: fields.logId(), size: fields.size(), lines: fields.uint(maxCosignatures) };
+}
+
+function readNote(fields: Fields): CosignedRow {
+  fields.tuple(2);
+  return { logId: fields.logId(), note: fields.text(maxCosignedNote) };
 }
 
 function readRow(fields: Fields): HeadRow {

@@ -5,6 +5,7 @@ import { fault } from '../errors.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, asTreeSize, type LogId, type PeerId, type TimeMs } from '../types.ts';
+import { answerCosigned, cosignatureLines, offerLines } from './cosigned-exchange.ts';
 import type { Exchange } from './exchange.ts';
 import {
   decodeHeads,
@@ -146,6 +147,9 @@ export class Heads {
     if (first.value.kind === 'askRegistries') {
       return this.#answerRegistries(exchange, first.value.digest);
     }
+    if (first.value.kind === 'askCosigned') {
+      return answerCosigned(this.#net, exchange, first.value.sizes);
+    }
     if (first.value.kind !== 'compare') return unexpected(first.value);
     const organisation = session.identity?.organisation;
     if (organisation !== undefined) {
@@ -171,7 +175,7 @@ export class Heads {
         const log = this.#net.ledger.log(logId);
         if (!isShared(log)) continue;
         if (size > 0) this.#kept(log);
-        if (log.size > size) rows.push(rowOf(log));
+        if (log.size > size) rows.push(rowOf(log, await cosignatureLines(this.#net, log)));
         if (log.size >= size) continue;
         this.#net.sources.note(logId, session.peer, size, true);
         this.#events.behind(logId);
@@ -247,6 +251,7 @@ export class Heads {
     if (log.role === 'writer') {
       this.#net.track(this.#net.ledger.confirming?.reported(logId, row.checkpoint) ?? done);
     }
+    offerLines(this.#net, logId, row.checkpoint, row.cosignatures);
     this.#net.sources.note(logId, peer, size, true);
     if (log.writerKey === undefined || !this.#lag.wouldTell(logId, size)) return ok(undefined);
     if (verifyCheckpoint(this.#net.crypto, row.checkpoint, logId, log.writerKey).ok) {
@@ -273,9 +278,9 @@ export class Heads {
   }
 }
 
-function rowOf(log: PortLog): HeadRow {
+function rowOf(log: PortLog, cosignatures: readonly string[] = []): HeadRow {
   const { logId, size, root, checkpoint } = log;
-  return { logId, size, root, checkpoint, cosignatures: [] };
+  return { logId, size, root, checkpoint, cosignatures };
 }
 
 async function exchangeOne(

@@ -145,6 +145,12 @@ export class Fields {
     if (value.length !== 32) return this.#refuse('not 32 bytes', zeroHash);
     return asHash(value.slice());
   }
+  /** A copy of exactly so many bytes. */
+  fixed(length: number): Uint8Array {
+    const value = this.#reader.bytes();
+    if (value.length === length) return value.slice();
+    return this.#refuse(`not ${length} bytes`, new Uint8Array(length));
+  }
   logId(): LogId {
     return logIdFromHash(this.hash());
   }

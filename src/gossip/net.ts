@@ -7,6 +7,7 @@ import type { Host } from '../host.ts';
 import type { Result } from '../result.ts';
 import type { Did, Hash, PeerId } from '../types.ts';
 import type { Counters } from './counters.ts';
+import type { EvidencePort } from './evidence-port.ts';
 import type { GossipLimits } from './gossip-limits.ts';
 import type { LedgerPort, PortLog } from './ledger-port.ts';
 import type { MedianClock } from './median-clock.ts';
@@ -58,6 +59,8 @@ export interface Net {
   readonly sources: Sources;
   readonly clock: MedianClock;
   readonly limits: GossipLimits;
+  /** Absent in a node that neither acknowledges nor keeps cosignatures. */
+  readonly evidence?: EvidencePort | undefined;
   /** Aborts when the node closes. */
   readonly signal: AbortSignal;
   /** Keeps work that an event began: the node waits for it when it closes. */

@@ -21,6 +21,8 @@ export const protocols = {
   keys: '/headwater/1/keys',
   blocks: '/headwater/1/blocks',
   publish: '/headwater/1/publish',
+  ack: '/headwater/1/ack',
+  witness: '/headwater/1/witness',
   proof: '/headwater/1/proof',
 } as const;
 

@@ -1,0 +1,28 @@
+/** What travels besides blocks and heads: acknowledgements, requests to witnesses, cosignatures. */
+import { Acks } from './acks.ts';
+import { learnCosigned } from './cosigned-exchange.ts';
+import type { Net } from './net.ts';
+import type { Session } from './sessions.ts';
+import { Witnessing } from './witnessing.ts';
+
+export class Evidence {
+  readonly acks: Acks;
+  readonly witnessing: Witnessing;
+  readonly #net: Net;
+
+  constructor(net: Net) {
+    this.#net = net;
+    this.acks = new Acks(net);
+    this.witnessing = new Witnessing(net);
+  }
+
+  async serve(): Promise<void> {
+    await Promise.all([this.acks.serve(), this.witnessing.serve()]);
+  }
+
+  /** A peer's hello is done, or it is met again: it may have cosignatures that we lack. */
+  async meet(session: Session): Promise<void> {
+    this.acks.look();
+    await learnCosigned(this.#net, session);
+  }
+}
