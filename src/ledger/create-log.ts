@@ -4,7 +4,7 @@ import { fault } from '../errors.ts';
 import { logIdHash } from '../ids.ts';
 import { keyOf, keyspace, logKey, prefixRange, type Table } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
-import { asTimeMs, type LogId, type TimeMs } from '../types.ts';
+import type { LogId, TimeMs } from '../types.ts';
 import { keysOf, prepareAppend, appended } from './append-batch.ts';
 import { buildFirstBlock } from './build-block.ts';
 import { rowWrite } from './fork-check.ts';
@@ -14,6 +14,7 @@ import type { NewLog } from './ledger-types.ts';
 import { LogHandle } from './log-handle.ts';
 import type { LogRole } from './log-row.ts';
 import { childOf } from './lineage-rows.ts';
+import { freshRow } from './retention-row.ts';
 import type { Store, StoreWrite } from './store.ts';
 import { recordedTime } from './writer-clock.ts';
 
@@ -29,19 +30,31 @@ export async function createLog(
   if (env.storeFailure !== undefined) return err(env.storeFailure);
   const time = recordedTime(env, undefined);
   if (!time.ok) return time;
+  return createWith(env, genesisOf(env, log, signer, time.value), signer, () => []);
+}
+
+/**
+ * The same of a given genesis, whose recorded time is now; `beside` adds writes to its batch. Codes as
+ * `createLog`, but clock-untrusted.
+ */
+export async function createWith(
+  env: LedgerEnv,
+  genesis: Genesis,
+  signer: Signer,
+  beside: (logId: LogId, genesisLeaf: Uint8Array) => readonly StoreWrite[],
+): Promise<Result<LogHandle>> {
   const { crypto, judges, host, store, guard } = env.options;
-  const genesis = genesisOf(env, log, signer, time.value);
-  const options = { time: asTimeMs(time.value), seed: host.random.bytes(32) };
+  const options = { time: genesis.created, seed: host.random.bytes(32) };
   const built = buildFirstBlock({ crypto, judges }, signer, genesis, [], options);
   if (!built.ok) return built;
-  const { logId } = openGenesis(crypto, genesis);
+  const { logId, leaf } = openGenesis(crypto, genesis);
   const handle = newHandle(env, logId, 'writer');
   const tiles = await handle.tiles(env);
   if (!tiles.ok) return tiles;
   const append = prepareAppend(env, handle, tiles.value, built.value, (_, event) =>
     keysOf(env, event),
   );
-  const writes = [rowWrite(handle), ...append.writes];
+  const writes = [rowWrite(handle), ...append.writes, ...beside(logId, leaf)];
   const stored = await store.batch(writes, { sync: true });
   if (!stored.ok) return stored;
   const { size, root } = append.head.state;
@@ -107,6 +120,8 @@ const logTables: readonly Table[] = [
   keyspace.forks,
   keyspace.filters,
   keyspace.controls,
+  keyspace.successors,
+  keyspace.setAside,
   keyspace.cosigned,
   keyspace.retention,
 ];
@@ -119,6 +134,7 @@ export async function purgeLog(
 ): Promise<Result<void>> {
   const { store } = env.options;
   env.recent.drop(handle.row.number);
+  handle.kept = freshRow;
   for (const table of logTables) {
     await using scan = store.scan({
       ...prefixRange(logKey(table, handle.row.number)),

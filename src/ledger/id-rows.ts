@@ -93,3 +93,50 @@ export async function lookUpIds(
   }
   return ok(rows);
 }
+
+/** Keys of the rows of one event, in whatever slice they are. */
+export async function idRowKeys(
+  store: Store,
+  log: number,
+  slices: number,
+  idKey: Uint8Array,
+  index: number,
+): Promise<Result<readonly Uint8Array[]>> {
+  const keys = Array.from({ length: slices }, (_, i) => rowKey(log, i, idKey));
+  const values = await store.getMany(keys);
+  if (!values.ok) return values;
+  return ok(
+    keys.filter((_, i) => {
+      const value = values.value[i];
+      const row = value === undefined ? undefined : readIdRow(value);
+      return row?.ok === true && row.value.index === index;
+    }),
+  );
+}
+
+/** Slices asked at once for the rows of one id. */
+const rewritePage = 256;
+
+/** Writes that take the content hash out of the rows of one event, in whatever slice they are. */
+export async function idRowsOf(
+  store: Store,
+  log: number,
+  slices: number,
+  idKey: Uint8Array,
+  index: number,
+): Promise<Result<readonly StoreWrite[]>> {
+  const writes: StoreWrite[] = [];
+  for (let from = 0; from < slices; from += rewritePage) {
+    const count = Math.min(rewritePage, slices - from);
+    const values = await store.getMany(
+      Array.from({ length: count }, (_, i) => rowKey(log, from + i, idKey)),
+    );
+    if (!values.ok) return values;
+    for (const [i, value] of values.value.entries()) {
+      const row = value === undefined ? undefined : readIdRow(value);
+      if (row?.ok !== true || row.value.index !== index || row.value.check.length === 0) continue;
+      writes.push(idRow(log, from + i, idKey, index, undefined));
+    }
+  }
+  return ok(writes);
+}

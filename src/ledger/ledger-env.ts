@@ -55,6 +55,8 @@ export class LedgerEnv {
   nextLogNumber = 1;
   /** Something was written without sync since the last flush. */
   unsynced = false;
+  /** Sets blocks aside that are not of the history which a log's owner chose (successors.ts). */
+  leaveHistory: (handle: LogHandle) => Promise<void> = () => Promise.resolve();
   flushing: Promise<unknown> | undefined;
   readonly #listeners = new Set<(block: AppendedBlock) => void>();
 

@@ -4,14 +4,24 @@
  * the handle is loaded anew from the store, so memory never stays ahead of the disk.
  */
 import { logIdHash } from '../ids.ts';
-import { asBlockNumber, asTimeMs, asTreeSize, type Hash, type LogId } from '../types.ts';
+import {
+  asBlockNumber,
+  asLogIndex,
+  asTimeMs,
+  asTreeSize,
+  type Hash,
+  type LogId,
+} from '../types.ts';
 import type { Fault } from '../errors.ts';
 import { ok, type Result } from '../result.ts';
+import { closingOf, type Closing } from './closing.ts';
 import type { LogHead } from './head-record.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogStanding, LogSummary } from './ledger-types.ts';
 import type { LogRow } from './log-row.ts';
 import { LogTiles } from './log-tiles.ts';
+import { keepAll, readPolicy, type RetentionPolicy } from './retention-policy.ts';
+import { freshRow, type RetentionRow } from './retention-row.ts';
 import { emptyRoot } from './tree.ts';
 
 export class LogHandle {
@@ -22,9 +32,15 @@ export class LogHandle {
   stored: LogHead | undefined;
   tip: LogHead | undefined;
   paused = false;
+  /** Of a closed log: where it ends, and what goes on. Standing `closed` in `row` goes with it. */
+  closing: Closing | undefined;
   #tiles: Promise<Result<LogTiles>> | undefined;
   /** The tiles once they are there. */
   loaded: LogTiles | undefined;
+  /** How far forgetting has come (retention.ts). */
+  kept: RetentionRow = freshRow;
+  /** The writer's next seal offers no body below it. */
+  offerFrom = 0;
 
   constructor(logId: LogId, row: LogRow, head: LogHead | undefined) {
     this.logId = logId;
@@ -36,6 +52,17 @@ export class LogHandle {
 
   get size(): number {
     return this.stored?.state.size ?? 0;
+  }
+
+  /** The policy in force; a policy of a later version drops nothing. */
+  get retention(): RetentionPolicy {
+    const genesis = this.stored?.state.genesis.retention;
+    return this.kept.policy ?? (genesis && readPolicy(genesis)) ?? keepAll;
+  }
+
+  /** Slices of the id index that there have ever been. */
+  get slices(): number {
+    return (this.stored?.slices.at(-1)?.number ?? -1) + 1;
   }
 
   /** Loaded on first use: opening a home with many logs reads no tiles. */
@@ -77,7 +104,10 @@ export class LogHandle {
       state: row.standing,
       ...(row.reason === undefined ? {} : { reason: row.reason }),
       paused: this.paused,
+      ...closingOf(this),
       clockAhead: row.clockAhead,
+      retention: this.retention,
+      lowest: state?.lowest ?? asLogIndex(0),
       createdLocally: row.role === 'writer',
     };
   }

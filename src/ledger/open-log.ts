@@ -14,6 +14,7 @@ import { decodeBlock } from './block-codec.ts';
 import { makeLeaves } from './block-leaves.ts';
 import { BlockRecord } from './block-record.ts';
 import { parseCheckpoint, verifyCheckpoint } from './checkpoint.ts';
+import { loadClosing } from './closing.ts';
 import type { GuardMark } from './guard.ts';
 import { decodeHead, type LogHead } from './head-record.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -45,6 +46,8 @@ export async function openLogs(env: LedgerEnv): Promise<Result<readonly LogHandl
 export async function openLog(env: LedgerEnv, logId: LogId, row: LogRow): Promise<LogHandle> {
   const handle = new LogHandle(logId, row, undefined);
   await loadLog(env, handle, row);
+  const lost = await loadClosing(env, handle);
+  if (lost !== undefined) handle.setStanding('damaged', lost);
   return handle;
 }
 
@@ -56,7 +59,7 @@ export async function loadLog(env: LedgerEnv, handle: LogHandle, row: LogRow): P
   handle.reset(open, head.ok ? head.value : undefined);
   const wrong = head.ok ? await checkTail(env, row.number, head.value) : head.error;
   if (wrong !== undefined) {
-    handle.setStanding('damaged', wrong);
+    handle.setStanding(row.standing === 'closed' ? 'closed' : 'damaged', wrong);
     return;
   }
   const held = await checkGuard(env, handle);

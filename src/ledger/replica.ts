@@ -13,6 +13,7 @@ import { asLogIndex } from '../types.ts';
 import { appended, keysOf, prepareAppend, type Append, type EventKeys } from './append-batch.ts';
 import type { DecodedBlock, VerifiedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
+import { isWhole, refuseWhileClosing } from './closing.ts';
 import { unknownLog } from './create-log.ts';
 import { judgeOld, judgeOther, rowWrite } from './fork-check.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -89,6 +90,11 @@ export class Replica {
     const closed = this.#refusal();
     if (closed !== undefined) return this.#ignore(closed);
     if (!tiles.ok) return this.#ignore(tiles.error);
+    if (handle.closing !== undefined) {
+      const settled = (): Promise<void> => this.settled();
+      const refused = await refuseWhileClosing(this.#env, handle, block, via, settled);
+      if (refused !== undefined) return this.#ignore(refused);
+    }
     const size = handle.tip?.state.size ?? 0;
     if (handle.row.role === 'writer' && block.firstIndex >= size && !this.#takesNext()) {
       // If it is signed by our key we have lost it.
@@ -134,13 +140,16 @@ export class Replica {
     const { standing, reason } = this.#handle.row;
     if (standing === 'frozen') return fault('log-frozen', reason?.message ?? 'two histories');
     if (standing === 'damaged') return reason ?? fault('log-damaged', 'the stored tail is damaged');
-    if (standing === 'closed') return fault('log-closed', 'a successor goes on');
+    if (standing === 'closed' && isWhole(this.#handle)) {
+      return fault('log-closed', 'a successor goes on');
+    }
     return this.#env.storeFailure;
   }
 
   /** Blocks of an own log come from others only where the store lost them. */
   #takesNext(): boolean {
     const { role, reason } = this.#handle.row;
+    if (this.#handle.closing !== undefined) return true;
     return role === 'replica' || lostCodes.has(reason?.code ?? '');
   }
 
@@ -250,7 +259,7 @@ export class Replica {
       this.#env.announce(appended(handle, append.block, false));
     }
     // An own log has caught up with its guard, or not: the same check as at the start.
-    if (handle.row.role !== 'writer') return;
+    if (handle.row.role !== 'writer' || handle.closing !== undefined) return;
     const held = await checkGuard(this.#env, handle);
     handle.setStanding(held === undefined ? 'open' : 'waiting', held);
     if (held === undefined) this.#caughtUp();

@@ -16,6 +16,7 @@ import {
   openLedger,
   options,
   publish,
+  otherSigner,
   signer,
   wires,
   withLog,
@@ -156,7 +157,12 @@ describe('Ledger after a crash', () => {
       assert.equal(next.log(log)?.state, 'damaged');
       assert.equal(next.log(log)?.reason?.code, 'store-corrupt');
       must(next.attachSigner(log, signer));
-      refused(await next.publish(log, [event('b')]), 'store-corrupt');
+      // Nothing is signed on it, whatever it is, and the hint names the ways out.
+      const published = await next.publish(log, [event('b')]);
+      refused(published, 'log-damaged');
+      assert.match(published.ok ? '' : published.error.hint, /--repair.*hw stream recover/);
+      refused(await next.appendControl(log, { type: 'note' }), 'log-damaged');
+      refused(await next.rotate(log, otherSigner), 'log-damaged');
       assert.notEqual(must(await next.verify(log)).verdict, 'intact');
     }
   });
