@@ -10,6 +10,7 @@ export const classes = {
   invalid: { exit: 1, status: 422 },
   usage: { exit: 2, status: 400 },
   missing: { exit: 1, status: 404 },
+  gone: { exit: 4, status: 410 },
   conflict: { exit: 1, status: 409 },
   large: { exit: 1, status: 413 },
   media: { exit: 1, status: 415 },

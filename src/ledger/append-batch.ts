@@ -142,6 +142,7 @@ export function appended(handle: LogHandle, block: VerifiedBlock, local: boolean
     wire,
     local,
     time: state.time,
+    controls: block.block.entries.some(({ kind }) => kind === leafKind.control),
   };
 }
 

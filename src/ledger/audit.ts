@@ -9,11 +9,12 @@ import { decodeLeaf } from './leaf.ts';
 import type { Fault } from '../errors.ts';
 import { didFromKey } from '../ids.ts';
 import { keyspace, numberKey, tileKey } from '../keyspace.ts';
-import { asBlockNumber, asLogIndex, asTreeSize, type LogIndex } from '../types.ts';
+import { asBlockNumber, asLogIndex, asTreeSize } from '../types.ts';
 import { isEvent, type DecodedBlock, type VerifiedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
 import { BlockRecord } from './block-record.ts';
 import { locate } from './audit-locate.ts';
+import { GoneBodies } from './audit-gone.ts';
 import { countIndexes, IndexTally } from './audit-indexes.ts';
 import { EdgeTiles } from './edge-tiles.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -58,9 +59,7 @@ class Audit {
   #broken: VerifyProblem | undefined;
   #missing: VerifyProblem | undefined;
   #checkedEvents = 0;
-  #redacted = 0;
-  readonly #redactions = new Set<number>();
-  #dropped: LogIndex[] = [];
+  readonly #gone = new GoneBodies();
   checked = 0;
 
   constructor(env: LedgerEnv, handle: LogHandle) {
@@ -157,9 +156,8 @@ class Audit {
     this.#state = verified.state;
     for (const [i, entry] of block.entries.entries()) {
       const index = asLogIndex(block.firstIndex + i);
-      if (entry.control?.['type'] === 'redact')
-        this.#redactions.add(Number(entry.control['index']));
-      if (isEvent(entry) && entry.bodyOffset < 0) this.#dropped.push(index);
+      if (entry.control !== undefined) this.#gone.control(entry.control);
+      if (isEvent(entry) && entry.bodyOffset < 0) this.#gone.body(index);
       else if (isEvent(entry)) this.#checkedEvents += 1;
     }
     this.checked += block.entries.length;
@@ -258,16 +256,9 @@ class Audit {
       // What opening found and the walk did not meet, such as a block behind the head.
       this.#tell('broken', reason.place?.index ?? this.#next, reason.code, reason.message);
     }
-    for (const index of this.#dropped) {
-      if (this.#redactions.has(index)) this.#redacted += 1;
+    for (const { index, code, message } of this.#gone.report(head?.lowest ?? 0).problems) {
+      this.#tell('incomplete', index, code, message);
     }
-    const withheld = this.#dropped.find(
-      (index) => index >= (head?.lowest ?? 0) && !this.#redactions.has(index),
-    );
-    const first = withheld ?? this.#dropped[0];
-    if (first === undefined) return;
-    const why = withheld === undefined ? 'by retention or redaction' : 'by the sender';
-    this.#tell('incomplete', first, 'body-withheld', `bodies were left out ${why}`);
   }
 
   #tell(
@@ -294,6 +285,7 @@ class Audit {
   report(blocks: number): VerifyReport {
     const state = isKnown(this.#state) ? this.#state : this.#handle.stored?.state;
     const first = this.#broken ?? this.#missing;
+    const gone = this.#gone.report(this.#handle.stored?.state.lowest ?? 0);
     return {
       log: this.#handle.logId,
       verdict: this.#broken !== undefined ? 'broken' : this.#missing ? 'incomplete' : 'intact',
@@ -303,8 +295,8 @@ class Audit {
       signer: state === undefined ? '' : didFromKey(state.writerKey),
       witnesses: [],
       entries: this.checked,
-      redacted: this.#redacted,
-      dropped: this.#dropped.length - this.#redacted,
+      redacted: gone.redacted,
+      dropped: gone.dropped,
       checkedEvents: this.#checkedEvents,
       ...(first === undefined ? {} : { firstProblem: first }),
       problems: this.#problems,

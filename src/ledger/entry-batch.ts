@@ -24,6 +24,8 @@ export interface MissingBodies {
   readonly lowest: number;
   /** Indexes that a control entry redacted. */
   readonly redacted: ReadonlySet<number>;
+  /** Bodies may go once a later event has their subject. */
+  readonly compact: boolean;
 }
 
 interface Opened {
@@ -135,8 +137,9 @@ export class RecordBatch implements EntryBatch {
   }
 
   #why(index: number): NonNullable<LedgerEntry['bodyMissing']> {
-    if (index < this.#missing.lowest) return 'retention';
-    return this.#missing.redacted.has(index) ? 'redacted' : 'withheld';
+    const { lowest, redacted, compact } = this.#missing;
+    if (redacted.has(index)) return 'redacted';
+    return index < lowest || compact ? 'retention' : 'withheld';
   }
 
   /** Decodes the wire block and makes its leaves, once. */

@@ -63,6 +63,11 @@ export class MemoryStore implements Store {
     return new MemoryScan(this.#pieces, range, () => this.#closed);
   }
 
+  /** Memory holds no old bytes. */
+  compact(): Promise<Result<void>> {
+    return this.#answer(() => undefined);
+  }
+
   close(): Promise<void> {
     this.#closed = true;
     this.#synced = this.#pieces;

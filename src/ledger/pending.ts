@@ -30,7 +30,10 @@ export interface PendingEvent {
   dropped: boolean;
 }
 
-/** A control entry, alone in its block; with `rotateTo` the map is made when its index is known. */
+/**
+ * A control entry, alone in its block; with `rotateTo` the map is made when its index is known. With
+ * neither map nor `rotateTo` the block has only its seal.
+ */
 export interface PendingControl {
   readonly kind: 'control';
   readonly map: CborMap | undefined;

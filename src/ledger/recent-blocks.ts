@@ -34,6 +34,13 @@ export class RecentBlocks {
     }
   }
 
+  /** Forgets one block: its bodies were dropped. */
+  forget(log: number, firstIndex: number): void {
+    const name = nameOf(log, firstIndex);
+    this.#bytes -= this.#records.get(name)?.length ?? 0;
+    this.#records.delete(name);
+  }
+
   /** Forgets a log whose blocks are taken out of the store. */
   drop(log: number): void {
     for (const [name, bytes] of this.#records) {

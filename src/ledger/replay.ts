@@ -13,10 +13,10 @@ import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, asTreeSize, type LogIndex } from '../types.ts';
 import { BlockRecord } from './block-record.ts';
 import { RecordBatch, type MissingBodies } from './entry-batch.ts';
-import { controlsOf } from './controls.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { EntryBatch, LedgerEntry, ReadOptions, StoredBlock } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
+import { missingBodies, nothingMissing } from './missing-bodies.ts';
 import { blockNumberAt, recordAt } from './read-block.ts';
 
 const pageBlocks = 16;
@@ -118,13 +118,13 @@ export async function* batchesOf(
   options: ReadOptions = {},
 ): AsyncGenerator<EntryBatch> {
   const range = { from, to: Math.min(to, handle.size) };
-  let missing: MissingBodies = { lowest: 0, redacted: new Set() };
+  let missing = nothingMissing;
   let known = false;
   let bytes = 0;
   for await (const record of records(env, handle, from, range.to, options.recent)) {
     if (options.signal?.aborted === true) return;
     if (record.form === 'reduced' && !known) {
-      missing = await missingBodies(env, handle);
+      missing = await whyMissing(env, handle);
       known = true;
     }
     yield new RecordBatch(env.options.crypto, handle.logId, record, range, missing);
@@ -202,9 +202,8 @@ export async function batchAt(
   const record = await recordAt(env, handle, index);
   if (!record.ok) return record;
   const { firstIndex, size, form } = record.value;
-  const none = { lowest: 0, redacted: new Set<number>() };
   return caught(async () => {
-    const missing = form === 'reduced' ? await missingBodies(env, handle) : none;
+    const missing = form === 'reduced' ? await whyMissing(env, handle) : nothingMissing;
     const range = { from: firstIndex, to: size };
     return new RecordBatch(env.options.crypto, handle.logId, record.value, range, missing);
   });
@@ -230,12 +229,8 @@ async function caught<T>(read: () => T | Promise<T>): Promise<Result<T>> {
   }
 }
 
-async function missingBodies(env: LedgerEnv, handle: LogHandle): Promise<MissingBodies> {
-  const redacted = new Set<number>();
-  const controls = await controlsOf(env, handle);
-  if (!controls.ok) throw new HeadwaterError(controls.error);
-  for (const { map } of controls.value) {
-    if (map['type'] === 'redact' && typeof map['index'] === 'number') redacted.add(map['index']);
-  }
-  return { lowest: handle.stored?.state.lowest ?? 0, redacted };
+async function whyMissing(env: LedgerEnv, handle: LogHandle): Promise<MissingBodies> {
+  const missing = await missingBodies(env, handle);
+  if (!missing.ok) throw new HeadwaterError(missing.error);
+  return missing.value;
 }

@@ -40,6 +40,8 @@ export interface StoreRange {
   readonly lt: Uint8Array;
   readonly reverse?: boolean;
   readonly keysOnly?: boolean;
+  /** Ends with `store-failed` rather than going on with another moment of the store. */
+  readonly snapshot?: boolean;
 }
 
 /**
@@ -62,6 +64,11 @@ export interface Store extends AsyncDisposable {
   /** All or nothing. With `sync` it resolves when this and all earlier batches are on the disk. */
   batch(writes: readonly StoreWrite[], options: { readonly sync: boolean }): Promise<Result<void>>;
   scan(range: StoreRange): StoreScan;
+  /**
+   * Rewrites the files of a range, so that what was deleted or replaced in it is gone from the disk
+   * and its room is free. What a scan that is open still sees stays until the next time.
+   */
+  compact(range: Pick<StoreRange, 'gte' | 'lt'>): Promise<Result<void>>;
   /** Waits for what is under way. Idempotent; later calls give `store-closed`. */
   close(): Promise<void>;
 }
@@ -174,6 +181,25 @@ export class LevelStore implements Store {
     });
   }
 
+  /**
+   * LevelDB merges a file only with those of the next level, and a file that holds two versions of a
+   * key may have none there. So what is in memory goes to a file, then two deletions around the
+   * range into another one: it lies above all files of the range, which makes LevelDB merge them.
+   */
+  async compact({ gte, lt }: Pick<StoreRange, 'gte' | 'lt'>): Promise<Result<void>> {
+    const [first, last] = [nobodysKey(gte), nobodysKey(lt)];
+    try {
+      if (this.#reopening !== undefined) await this.#reopening;
+      await this.#level.compactRange(last, last);
+      const marked = await this.batch([{ key: first }, { key: last }], { sync: false });
+      if (!marked.ok) return marked;
+      await this.#level.compactRange(gte, last);
+      return ok(undefined);
+    } catch (cause) {
+      return err(this.#faultOf(cause));
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -216,6 +242,9 @@ export class LevelStore implements Store {
   }
 }
 
+/** Directly behind a key, and longer than any of the tables with keys of fixed width has. */
+const nobodysKey = (key: Uint8Array): Uint8Array => Uint8Array.of(...key, 0, 0, 0, 0, 0, 0, 0, 0);
+
 interface LevelOwner {
   handle(): number;
   level(): Level;
@@ -238,7 +267,10 @@ class LevelScan implements StoreScan {
 
   async next(max: number): Promise<Result<readonly StoreEntry[]>> {
     await this.#owner.ready();
-    if (this.#handle !== this.#owner.handle()) this.#begin();
+    if (this.#handle !== this.#owner.handle()) {
+      if (this.#range.snapshot === true) return err(fault('store-failed', 'it was opened anew'));
+      this.#begin();
+    }
     if (this.#iterator === undefined) return err(closed());
     try {
       const entries = await this.#iterator.nextv(max);

@@ -257,8 +257,9 @@ export class Writer {
     }
     const time = recordedTime(this.#env, state);
     if (!time.ok) return time;
-    const drafts = items.map((item) => this.#draft(item, state, signer));
-    const options = { time: time.value, seed: host.random.bytes(32) };
+    const drafts = items.flatMap((item) => this.#draft(item, state, signer));
+    const lowest = asLogIndex(Math.max(state.lowest, this.#handle.offerFrom));
+    const options = { time: time.value, seed: host.random.bytes(32), lowest };
     const built = buildBlock({ crypto, judges }, state, signer, drafts, options);
     if (!built.ok) return built;
     const keys = (position: number): PendingEvent => {
@@ -269,12 +270,13 @@ export class Writer {
     return ok(prepareAppend(this.#env, this.#handle, tiles, built.value, keys));
   }
 
-  #draft(item: Pending, state: LogState, signer: Signer): Draft {
-    if (item.kind === 'event') return draftOf(item);
-    if (item.map !== undefined) return { kind: 'control', map: item.map };
-    if (item.rotateTo === undefined) throw new RangeError('a control entry without content');
+  /** None for a block that has only its seal. */
+  #draft(item: Pending, state: LogState, signer: Signer): readonly Draft[] {
+    if (item.kind === 'event') return [draftOf(item)];
+    if (item.map !== undefined) return [{ kind: 'control', map: item.map }];
+    if (item.rotateTo === undefined) return [];
     const rotation = makeRotation(state.log, asLogIndex(state.size), signer, item.rotateTo);
-    return { kind: 'control', map: controlMap(rotation) };
+    return [{ kind: 'control', map: controlMap(rotation) }];
   }
 
   async #write(group: readonly Prepared[]): Promise<void> {

@@ -138,6 +138,15 @@ export function storeContract(name: string, make: () => Promise<StoreHarness>): 
       }
     });
 
+    it('keeps what counts when a range is rewritten', async () => {
+      must(await store.batch([put(key(3, 1), key(7)), put(key(3, 2), key(8))], { sync: false }));
+      must(await store.batch([put(key(3, 1), key(9)), { key: key(3, 2) }], { sync: false }));
+      must(await store.compact({ gte: key(3), lt: key(4) }));
+      assert.deepEqual(await collect(store, all), [{ key: key(3, 1), value: key(9) }]);
+      await store.close();
+      refused(await store.compact({ gte: key(3), lt: key(4) }), 'store-closed');
+    });
+
     it('finds everything again after it was closed and opened', async () => {
       must(await store.batch([put(key(1), key(7))], { sync: false }));
       const again = await h.reopen();

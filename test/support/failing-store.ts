@@ -42,6 +42,9 @@ export class FailingStore implements Store {
   scan(range: StoreRange): StoreScan {
     return this.inner.scan(range);
   }
+  compact(range: StoreRange): Promise<Result<void>> {
+    return this.inner.compact(range);
+  }
   close(): Promise<void> {
     return this.inner.close();
   }
