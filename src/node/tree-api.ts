@@ -12,6 +12,8 @@ export interface TreeApi {
    * event-unknown (nothing has arrived yet), tile-unknown, block-unknown, store-corrupt.
    */
   file(log: LogId, path: StaticPath): Promise<Result<Uint8Array>>;
+  /** False while none of the log's blocks can have lost a body: what was copied is still right. */
+  mayBeReduced(log: LogId): Promise<Result<boolean>>;
 }
 
 /** A place that is followed, and how it was found the last time. */

@@ -22,6 +22,10 @@ export class LogFiles implements TreeApi {
     return logId.ok && isPublicLog(this.#ledger.log(logId.value));
   }
 
+  mayBeReduced(log: LogId): Promise<Result<boolean>> {
+    return this.#ledger.tree.mayBeReduced(log);
+  }
+
   async file(log: LogId, path: StaticPath): Promise<Result<Uint8Array>> {
     const { genesis } = this.#ledger.log(log) ?? {};
     // Journal and dead letters are the peer's own.

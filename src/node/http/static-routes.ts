@@ -36,6 +36,17 @@ export function staticRoutes(server: FastifyInstance, api: NodeApi): void {
     { schema: { params, summary: 'wire block of a log, by its number' } },
     file((request) => `block/${star(request)}`),
   );
+  server.get(
+    '/logs/:logId/tree',
+    { schema: { params: logParams, summary: 'what who mirrors a log has to know' } },
+    async (request, reply) => {
+      const log = api.logId(textOf(request.params, 'logId') ?? '');
+      const reduced = log.ok ? await api.tree.mayBeReduced(log.value) : log;
+      return reduced.ok
+        ? reply.send({ mayBeReduced: reduced.value })
+        : sendProblem(reply, reduced.error);
+    },
+  );
 }
 
 function star(request: FastifyRequest): string {

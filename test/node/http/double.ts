@@ -136,7 +136,7 @@ export class Double implements NodeApi {
     trace: notUsed,
     marquez: notUsed,
   };
-  tree: TreeApi = { isPublic: () => false, file: notUsed };
+  tree: TreeApi = { isPublic: () => false, file: notUsed, mayBeReduced: notUsed };
   urls: UrlApi = { list: notUsed, follow: notUsed, unfollow: notUsed };
   status: () => never = notUsed;
   checks: () => never = notUsed;
