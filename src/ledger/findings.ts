@@ -66,6 +66,15 @@ export class Findings {
     return finding;
   }
 
+  /** A block that was damaged is sound: it came with those before it, or was written anew. */
+  sound(log: LogId, block: number): void {
+    for (const [name, one] of this.#all) {
+      if (one.log !== log || one.block !== block || one.repairedFrom !== undefined) continue;
+      this.#all.delete(name);
+      this.#repaired += 1;
+    }
+  }
+
   /** A log was walked from its first entry since then: what was not met again is gone. */
   settle(log: LogId, since: TimeMs): void {
     for (const [name, one] of this.#all) {

@@ -72,6 +72,7 @@ export class LogMender {
   /** The next block, or the end of the log. Codes: those of a store that fails. */
   async step(options: MendOptions): Promise<Result<MendStep>> {
     if (this.walk.done) return this.#end(options);
+    const { number } = this.walk;
     const step = await this.walk.step();
     if (!step.ok) return step;
     const { entries, bytes, damage } = step.value;
@@ -83,6 +84,7 @@ export class LogMender {
       this.#tried = this.walk.number;
       if (!again) this.walk.skip();
     }
+    if (entries > 0) this.#findings.sound(this.handle.logId, number);
     return ok({ entries, bytes, done: false });
   }
 

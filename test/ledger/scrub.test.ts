@@ -13,13 +13,7 @@ import type { RepairSource, Taken } from '../../src/ledger/repair.ts';
 import { LevelStore, type Store, type StoreWrite } from '../../src/ledger/store.ts';
 import { err, ok } from '../../src/result.ts';
 import { asLogIndex, type LogId } from '../../src/types.ts';
-import {
-  events,
-  otherSigner,
-  publish,
-  wires,
-  withLog,
-} from '../support/ledger-home.ts';
+import { events, otherSigner, publish, wires, withLog } from '../support/ledger-home.ts';
 import { must } from '../support/result.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
