@@ -15,6 +15,7 @@ import { Alerts } from './alerts.ts';
 import { Applier } from './applier.ts';
 import { BlockGossip } from './block-gossip.ts';
 import { BlocksServer } from './blocks-server.ts';
+import { askWhenClosed } from './closing.ts';
 import { Confirm } from './confirm.ts';
 import { Counters } from './counters.ts';
 import { Dialer } from './dialer.ts';
@@ -269,6 +270,7 @@ export class GossipNode implements AsyncDisposable {
       serveProofs(this.#net),
     ]);
     this.#owned.use(ledger.onAppended((block) => this.#appended(block)));
+    this.#owned.use(askWhenClosed(this.#net, () => this.#looking.soon([])));
     this.#owned.use(
       transport.onPeer({
         connected: (info) => this.#connected(info.peer),

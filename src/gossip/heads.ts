@@ -6,6 +6,7 @@ import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, asTreeSize, type LogId, type PeerId, type TimeMs } from '../types.ts';
 import { answerCosigned, cosignatureLines, offerLines } from './cosigned-exchange.ts';
+import { isWanted } from './closing.ts';
 import type { Exchange } from './exchange.ts';
 import {
   decodeHeads,
@@ -177,7 +178,7 @@ export class Heads {
         if (size > 0) this.#kept(log);
         if (log.size > size) rows.push(rowOf(log, await cosignatureLines(this.#net, log)));
         if (log.size >= size) continue;
-        this.#net.sources.note(logId, session.peer, size, true);
+        if (isWanted(log, size, undefined)) this.#net.sources.note(logId, session.peer, size, true);
         this.#events.behind(logId);
       }
       const sent = await this.#sendRows(exchange, rows, (page, more) => ({
@@ -252,7 +253,7 @@ export class Heads {
       this.#net.track(this.#net.ledger.confirming?.reported(logId, row.checkpoint) ?? done);
     }
     offerLines(this.#net, logId, row.checkpoint, row.cosignatures);
-    this.#net.sources.note(logId, peer, size, true);
+    if (isWanted(log, size, root)) this.#net.sources.note(logId, peer, size, true);
     if (log.writerKey === undefined || !this.#lag.wouldTell(logId, size)) return ok(undefined);
     if (verifyCheckpoint(this.#net.crypto, row.checkpoint, logId, log.writerKey).ok) {
       this.#lag.note(logId, size, log.size, this.#net.host.clock.monotonic());

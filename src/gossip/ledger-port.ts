@@ -37,6 +37,9 @@ export interface PortLog {
   readonly genesis?: PortGenesis | undefined;
   readonly role: 'writer' | 'replica';
   readonly state: 'open' | 'waiting' | 'frozen' | 'damaged' | 'closed';
+  /** Of a closed log: where it ends, and whether all up to there is here. */
+  readonly closing?:
+    { readonly size: TreeSize; readonly root: Hash; readonly whole: boolean } | undefined;
 }
 
 export interface PortBlock {
@@ -141,6 +144,14 @@ export interface PortConfirming {
 }
 
 export interface LedgerPort {
+  /** Absent in a ledger without recovery: a test's. */
+  readonly successors?:
+    | {
+        onNews(
+          listener: (news: { readonly logId: LogId; readonly kind: string }) => void,
+        ): Disposable;
+      }
+    | undefined;
   readonly confirming?: PortConfirming;
   /** A stand-in of a test may have neither. */
   readonly proofs?: ProofPort;

@@ -7,6 +7,7 @@
  */
 import type { LogId, LogIndex, PeerId } from '../types.ts';
 import type { Applier } from './applier.ts';
+import { maxLeaves } from './closing.ts';
 import { pullBlocks, type PullEnd } from './blocks-client.ts';
 import type { Result } from '../result.ts';
 import { penalise, shuffled, usable, type Net } from './net.ts';
@@ -95,13 +96,15 @@ export class SyncQueue implements AsyncDisposable {
 
   async #catchUp(logId: LogId, first: Session): Promise<void> {
     let source: Session | undefined = first;
+    let leaves = 0;
     while (source !== undefined && !this.#closed) {
       const before = this.#size(logId);
       this.#net.counters.add('syncPages');
       const request = { logId, live: false };
       const page = await this.#pull(source, request);
       await this.#applier.drain(logId);
-      if (!this.#judge(logId, source, before, page)) return;
+      if (page.ok && page.value.stopped?.code === 'branch-left' && leaves < maxLeaves) leaves += 1;
+      else if (!this.#judge(logId, source, before, page)) return;
       source = this.#choose(logId);
     }
   }

@@ -115,55 +115,44 @@ export async function loadClosing(env: LedgerEnv, handle: LogHandle): Promise<Fa
   return undefined;
 }
 
+/** Whether a closed log takes blocks that come this way; code log-closed. */
+export function refuseWhenClosed(handle: LogHandle, via: 'gossip' | 'sync'): Fault | undefined {
+  if (handle.closing === undefined) return undefined;
+  if (via === 'sync' && !isWhole(handle)) return undefined;
+  return fault('log-closed', 'a successor goes on');
+}
+
 /**
- * Whether a closing log may take a block: undefined, or why not. Code branch-left: the block is of the
- * history that the owner chose and ours is not, so some of ours was set aside; ask again from our new
- * size. Code log-closed: nothing is taken from there.
+ * The block is of the history that the owner chose and ours is not: some of ours is set aside. Gives the
+ * fault branch-left: ask again from our new size.
  */
-export async function refuseWhileClosing(
+export async function leaveHistory(
   env: LedgerEnv,
   handle: LogHandle,
-  block: DecodedBlock,
-  via: 'gossip' | 'sync',
   settled: () => Promise<void>,
-): Promise<Fault | undefined> {
-  const { closing, tip } = handle;
-  if (closing === undefined) return undefined;
-  if (via === 'gossip' || isWhole(handle)) return fault('log-closed', 'a successor goes on');
-  const size = tip?.state.size ?? 0;
-  if (block.firstIndex > size) return undefined;
-  const fits =
-    block.firstIndex < size
-      ? await isStored(env, handle, block, settled)
-      : continues(handle, block, closing);
-  if (fits) return undefined;
+): Promise<Fault> {
   await settled();
   await env.leaveHistory(handle);
   return fault('branch-left', 'our history of this log is not the one that its owner chose');
 }
 
-async function isStored(
+/** Is this block, which begins before our end, one of ours? Where the store fails: yes. */
+export async function isStored(
   env: LedgerEnv,
   handle: LogHandle,
   block: DecodedBlock,
-  settled: () => Promise<void>,
 ): Promise<boolean> {
-  await settled();
   const record = await recordAt(env, handle, block.firstIndex);
-  if (!record.ok) return true; // A fault of our store says nothing of the block.
+  if (!record.ok) return true;
   const own = decodeBlock(record.value.wire, { reduced: true });
   return own.ok && own.value.checkpoint === block.checkpoint;
 }
 
-/** Does the block go on from our head, and not past the place where the log ends? */
-function continues(handle: LogHandle, block: DecodedBlock, closing: Closing): boolean {
-  const ours = handle.tip?.state.frontier ?? [];
-  const same =
-    ours.length === block.frontier.length &&
-    ours.every((hash, i) => equal(hash, block.frontier[i] ?? new Uint8Array(0)));
+/** Does the block, if it is closing the log, end where the log does, and not past it? */
+export function leadsToEnd({ closing }: LogHandle, block: DecodedBlock): boolean {
+  if (closing === undefined) return true;
   const end = block.firstIndex + block.entries.length;
-  if (!same || end > closing.size) return false;
-  if (end < closing.size) return true;
+  if (end !== closing.size) return end < closing.size;
   const note = parseCheckpoint(block.checkpoint);
   return note.ok && equal(note.value.root, closing.root);
 }

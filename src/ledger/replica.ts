@@ -13,7 +13,7 @@ import { asLogIndex } from '../types.ts';
 import { appended, keysOf, prepareAppend, type Append, type EventKeys } from './append-batch.ts';
 import type { DecodedBlock, VerifiedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
-import { isWhole, refuseWhileClosing } from './closing.ts';
+import { isStored, isWhole, leadsToEnd, leaveHistory, refuseWhenClosed } from './closing.ts';
 import { unknownLog } from './create-log.ts';
 import { judgeOld, judgeOther, rowWrite } from './fork-check.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -87,14 +87,9 @@ export class Replica {
     const handle = this.#handle;
     if (this.#line !== undefined || this.#isFull) await this.#waitForRoom();
     const tiles = handle.loaded === undefined ? await handle.tiles(this.#env) : ok(handle.loaded);
-    const closed = this.#refusal();
+    const closed = this.#refusal() ?? refuseWhenClosed(handle, via);
     if (closed !== undefined) return this.#ignore(closed);
     if (!tiles.ok) return this.#ignore(tiles.error);
-    if (handle.closing !== undefined) {
-      const settled = (): Promise<void> => this.settled();
-      const refused = await refuseWhileClosing(this.#env, handle, block, via, settled);
-      if (refused !== undefined) return this.#ignore(refused);
-    }
     const size = handle.tip?.state.size ?? 0;
     if (handle.row.role === 'writer' && block.firstIndex >= size && !this.#takesNext()) {
       // If it is signed by our key we have lost it.
@@ -106,9 +101,12 @@ export class Replica {
       while (block.firstIndex >= handle.size && this.#writing !== undefined) {
         await this.#progress.promise;
       }
+      const leaves = handle.closing !== undefined && !(await isStored(this.#env, handle, block));
+      if (leaves) return this.#leave();
       return { verdict: await judgeOld(this.#env, handle, block), logId: handle.logId };
     }
     const other = this.#isOther(block);
+    if (handle.closing !== undefined && (other || !leadsToEnd(handle, block))) return this.#leave();
     if (!this.#takesNext() && !other) {
       return this.#ignore(fault('log-read-only', 'this home writes the log itself'));
     }
@@ -190,6 +188,11 @@ export class Replica {
     const verified = verifyDecoded({ crypto, judges }, handle.tip?.state ?? handle, block);
     if (!verified.ok) return { verdict: blockVerdict(verified.error), logId: handle.logId };
     return this.#enqueue(verified.value, tiles, late !== undefined);
+  }
+
+  /** What is being written first, or it would be behind the new head. */
+  async #leave(): Promise<ApplyOutcome> {
+    return this.#ignore(await leaveHistory(this.#env, this.#handle, () => this.settled()));
   }
 
   /** It begins where ours end, but on another tree. */

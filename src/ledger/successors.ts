@@ -330,8 +330,6 @@ export class Successors implements AsyncDisposable {
     const start = await startOf(this.#env, handle, Math.max(0, blocks - step));
     this.#steps.set(handle.logId, 2 * step);
     await setAside(this.#env, handle, start);
-    const successor = handle.closing?.next;
-    if (successor !== undefined) this.#tell({ logId: handle.logId, successor, kind: 'wanted' });
   }
 
   #tell(news: SuccessionNews): void {

@@ -5,7 +5,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { SuccessionNews } from '../../src/ledger/successors.ts';
 import { asLogIndex, asStreamName, type LogId } from '../../src/types.ts';
 import { otherSigner } from '../support/ledger-home.ts';
-import { must, refused } from '../support/result.ts';
+import { must } from '../support/result.ts';
 import {
   recovery,
   recoveryHash,
