@@ -19,6 +19,7 @@ const names = [
   'syncPages',
   'syncBlocks',
   'syncFailures',
+  'repairRequests',
   'headsExchanges',
   'announcements',
   'announcementsLimited',

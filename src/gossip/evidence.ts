@@ -1,19 +1,22 @@
-/** What travels besides blocks and heads: acknowledgements, requests to witnesses, cosignatures. */
+/** What travels besides blocks and heads: acknowledgements, requests to witnesses, cosignatures, repairs. */
 import { Acks } from './acks.ts';
 import { learnCosigned } from './cosigned-exchange.ts';
 import type { Net } from './net.ts';
+import { Repairs } from './repairs.ts';
 import type { Session } from './sessions.ts';
 import { Witnessing } from './witnessing.ts';
 
 export class Evidence {
   readonly acks: Acks;
   readonly witnessing: Witnessing;
+  readonly repairs: Repairs;
   readonly #net: Net;
 
   constructor(net: Net) {
     this.#net = net;
     this.acks = new Acks(net);
     this.witnessing = new Witnessing(net);
+    this.repairs = new Repairs(net);
   }
 
   async serve(): Promise<void> {

@@ -25,8 +25,11 @@ import type { Frontier } from './tree.ts';
 import { blockVerdict } from './verdict.ts';
 import { verifyDecoded } from './verify-block.ts';
 
-/** What the one who offers a block is told: go on, enough, or why it can never be valid. */
-export type Taken = 'more' | 'done' | Fault;
+/**
+ * What the one who offers a block is told: go on, enough, another holder may do better, or why the
+ * block can never be valid.
+ */
+export type Taken = 'more' | 'done' | 'next' | Fault;
 
 /** Other holders of a log, as the network gives them. */
 export interface RepairSource {
@@ -195,7 +198,7 @@ class Hole {
   #refuse(reason: Fault): Taken {
     this.reason = reason;
     // What is the writer's fault, or what another holder may do better, costs the sender nothing.
-    return blockVerdict(reason).kind === 'reject' ? reason : 'done';
+    return blockVerdict(reason).kind === 'reject' ? reason : 'next';
   }
 
   /** It is signed; does it lead to what we hold behind it? Otherwise the writer signed two histories. */

@@ -326,7 +326,7 @@ describe('A repair from peers', () => {
     const [found] = findings;
     assert.deepEqual([found?.repairedFrom, found?.reason?.code], [undefined, 'fork']);
     // Who hands on what the writer signed is not to blame.
-    assert.deepEqual(told, ['more', 'more', 'done']);
+    assert.deepEqual(told, ['more', 'more', 'next']);
     assert.equal(must(await ours.store.get(block(2))), undefined);
     const again = must(await ledger.scrub.repair(log, { source: holders([ours.blocks]) }));
     assert.equal(again.findings[0]?.repairedFrom, 'peer 0');
