@@ -186,7 +186,8 @@ export class BundleLog {
     const { index } = line;
     if (index <= this.#lastEntry) return order('entries are not in ascending order');
     this.#lastEntry = index;
-    if (this.#runs.some(({ from, to }) => from <= index && index < to)) {
+    const asked = this.counts.isAskedEntry(index);
+    if (!asked && this.#runs.some(({ from, to }) => from <= index && index < to)) {
       return order('an entry stands alone and in a range');
     }
     const { env, edges } = this.#context;
@@ -197,7 +198,6 @@ export class BundleLog {
     const hash = leafHash(env.crypto, entry.value.leafBytes);
     const wrong = this.#included(hash, index, path.value);
     if (wrong !== undefined) return at(wrong, { index });
-    const asked = this.counts.isAskedEntry(index);
     const shown = edges.shows(this.logId, index, index + 1, hash, asked);
     if (shown !== undefined) return at(shown, { index });
     return this.counts.entry(entry.value, hash, this.#keys);

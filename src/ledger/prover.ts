@@ -12,7 +12,8 @@ import type { ChainEntry, KeyChainPage } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
 import type { LogTiles } from './log-tiles.ts';
 import { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.ts';
-import { readRangeRoot } from './range.ts';
+import { rangeProof, readRangeRoot, verifyRange } from './range.ts';
+import { rangeMemberProof, verifyRangeMember } from './range-member.ts';
 
 /** Control entries that are read at once. */
 const chainPage = 64;
@@ -65,6 +66,42 @@ export async function rangeRootOf(
   return withTiles(env, handle, async (tiles) =>
     ok(await readRangeRoot(env.options.crypto, tiles, from, to)),
   );
+}
+
+/** Range proof of [from, to) in the tree of `size` (range.ts). Codes as `rangeRootOf`. */
+export async function rangeProofOf(
+  env: LedgerEnv,
+  handle: LogHandle,
+  from: LogIndex,
+  to: LogIndex,
+  size: TreeSize = asTreeSize(handle.size),
+): Promise<Result<readonly Hash[]>> {
+  if (size > handle.size || to > size || from >= to) return err(overHead(handle, from));
+  return withTiles(env, handle, async (tiles, head) => {
+    const proof = await rangeProof(tiles, from, to, size);
+    const root = await rootAt(env, tiles, head, size);
+    const sound = verifyRange(env.options.crypto, from, to, size, proof, root);
+    return sound.ok ? ok(proof) : err(wrongTiles(sound.error));
+  });
+}
+
+/** The place of one entry in a range, O(log n) hashes (range-member.ts). Codes as `rangeRootOf`. */
+export async function rangeMemberOf(
+  env: LedgerEnv,
+  handle: LogHandle,
+  index: LogIndex,
+  from: LogIndex,
+  to: LogIndex,
+): Promise<Result<readonly Hash[]>> {
+  if (to > handle.size || index < from || index >= to) return err(overHead(handle, index));
+  const { crypto } = env.options;
+  return withTiles(env, handle, async (tiles) => {
+    const [leaf] = await tiles.nodes([{ level: 0, index }]);
+    const root = await readRangeRoot(crypto, tiles, from, to);
+    const proof = await rangeMemberProof(tiles, index, from, to);
+    const sound = verifyRangeMember(crypto, leaf ?? root, { index, from, to }, proof, root);
+    return sound.ok ? ok(proof) : err(wrongTiles(sound.error));
+  });
 }
 
 /**

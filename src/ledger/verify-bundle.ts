@@ -97,7 +97,7 @@ class BundleCheck {
   line({ bytes, text }: TextLine): Fault | undefined {
     const line = decodeBundleLine(text);
     const wrong = line.ok ? this.#take(line.value) : line.error;
-    this.#hash.update(bytes);
+    if (!this.#ended) this.#hash.update(bytes);
     this.#lines += 1;
     return wrong === undefined ? undefined : at(wrong, { line: this.#lines, ...wrong.place });
   }
