@@ -248,6 +248,7 @@ export const dataCodes = {
     'conflict',
     'Its owner opens a successor: hw stream recover STREAM --reason fork. Reading goes on.',
   ],
+  'fork-unknown': ['missing', 'The writer of this log showed one history, as far as is known here.'],
   'branch-key': ['conflict', 'Signed by a key that our history does not know: ask for the keys.'],
   'log-damaged': [
     'broken',

@@ -20,6 +20,8 @@ export interface VerifyView {
     readonly entries: number;
     readonly redacted: number;
     readonly dropped: number;
+    /** Its writer signed two histories; the verdict is of the one that is kept here. */
+    readonly forked?: true;
   }[];
   readonly checkedEvents: number;
   readonly firstProblem?: {

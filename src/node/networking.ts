@@ -65,6 +65,7 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
     },
     judgeEvent,
     limits: { ...limits, ...home.config.limits },
+    knowsLog: (logId) => parts.registries.ofLog(logId) !== undefined,
     onDefect: (cause) => parts.log.error({ error: String(cause) }, 'gossip met a defect'),
     bootstrap: [...home.config.p2p.bootstrap, ...(known.current?.bootstrap ?? [])],
   });

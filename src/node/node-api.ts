@@ -4,6 +4,7 @@
  * that the journal can say who and why.
  */
 import type { Fault } from '../errors.ts';
+import type { RetentionPolicy } from '../ledger/retention-policy.ts';
 import type { Result } from '../result.ts';
 import type {
   Did,
@@ -15,8 +16,12 @@ import type {
   StreamName,
   TimeMs,
 } from '../types.ts';
+import type { BackupApi } from './core/backup.ts';
 import type { EvidenceApi } from './evidence-api.ts';
+import type { WitnessApi } from './witness-api.ts';
+import type { ForksApi } from './forks-api.ts';
 import type { TreeApi, UrlApi } from './tree-api.ts';
+import type { RetentionApi, RetentionView } from './retention-api.ts';
 
 /** Who does something, and why: `api`, `cli`, `config`; the reason is the operator's own words. */
 export interface Actor {
@@ -32,7 +37,12 @@ export interface ReceiptView {
   readonly block: number;
   readonly size: number;
   readonly root: string;
-  readonly ack: 'local';
+  /** `local`, `replicated:N` or `witnessed`: what was reached. */
+  readonly ack: string;
+  /** Organisations that said to hold it, where that was asked for. */
+  readonly replicated?: number;
+  /** Why what was asked for was not reached (`ack-timeout`); the event is in the log all the same. */
+  readonly shortfall?: Fault;
 }
 
 export interface LogView {
@@ -48,7 +58,14 @@ export interface LogView {
   readonly lagEntries: number;
   readonly lastTime?: TimeMs;
   readonly writerKey: string;
+  /** Lowest index whose content is still offered. */
+  readonly lowest: number;
   readonly problem?: Fault;
+  /** Two histories are proved: sizes and roots (hex) of their checkpoints, A not larger than B. */
+  readonly fork?: {
+    readonly a: { readonly size: number; readonly root: string };
+    readonly b: { readonly size: number; readonly root: string };
+  };
 }
 
 export interface StreamView {
@@ -66,6 +83,8 @@ export interface StreamView {
   readonly followed: boolean;
   readonly paused: boolean;
   readonly contentType?: string;
+  /** What is kept of the content; absent where nothing of the stream is here. */
+  readonly retention?: RetentionView;
   /** Local logs; empty for a stream that is only known from a registry. */
   readonly logs: readonly LogView[];
 }
@@ -109,6 +128,7 @@ export interface NewStream {
   readonly visibility?: 'public' | 'direct';
   readonly contentType?: string;
   readonly description?: string;
+  readonly retention?: RetentionPolicy;
 }
 
 export interface PeerView {
@@ -163,6 +183,7 @@ export interface NetworkView {
 }
 
 export interface NodeApi {
+  readonly retention: RetentionApi;
   status(): Promise<StatusView>;
   checks(): Promise<readonly Check[]>;
   /** False while starting, draining or unable to serve. */
@@ -199,6 +220,9 @@ export interface NodeApi {
   event(log: LogId, index: number): Promise<Result<Delivery>>;
   setCursor(name: string, position: string): Promise<Result<void>>;
   readonly evidence: EvidenceApi;
+  readonly witness: WitnessApi;
+  readonly backup: BackupApi;
+  readonly forks: ForksApi;
   readonly tree: TreeApi;
   readonly urls: UrlApi;
 

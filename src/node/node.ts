@@ -13,6 +13,7 @@ import { packageVersion } from './cli/version.ts';
 import { ControlState } from './core/control-state.ts';
 import { CheckBook, judge } from './core/checks.ts';
 import { Follows } from './core/follows.ts';
+import { watchForks } from './core/forks.ts';
 import { Journal, journalTypes } from './core/journal.ts';
 import { NodeCore, type CoreParts } from './core/node-core.ts';
 import { OwnLogs } from './core/own-logs.ts';
@@ -156,6 +157,7 @@ class Starting {
     this.#stack.use(streams);
     const journal = this.#openJournal(ledger, ownLogs);
     this.#watchGuard(ledger, journal);
+    this.#stack.use(watchForks(ledger, journal, this.#log));
     const follows: Follows = new Follows(ledger, registries, streams, control, config.follow, {
       followed: (logId) => this.#network?.follow(logId),
       unfollowed: (logId) => this.#network?.gossip.unfollow(logId),

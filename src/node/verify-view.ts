@@ -10,6 +10,7 @@ import type { TableDamage } from './table-check.ts';
 
 export interface VerifyLedger {
   verify(logId: LogId, options?: VerifyOptions): Promise<Result<VerifyReport>>;
+  readonly forks?: { known(logId: LogId): object | undefined };
 }
 
 /** Worst last: the verdict of a stream is that of its worst log. */
@@ -52,7 +53,10 @@ export async function verifyLogs(
   return ok({
     verdict,
     stream,
-    logs: reports.map(logView),
+    logs: reports.map((report) => ({
+      ...logView(report),
+      ...(ledger.forks?.known(report.log) === undefined ? {} : { forked: true as const }),
+    })),
     checkedEvents: reports.reduce((sum, report) => sum + report.checkedEvents, 0),
     ...(worst === undefined ? absence(absent) : { firstProblem: problemView(worst) }),
     seconds: Math.round(clock.monotonic() - started) / 1000,

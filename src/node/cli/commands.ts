@@ -1,5 +1,6 @@
 /** Every command of hw. The help, the parser and docs/reference/commands.md are made from this table. */
 import type { Action, CommandSpec } from './command.ts';
+import { retention } from './retention-flags.ts';
 
 type Load = () => Promise<Action>;
 type Flags = readonly (readonly [string, string])[];
@@ -197,10 +198,11 @@ export const commands: readonly CommandSpec[] = [
       ['--visibility <kind>', 'public (the default) or direct'],
       ['--content-type <type>', 'content type of its data, for its readers'],
       ['--description <text>', 'what it is about, for its readers'],
+      ...retention,
       why,
     ],
     async () => (await import('./stream.ts')).create,
-    { planned: ['--retention <policy>', '--witnesses <list>'] },
+    { planned: ['--witnesses <list>'] },
   ),
   spec(
     'stream list',
@@ -215,6 +217,27 @@ export const commands: readonly CommandSpec[] = [
     'hw stream show orders',
     [],
     async () => (await import('./stream.ts')).show,
+  ),
+  spec(
+    'stream fork <stream>',
+    'the two histories of a forked stream, and the proof of them as a file',
+    'hw stream fork acme/orders --out orders.fork',
+    [['--out <file>', 'write the fork proof there; hw verify FILE checks it anywhere']],
+    async () => (await import('./stream-fork.ts')).fork,
+  ),
+  spec(
+    'stream policy <stream>',
+    'what a stream keeps; with flags of retention, change it for good',
+    'hw stream policy orders --max-age 30d --why "contract of 2026"',
+    [...retention, why],
+    async () => (await import('./retention.ts')).policy,
+  ),
+  spec(
+    'redact <event>',
+    'take the content of one event out of the log, here and at all who follow, for good',
+    "hw redact 'orders#2' --reason 'asked by the customer'",
+    [['--reason <text>', 'why; it stays in the log, readable for everybody'], why],
+    async () => (await import('./retention.ts')).redact,
   ),
   spec(
     'stream pause <stream>',
@@ -294,6 +317,27 @@ export const commands: readonly CommandSpec[] = [
     async () => (await import('./join.ts')).join,
   ),
   spec(
+    'backup create <folder>',
+    'save everything of this home in a new folder, while its node runs or is stopped',
+    'hw backup create /var/backups/acme-monday',
+    [['--without-keys', 'leave the secret keys out']],
+    async () => (await import('./backup.ts')).create,
+  ),
+  spec(
+    'backup verify <folder>',
+    'check a backup: files, rows, the newest block of every log; needs no home',
+    'hw backup verify /var/backups/acme-monday',
+    [['--full', 'check every event, in a scratch store under $TMPDIR'], passphraseFile],
+    async () => (await import('./backup.ts')).verify,
+  ),
+  spec(
+    'backup restore <folder>',
+    'make a home of a backup; its streams wait for a peer that keeps them before they sign',
+    'hw backup restore /var/backups/acme-monday --home /var/lib/headwater',
+    [],
+    async () => (await import('./backup.ts')).restore,
+  ),
+  spec(
     'config check',
     'read config.yaml and say what is wrong with it',
     'hw config check',
@@ -347,8 +391,8 @@ export const commands: readonly CommandSpec[] = [
 
 /** Designed, not built: refused with `not-supported` rather than as unknown. */
 export const plannedCommands: readonly (readonly string[])[] = (
-  'top search redact grant offer sub account market flow witness backup bridge ' +
-  'service completion stream/policy stream/close stream/recover peer/throttle key/recover'
+  'top search grant offer sub account market flow witness bridge ' +
+  'service completion stream/close stream/recover peer/throttle key/recover'
 )
   .split(' ')
   .map((words) => words.split('/'));

@@ -9,7 +9,10 @@ import type { Action } from './command.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
 import { readablePath } from './follow.ts';
+import { callOn } from './endpoints.ts';
 import type { Options } from './options.ts';
+import { goneNote } from './retention.ts';
+import { faultJson, faultText } from './render-fault.ts';
 import { withStoppedHome } from './stopped.ts';
 
 export const tail: Action = (context, [stream = ''], options) =>
@@ -92,20 +95,27 @@ async function read(
     accept: 'application/x-ndjson',
     signal: context.signal,
   });
-  return answer.ok ? await print(context, answer.value.chunks) : answer;
+  if (!answer.ok) return answer;
+  const printed = await print(context, answer.value.chunks);
+  if (!printed.ok || mode.follow) return printed;
+  const view = await callOn(open, context, { method: 'GET', path: path.value });
+  const note = view.ok ? goneNote(view.value, mode.from) : undefined;
+  if (note !== undefined) await context.note(note);
+  return printed;
 }
 
 /**
- * Passes whole lines on as they come. The node ends a stream that it cannot go on with by a line
- * {"error":{…}}, which is no event: attributes are never objects.
+ * Passes whole lines on as they come. What is no event begins with an object, which no attribute is:
+ * {"error":{…}} ends a stream that the node cannot go on with, {"notice":{…}} goes to stderr.
  */
 async function print(context: Context, chunks: AsyncIterable<Uint8Array>): Promise<Result<number>> {
   const { stdout } = context.runtime;
   let part: Buffer = Buffer.alloc(0);
   try {
     for await (const chunk of chunks) {
-      const bytes = part.length === 0 ? Buffer.from(chunk) : Buffer.concat([part, chunk]);
-      const found = errorLine(bytes);
+      const arrived = part.length === 0 ? Buffer.from(chunk) : Buffer.concat([part, chunk]);
+      const bytes = await withoutNotices(context, arrived);
+      const found = lineWith(errorMark, bytes);
       const end = found ?? bytes.lastIndexOf(0x0a) + 1;
       if (end > 0) await stdout.write(bytes.subarray(0, end));
       part = bytes.subarray(end);
@@ -115,7 +125,7 @@ async function print(context: Context, chunks: AsyncIterable<Uint8Array>): Promi
     if (cause instanceof HeadwaterError) return err(cause.fault);
     return err(fault('node-unreachable', 'the node broke off in the middle of the stream'));
   }
-  if (errorLine(part) === 0) {
+  if (lineWith(errorMark, part) === 0) {
     const problem = JsonView.parse(part.toString('utf8')).at('error').value;
     return err(problemFault(500, JSON.stringify(problem)));
   }
@@ -123,11 +133,27 @@ async function print(context: Context, chunks: AsyncIterable<Uint8Array>): Promi
   return ok(0);
 }
 
+/** The bytes without their whole notice lines, which are told. */
+async function withoutNotices(context: Context, bytes: Buffer): Promise<Buffer> {
+  let rest = bytes;
+  for (;;) {
+    const from = lineWith(noticeMark, rest);
+    const to = from === undefined ? -1 : rest.indexOf(0x0a, from);
+    if (from === undefined || to < 0) return rest;
+    const notice = JsonView.parse(rest.toString('utf8', from, to)).at('notice').value;
+    const told = problemFault(500, JSON.stringify(notice));
+    const text = context.json ? faultJson(told) : faultText(told, false);
+    await context.runtime.stderr.write(Buffer.from(text.replace(/^error:/, 'notice:')));
+    rest = Buffer.concat([rest.subarray(0, from), rest.subarray(to + 1)]);
+  }
+}
+
+const noticeMark = Buffer.from('{"notice":{');
 const errorMark = Buffer.from('{"error":{');
 
-/** Where an error line begins in bytes that begin with a line. */
-function errorLine(bytes: Buffer): number | undefined {
-  for (let from = bytes.indexOf(errorMark); from >= 0; from = bytes.indexOf(errorMark, from + 1)) {
+/** Where a line that begins so is, in bytes that begin with a line. */
+function lineWith(mark: Buffer, bytes: Buffer): number | undefined {
+  for (let from = bytes.indexOf(mark); from >= 0; from = bytes.indexOf(mark, from + 1)) {
     if (from === 0 || bytes[from - 1] === 0x0a) return from;
   }
   return undefined;

@@ -6,13 +6,17 @@ import { connect } from './connect.ts';
 import type { Context } from './context.ts';
 import { actor, callNode, callOn, streamPath } from './endpoints.ts';
 import type { Options } from './options.ts';
+import { keptText, retentionOf } from './retention.ts';
 import { countText, shortId, table } from './table.ts';
 
 export const create: Action = async (context, [name = ''], options) => {
   const partitions = options.count('partitions', 1);
   if (!partitions.ok) return partitions;
+  const retention = retentionOf(options);
+  if (!retention.ok) return retention;
   const body = {
     name,
+    retention: retention.value,
     partitions: partitions.value,
     visibility: options.text('visibility'),
     contentType: options.text('contentType'),
@@ -81,20 +85,39 @@ async function showStream(context: Context, view: JsonView): Promise<Result<numb
     `  owner       ${view.text('owner') ?? ''}`,
     `  visibility  ${view.text('visibility') ?? ''}, ${view.number('partitions') ?? 1} partition(s)`,
     `  state       ${streamState(view)}`,
+    ...(view.at('retention').value === undefined
+      ? []
+      : [`  keeps       ${keptText(view.at('retention'))}`]),
   );
   for (const log of view.list('logs')) {
     await context.say(
       `  log         ${log.text('log') ?? ''}`,
       `    size      ${countText(log.number('size') ?? 0)} entries in ${countText(log.number('blocks') ?? 0)} blocks`,
+      ...lowestLines(log),
       `    root      ${log.text('root') ?? ''}`,
       `    role      ${log.text('role') ?? ''}, ${log.text('state') ?? ''}`,
     );
+    await context.say(...forkedLines(log.at('fork')));
     const problem = log.at('problem');
     const message = problem.text('message');
     if (message !== undefined)
       await context.say(`    problem   ${message} [${problem.text('code')}]`);
   }
   return ok(0);
+}
+
+/** Both heads of a forked log. */
+function forkedLines(fork: JsonView): readonly string[] {
+  return (['a', 'b'] as const).flatMap((name) => {
+    const { size, root } = { size: fork.at(name).number('size'), root: fork.at(name).text('root') };
+    if (size === undefined || root === undefined) return [];
+    return [`    history ${name.toUpperCase()} ${countText(size)} entries, root ${root}`];
+  });
+}
+
+function lowestLines(log: JsonView): readonly string[] {
+  const lowest = log.number('lowest') ?? 0;
+  return lowest === 0 ? [] : [`    offers    entries from ${countText(lowest)} on`];
 }
 
 /** One line a stream: name, entries, what we are to it, how it is, how far behind, its id. */

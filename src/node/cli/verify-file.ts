@@ -16,6 +16,7 @@ import { proofView } from '../proof-view.ts';
 import type { Context } from './context.ts';
 import type { Options } from './options.ts';
 import { proofReport } from './proof-report.ts';
+import { isForkProof, verifyFork } from './verify-fork.ts';
 
 /** What exists as a file, `-`, or what can only be meant as a path. */
 export async function isFileArgument(context: Context, text: string): Promise<boolean> {
@@ -40,6 +41,7 @@ export async function verifyFile(
   if (!quorum.ok) return quorum;
   const bytes = await readBounded(context, file);
   if (!bytes.ok) return bytes;
+  if (isForkProof(bytes.value)) return verifyFork(context, file, bytes.value);
   if (file.endsWith('.hwb') || (bytes.value[0] === 0x1f && bytes.value[1] === 0x8b)) {
     return err(fault('not-supported', 'verifying an audit bundle is not built yet'));
   }

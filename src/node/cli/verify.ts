@@ -89,6 +89,13 @@ async function report(context: Context, view: JsonView): Promise<Result<number>>
       `    ${countText(log.number('size') ?? 0)} entries, ${countText(log.number('blocks') ?? 0)} blocks, root ${log.text('root') ?? ''}`,
     );
   }
+  const forked = logs.filter((log) => log.flag('forked'));
+  for (const log of forked) {
+    await context.say(
+      `  FORKED: the writer of ${log.text('log') ?? ''} signed two histories; what was checked is the one kept here`,
+      '    hw stream fork STREAM shows both, and writes the proof',
+    );
+  }
   const problem = view.at('firstProblem');
   if (problem.value !== undefined) {
     await context.say(

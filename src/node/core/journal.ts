@@ -19,6 +19,7 @@ export const journalTypes = {
   action: 'org.headwater.operator.action',
   warning: 'org.headwater.node.warning',
   security: 'org.headwater.security.refused',
+  fork: 'org.headwater.security.fork',
 } as const;
 export type JournalType = (typeof journalTypes)[keyof typeof journalTypes];
 

@@ -12,6 +12,7 @@ export interface MetricSources {
   streams(): readonly StreamView[];
   residentBytes(): number;
   journalDropped(): number;
+  forkedLogs(): number;
   uptimeSeconds(): number;
 }
 
@@ -25,6 +26,9 @@ const ledgerCounters = [
   ['busy', 'headwater_busy_total', 'publishes refused because a queue was full'],
   ['storeFailures', 'headwater_store_failures_total', 'writes that the store refused'],
   ['forks', 'headwater_forks_total', 'logs seen with two histories'],
+  ['droppedBodies', 'headwater_dropped_bodies_total', 'bodies taken out by retention'],
+  ['redactedBodies', 'headwater_redacted_bodies_total', 'bodies taken out by a redaction'],
+  ['retentionFailures', 'headwater_retention_failures_total', 'bodies due that could not go'],
   ['dedupeLookups', 'headwater_dedupe_lookups_total', 'ids looked up in the store'],
 ] as const;
 
@@ -49,6 +53,7 @@ export function metricsText(sources: MetricSources): Promise<string> {
   gauge('headwater_store_accepting', '1 while the store takes writes', stats.accepting ? 1 : 0);
   gauge('headwater_resident_bytes', 'resident memory', sources.residentBytes());
   gauge('headwater_uptime_seconds', 'seconds since the start', sources.uptimeSeconds());
+  gauge('headwater_forked_logs', 'logs of which a fork proof is kept', sources.forkedLogs());
   gauge('headwater_journal_dropped', 'journal entries lost', sources.journalDropped());
   streamMetrics(registers, sources.streams());
   const report = sources.report();
@@ -72,11 +77,18 @@ function streamMetrics(registers: Registry[], streams: readonly StreamView[]): v
     labelNames,
     registers,
   });
+  const frozen = new Gauge({
+    name: 'headwater_log_frozen',
+    help: '1 where two histories of the log are known',
+    labelNames,
+    registers,
+  });
   for (const stream of streams) {
     for (const log of stream.logs) {
       const labels = { stream: stream.display, partition: String(log.partition) };
       size.set(labels, log.size);
       lag.set(labels, log.lagEntries);
+      frozen.set(labels, log.state === 'frozen' ? 1 : 0);
     }
   }
 }

@@ -6,13 +6,16 @@ import type { TopicStats } from '../../gossip/transport.ts';
 import { parseLogId } from '../../ids.ts';
 import { parsePosition } from '../../ledger/cursors.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import { bodyFault } from '../../ledger/missing-bodies.ts';
 import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, asStreamName, isStreamName } from '../../types.ts';
 import type { Did, LogId, ParsedEvent, PeerId, StreamName, TimeMs } from '../../types.ts';
 import type { EvidenceApi } from '../evidence-api.ts';
+import type { ForksApi } from '../forks-api.ts';
 import type { Home } from '../home.ts';
 import type { TreeApi, UrlApi } from '../tree-api.ts';
+import type { RetentionApi } from '../retention-api.ts';
 import type { Runtime } from '../runtime.ts';
 import type {
   Actor,
@@ -27,9 +30,11 @@ import type {
   StatusView,
   StreamView,
 } from '../node-api.ts';
+import { Backups, type BackupApi } from './backup.ts';
 import type { ControlState } from './control-state.ts';
 import { Evidence } from './evidence.ts';
 import type { Follows } from './follows.ts';
+import { ForkDesk } from './forks.ts';
 import { historyOf, readHistory } from './history.ts';
 import { journalTypes, type Journal } from './journal.ts';
 import { LogFiles } from './log-files.ts';
@@ -41,6 +46,7 @@ import { publishToStream } from './publishing.ts';
 import type { Rates } from './rates.ts';
 import type { Registries } from './registries.ts';
 import { unknown } from './registries.ts';
+import { StreamRetention } from './retention.ts';
 import type { Streams } from './streams.ts';
 import type { UrlFollows } from './url-follows.ts';
 import { Urls } from './urls.ts';
@@ -81,14 +87,22 @@ export interface CoreParts {
 
 export class NodeCore implements NodeApi {
   readonly evidence: EvidenceApi;
+  readonly retention: RetentionApi;
+  readonly backup: BackupApi;
+  readonly forks: ForksApi;
   readonly tree: TreeApi;
   readonly urls: UrlApi;
   readonly #parts: CoreParts;
 
   constructor(parts: CoreParts) {
     this.#parts = parts;
+    this.retention = new StreamRetention(parts, (...entry) => this.#journal(...entry));
     this.tree = new LogFiles(parts.ledger);
+    this.forks = new ForkDesk(parts.ledger);
     this.urls = new Urls(parts, (...entry) => this.#journal(...entry));
+    this.backup = new Backups(parts.ledger, () =>
+      this.#journal('backup', undefined, { who: 'operator' }),
+    );
     this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));
   }
 
@@ -247,7 +261,8 @@ export class NodeCore implements NodeApi {
   async event(log: LogId, index: number): Promise<Result<Delivery>> {
     const entry = await this.#parts.ledger.entry(log, asLogIndex(index));
     if (!entry.ok) return entry;
-    const { event, kind, recordedTime } = entry.value;
+    const { event, kind, recordedTime, bodyMissing } = entry.value;
+    if (bodyMissing !== undefined) return err(bodyFault(asLogIndex(index), bodyMissing));
     if (event === undefined) {
       return err(
         fault('event-unknown', `entry ${index} is a ${kind} without a readable event`, { index }),
@@ -306,6 +321,7 @@ export class NodeCore implements NodeApi {
       streams: () => streams.list(false),
       residentBytes: () => runtime.residentBytes(),
       journalDropped: () => journal.dropped,
+      forkedLogs: () => ledger.forks.list().length,
       uptimeSeconds: () => (runtime.clock.now() - startedAt) / 1000,
     });
   }

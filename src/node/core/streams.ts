@@ -6,17 +6,21 @@
 import { fault } from '../../errors.ts';
 import { toHex } from '../../bytes.ts';
 import { didFromKey, parseLogId } from '../../ids.ts';
+import type { ForkHead, KnownFork } from '../../ledger/fork-book.ts';
 import type { LogSummary } from '../../ledger/ledger-types.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Did, LogId, PublicKey, StreamName } from '../../types.ts';
 import type { LogView, StreamView } from '../node-api.ts';
 import type { StreamCard } from './cards.ts';
 import type { ControlState } from './control-state.ts';
+import { viewOf } from './retention-view.ts';
 import { unknown, type Registries, type StreamKey } from './registries.ts';
 
 export interface StreamLedger {
   logs(): readonly LogSummary[];
   log(logId: LogId): LogSummary | undefined;
+  /** Forks that are known; a stand-in has none. */
+  readonly forks?: { known(logId: LogId): KnownFork | undefined };
   onAppended(
     listener: (block: { readonly logId: LogId; readonly firstIndex: number }) => void,
   ): Disposable;
@@ -146,6 +150,7 @@ export class Streams implements Disposable {
       card?.id ?? logs.find((log) => log.genesis?.partition === 0)?.logId ?? logs[0]?.logId;
     if (first === undefined) throw new Error('a stream has a card or a log');
     const contentType = genesis?.contentType ?? card?.contentType;
+    const kept = logs.findLast((log) => log.genesis !== undefined);
     return {
       display: owner === self ? name : `${this.#unique(owner) ?? owner}/${name}`,
       owner,
@@ -158,6 +163,7 @@ export class Streams implements Disposable {
       followed: logs.length > 0 && !own,
       paused: control.has('pausedStreams', first),
       ...(contentType === undefined ? {} : { contentType }),
+      ...(kept === undefined ? {} : { retention: viewOf(kept.retention) }),
       logs: logs.map((log) => this.#log(log)).toSorted((a, b) => a.partition - b.partition),
     };
   }
@@ -184,8 +190,10 @@ export class Streams implements Disposable {
       state: log.state === 'open' && log.paused ? 'paused' : log.state,
       lagEntries: this.#parts.lag(log.logId).entries,
       ...(log.size === 0 ? {} : { lastTime: log.time }),
+      lowest: log.lowest,
       writerKey: log.writerKey === undefined ? '' : this.#writer(log.writerKey),
       ...(log.reason === undefined ? {} : { problem: log.reason }),
+      ...forkOf(this.#parts.ledger.forks?.known(log.logId)),
     };
   }
 
@@ -200,6 +208,15 @@ export class Streams implements Disposable {
 interface Found extends StreamKey {
   readonly card?: StreamCard;
   readonly logs: readonly LogSummary[];
+}
+
+function forkOf(fork: KnownFork | undefined): Pick<LogView, 'fork'> {
+  if (fork === undefined) return {};
+  return { fork: { a: forkHead(fork.a), b: forkHead(fork.b) } };
+}
+
+function forkHead({ size, root }: ForkHead): { readonly size: number; readonly root: string } {
+  return { size, root: toHex(root) };
 }
 
 function keyText({ owner, name }: { readonly owner: Did; readonly name: StreamName }): string {

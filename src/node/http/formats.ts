@@ -12,6 +12,8 @@ export interface Format {
   readonly type: string;
   render(item: Delivery): readonly Uint8Array[];
   error(problem: Fault): Uint8Array;
+  /** Said between events, to a reader who goes on: no event. */
+  notice(problem: Fault): Uint8Array;
   /** Sent while nothing else is, or nothing. */
   readonly idle: Uint8Array | undefined;
 }
@@ -23,11 +25,15 @@ const messageEnd = utf8('\n\n');
 const errorLine = (problem: Fault): Uint8Array =>
   utf8(`${JSON.stringify({ error: problemOf(problem) })}\n`);
 
+const noticeLine = (problem: Fault): Uint8Array =>
+  utf8(`${JSON.stringify({ notice: problemOf(problem) })}\n`);
+
 /** One event a line. */
 export const lineFormat: Format = {
   type: contentTypes.ndjson,
   render: (item) => [lineOf(item), lineEnd],
   error: errorLine,
+  notice: noticeLine,
   idle: undefined,
 };
 
@@ -39,6 +45,7 @@ export const envelopeFormat: Format = {
     return [utf8(head), renderLine(event), envelopeEnd];
   },
   error: errorLine,
+  notice: noticeLine,
   idle: undefined,
 };
 
@@ -47,6 +54,7 @@ export const sseFormat: Format = {
   type: 'text/event-stream',
   render: (item) => [utf8(`id: ${item.position()}\ndata: `), lineOf(item), messageEnd],
   error: (problem) => utf8(`event: error\ndata: ${JSON.stringify(problemOf(problem))}\n\n`),
+  notice: (problem) => utf8(`event: notice\ndata: ${JSON.stringify(problemOf(problem))}\n\n`),
   idle: utf8(': alive\n\n'),
 };
 

@@ -11,6 +11,12 @@ import type { Delivery } from '../node-api.ts';
 import { renderAll, type Format } from './formats.ts';
 import type { HttpParts } from './parts.ts';
 
+/** What a live reader is told between events: that its log is frozen. */
+export interface Notices {
+  readonly now: readonly Fault[];
+  listen(tell: (notice: Fault) => void): Disposable;
+}
+
 /** Aborted when the reader has gone or the server closes. */
 export function readerSignal(raw: ServerResponse, closing: AbortSignal): AbortSignal {
   const gone = new AbortController();
@@ -31,12 +37,18 @@ export async function respondLive(
   source: AsyncIterable<readonly Delivery[]>,
   format: Format,
   signal: AbortSignal,
+  notices?: Notices,
 ): Promise<void> {
   const { timers, limits, closing } = parts;
   const { raw } = reply;
   const fresh = format.idle === undefined ? {} : { 'cache-control': 'no-store' };
   takeOver(reply, { 'content-type': format.type, ...fresh });
   using _alive = format.idle === undefined ? undefined : keepAlive(parts, raw, format.idle);
+  const tell = (notice: Fault): void => {
+    if (!raw.writableEnded) raw.write(format.notice(notice));
+  };
+  using _notices = notices?.listen(tell);
+  for (const notice of notices?.now ?? []) tell(notice);
   try {
     for await (const batch of source) {
       const bytes = renderAll(format, batch);

@@ -15,7 +15,7 @@ import { flagOf, streamOf } from './request.ts';
 
 const subprotocol = 'cloudevents.json';
 /** RFC 6455 section 7.4; those above 4000 are private, and the reason carries our error code. */
-const closeCode = { ended: 1000, leaving: 1001, refused: 4400, slow: 4429 } as const;
+const closeCode = { ended: 1000, leaving: 1001, refused: 4400, slow: 4429, frozen: 4409 } as const;
 
 /** Must be registered before the routes that upgrade. */
 export async function useWebSockets(server: FastifyInstance, parts: HttpParts): Promise<void> {
@@ -91,6 +91,11 @@ async function deliver(
   if (!source.ok) return refuse(source.error);
   const waitMs = limits.maxReaderStallMs;
   using _alive = timers.every(limits.keepAliveMs, () => socket.ping());
+  const logs = stream.value.logs.map(({ log }) => log);
+  // A message must be an event, so the close says it; whoever comes back has lost nothing.
+  using _frozen = api.forks.onNotice(wanted.value.follow === true ? logs : [], ({ code }) =>
+    socket.close(closeCode.frozen, code),
+  );
   try {
     for await (const batch of source.value) {
       if (await sent(socket, batch, parts, signal)) continue;

@@ -11,7 +11,7 @@ import type { LogId } from '../../types.ts';
 import { oneLog } from '../core/streams.ts';
 import type { Delivery, ReadRequest } from '../node-api.ts';
 import { envelopeFormat, lineFormat, lineOf, referenceOf, sseFormat } from './formats.ts';
-import { faultOf, readerSignal, respondLive } from './live-response.ts';
+import { faultOf, readerSignal, respondLive, type Notices } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
 import { flagOf, isSet, numberOf, streamOf, textOf } from './request.ts';
@@ -116,8 +116,15 @@ async function read(
   if (!source.ok) return sendProblem(reply, source.error);
   if (batch) return sendBatch(parts, source.value, reply);
   const lines = flagOf(request, 'envelope') ? envelopeFormat : lineFormat;
-  await respondLive(parts, reply, source.value, sse ? sseFormat : lines, signal);
+  const logs = stream.value.logs.map(({ log }) => log);
+  const notices = wanted.value.follow === true ? noticesOf(parts.api, logs) : undefined;
+  await respondLive(parts, reply, source.value, sse ? sseFormat : lines, signal, notices);
   return reply;
+}
+
+/** What those are told who follow these logs. */
+function noticesOf({ forks }: HttpParts['api'], logs: readonly LogId[]): Notices {
+  return { now: forks.notices(logs), listen: (tell) => forks.onNotice(logs, tell) };
 }
 
 /** Everything else has its own place for what the envelope says. */

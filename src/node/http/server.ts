@@ -20,6 +20,8 @@ import {
   streamRoutes,
 } from './admin-routes.ts';
 import { requireToken } from './auth.ts';
+import { backupRoutes } from './backup-routes.ts';
+import { forkRoutes } from './fork-routes.ts';
 import { InFlight } from './in-flight.ts';
 import { ingestRoutes } from './ingest.ts';
 import { lineageRoutes } from './lineage-routes.ts';
@@ -27,6 +29,7 @@ import { refuseSocket, serveSocket, useWebSockets } from './live-socket.ts';
 import type { HttpLimits } from './parts.ts';
 import { faultOfError, problemOf, sendProblem } from './problem.ts';
 import { proofRoutes } from './proof-routes.ts';
+import { retentionRoutes } from './retention-routes.ts';
 import { readingRoutes } from './reading.ts';
 import { isOpenTree, staticRoutes } from './static-routes.ts';
 
@@ -81,8 +84,11 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   streamRoutes(server, api);
   evidenceRoutes(server, parts);
   proofRoutes(server, api);
+  retentionRoutes(server, api);
   staticRoutes(server, api);
   lineageRoutes(server, parts);
+  backupRoutes(server, parts);
+  forkRoutes(server, api);
   controlRoutes(server, api);
   networkRoutes(server, api);
   stateRoutes(server, api);

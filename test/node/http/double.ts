@@ -6,7 +6,9 @@ import { didFromKey, logIdFromHash } from '../../../src/ids.ts';
 import { limits } from '../../../src/limits.ts';
 import type { HttpLimits } from '../../../src/node/http/parts.ts';
 import { buildServer } from '../../../src/node/http/server.ts';
+import type { BackupApi } from '../../../src/node/core/backup.ts';
 import type { EvidenceApi } from '../../../src/node/evidence-api.ts';
+import type { ForksApi } from '../../../src/node/forks-api.ts';
 import type { TreeApi, UrlApi } from '../../../src/node/tree-api.ts';
 import type {
   Delivery,
@@ -26,6 +28,7 @@ import {
   type ParsedEvent,
 } from '../../../src/types.ts';
 import { real } from '../cli/harness.ts';
+import type { RetentionApi } from '../../../src/node/retention-api.ts';
 import { Client } from './client.ts';
 
 export const log: LogId = logIdFromHash(asHash(new Uint8Array(32).fill(5)));
@@ -52,6 +55,7 @@ export const stream: StreamView = {
       state: 'open',
       lagEntries: 0,
       writerKey: owner,
+      lowest: 0,
     },
   ],
 };
@@ -97,6 +101,19 @@ export class Double implements NodeApi {
   shutdowns = 0;
   roomAsked = 0;
 
+  /** Readers who are told of forks, and what they are told at once. */
+  readonly told: Set<(notice: Fault) => void> = new Set();
+  readonly frozen: Fault[] = [];
+  readonly forks: ForksApi = {
+    view: () => Promise.resolve(err(fault('fork-unknown', 'none'))),
+    proof: () => Promise.resolve(ok(Uint8Array.of(0x88, 1))),
+    notices: () => this.frozen,
+    onNotice: (logs, listener) => {
+      if (logs.length > 0) this.told.add(listener);
+      return { [Symbol.dispose]: () => void this.told.delete(listener) };
+    },
+  };
+
   ready(): boolean {
     return this.isReady;
   }
@@ -136,7 +153,9 @@ export class Double implements NodeApi {
     trace: notUsed,
     marquez: notUsed,
   };
+  retention: RetentionApi = { setPolicy: notUsed, redact: notUsed };
   tree: TreeApi = { isPublic: () => false, file: notUsed, mayBeReduced: notUsed };
+  backup: BackupApi = { rows: notUsed };
   urls: UrlApi = { list: notUsed, follow: notUsed, unfollow: notUsed };
   status: () => never = notUsed;
   checks: () => never = notUsed;
