@@ -53,14 +53,16 @@ export class Confirming implements Disposable {
 
   /** Finds the logs that must wait. Codes: those of the store. */
   async load(): Promise<Result<void>> {
-    const { restoreGuard, store, host } = this.#env.options;
+    const { restoreGuard, store, host, limits } = this.#env.options;
     for (const [logId, handle] of this.#env.logs) {
       if (handle.row.role !== 'writer') continue;
       const row = await store.get(logKey(keyspace.acknowledged, handle.row.number));
       if (!row.ok) return row;
       if (row.value !== undefined) this.#acknowledged.add(logId);
       if (restoreGuard === undefined || !this.#mustWait(handle, restoreGuard.restored)) continue;
-      this.#env.unconfirmed.add(logId, restoreGuard.waitMs, false);
+      // A little longer than the wait itself, so that what was held sees how it ended.
+      const heldMs = restoreGuard.waitMs + 2 * limits.confirmSettleMs;
+      this.#env.unconfirmed.add(logId, heldMs, false);
       if (handle.row.standing === 'open') await this.#judge(handle);
     }
     if (restoreGuard === undefined || this.waiting().length === 0) return ok(undefined);

@@ -87,6 +87,10 @@ export class GuardFile implements Guard {
     return this.#marks.get(kind, id);
   }
 
+  marks(): readonly GuardMark[] {
+    return this.#marks.all();
+  }
+
   async advance(marks: readonly GuardMark[]): Promise<Result<void>> {
     this.#marks.check(marks);
     if (this.#closed) return err(fault('guard-failed', 'the guard file is closed'));

@@ -27,6 +27,7 @@ export interface Guard extends AsyncDisposable {
   /** `guard-torn` where opening dropped a last write that a crash had cut. */
   readonly recovered: Fault | undefined;
   mark(kind: GuardKind, id: Hash): GuardMark | undefined;
+  marks(): readonly GuardMark[];
   /**
    * Resolves when the marks are on the disk. A mark replaces that of the same kind and id; throws a
    * RangeError if its size is smaller. Code: guard-failed; then the old marks stand.
