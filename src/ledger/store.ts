@@ -17,10 +17,11 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel, type Iterator } from 'classic-level';
-import { fault, type Fault } from '../errors.ts';
+import type { Fault } from '../errors.ts';
 import { isPacked } from '../keyspace.ts';
 import { limits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
+import { closed, Damaged, faultOf } from './store-faults.ts';
 
 /** Without a value: the key is deleted. The bytes must not change until the batch is done. */
 export interface StoreWrite {
@@ -115,6 +116,19 @@ export class LevelStore implements Store {
       return err(faultOf(cause));
     }
     return ok(new LevelStore(path, level));
+  }
+
+  /**
+   * Puts a closed database with damaged files together again from what can be read of them; what
+   * cannot is gone. Codes: store-locked, store-failed, disk-full.
+   */
+  static async salvage(path: string): Promise<Result<void>> {
+    try {
+      await ClassicLevel.repair(path);
+      return ok(undefined);
+    } catch (cause) {
+      return err(faultOf(cause));
+    }
   }
 
   async get(key: Uint8Array): Promise<Result<Uint8Array | undefined>> {
@@ -338,45 +352,9 @@ function unpack(key: Uint8Array, value: Uint8Array): Uint8Array {
   }
 }
 
-class Damaged extends Error {}
-
 /** LevelDB returns Buffers under the `view` encoding too. */
 function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-function closed(): Fault {
-  return fault('store-closed', 'the store is closed');
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
-    ? cause.code
-    : '';
-}
-
-/** LevelDB gives the system's reason only in the text of the error or of its cause. */
-function faultOf(cause: unknown): Fault {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  const text = inner instanceof Error ? inner.message : String(inner);
-  const names = [codeOf(cause), codeOf(inner)];
-  if (
-    inner instanceof Damaged ||
-    names.includes('LEVEL_CORRUPTION') ||
-    text.startsWith('Corruption')
-  ) {
-    return fault('store-corrupt', text);
-  }
-  if (names.includes('LEVEL_LOCKED')) return fault('store-locked', 'the store is in use');
-  if (names.includes('ENOSPC') || /no space left|disk quota/i.test(text)) {
-    return fault('disk-full', 'no space is left on the disk of the store');
-  }
-  if (
-    names.some((name) => name === 'LEVEL_DATABASE_NOT_OPEN' || name === 'LEVEL_ITERATOR_NOT_OPEN')
-  ) {
-    return fault('store-closed', text);
-  }
-  return fault('store-failed', text);
 }
 
 /** Writes and syncs as much as opening may need; undefined if that went well. */

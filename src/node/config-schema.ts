@@ -2,15 +2,18 @@
  * Every key of config.yaml in one table: what it means, what it may be, what it is by default.
  * The reader (`config.ts`), the JSON Schema for editors and docs/reference are made from it.
  */
+import { nodeCrypto } from '../crypto-node.ts';
 import { parseDid } from '../ids.ts';
+import { parseCosigner } from '../ledger/cosignature.ts';
+import { parseVkey } from '../ledger/note.ts';
 import type { RestoreGuardMode } from '../ledger/unconfirmed.ts';
 import { limits as defaultLimits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Did } from '../types.ts';
 
 /** What a peer does beyond following and publishing. */
-export type Role = 'relay';
-export const roles: readonly Role[] = ['relay'];
+export type Role = 'relay' | 'witness';
+export const roles: readonly Role[] = ['relay', 'witness'];
 
 /** Every number of `limits` in limits.ts, as configured. */
 export type Limits = { readonly [Name in keyof typeof defaultLimits]: number };
@@ -33,10 +36,20 @@ export interface Config {
   /** Streams and organisations to follow, as on the command line of `hw follow`. */
   readonly follow: readonly string[];
   readonly roles: readonly Role[];
+  readonly witness: {
+    /** As a witness: vkeys of logs outside of the network that are cosigned; the name is the origin. */
+    readonly origins: readonly string[];
+    /** Of our own public streams: witnesses by HTTP, each `<vkey or did:key> <submission prefix>`. */
+    readonly urls: readonly string[];
+  };
   /** Whether own logs that others have wait at the start for a word of them, and how long. */
   readonly restoreGuard: RestoreGuardMode;
   /** Local names of organisations. */
   readonly aliases: Readonly<Record<string, Did>>;
+  readonly scrub: {
+    /** Damage that the background scrub finds is repaired; otherwise it is only told. */
+    readonly repair: boolean;
+  };
   readonly limits: Limits;
 }
 
@@ -95,6 +108,25 @@ function readRole(value: unknown): Result<Role, string> {
   return role === undefined ? err(`one of ${roles.join(', ')}`) : ok(role);
 }
 
+function readVkey(value: unknown): Result<string, string> {
+  if (typeof value === 'string' && parseVkey(nodeCrypto, value).ok) return ok(value);
+  return err('a vkey, name+hash+key');
+}
+
+function readWitnessUrl(value: unknown): Result<string, string> {
+  const [key = '', url = '', ...rest] = typeof value === 'string' ? value.split(/ +/) : [];
+  const isUrl = /^https?:\/\/\S+$/.test(url) && URL.canParse(url);
+  if (
+    typeof value === 'string' &&
+    isUrl &&
+    rest.length === 0 &&
+    parseCosigner(nodeCrypto, key).ok
+  ) {
+    return ok(value);
+  }
+  return err('a vkey or did:key, a space and an http(s) URL');
+}
+
 function readAliases(value: unknown): Result<unknown, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return err('a map of names to did:key:…');
@@ -105,6 +137,10 @@ function readAliases(value: unknown): Result<unknown, string> {
     if (typeof did !== 'string' || !parseDid(did).ok) return err(`a did:key:z6Mk… for ${name}`);
   }
   return ok(value);
+}
+
+function readFlag(value: unknown): Result<boolean, string> {
+  return typeof value === 'boolean' ? ok(value) : err('true or false');
 }
 
 export function readCount(value: unknown): Result<number, string> {
@@ -172,6 +208,20 @@ export const keys: Readonly<Record<string, KeySpec>> = {
     example: ['relay'],
     read: listOf(readRole),
   },
+  'witness.origins': {
+    description:
+      'As a witness: vkeys of logs outside of the network to cosign; the key name is the origin.',
+    schema: texts,
+    example: ['example.org/log+1c7f06b5+AZ…'],
+    read: listOf(readVkey),
+  },
+  'witness.urls': {
+    description:
+      'Witnesses of our public streams by HTTP: key (vkey or did:key) and submission prefix.',
+    schema: texts,
+    example: ['did:key:z6Mk… https://witness.example.org/witness'],
+    read: listOf(readWitnessUrl),
+  },
   aliases: {
     description: 'Local names of organisations.',
     schema: { type: 'object', additionalProperties: text },
@@ -185,6 +235,12 @@ export const keys: Readonly<Record<string, KeySpec>> = {
     example: 'normal',
     read: (value) =>
       value === 'normal' || value === 'strict' ? ok(value) : err('normal or strict'),
+  },
+  'scrub.repair': {
+    description: 'Repairs what the background scrub finds damaged; false: it is only told.',
+    schema: { type: 'boolean', default: true },
+    example: true,
+    read: readFlag,
   },
   'webhooks.allowPrivate': planned('Lets webhooks call private addresses.', false),
 };

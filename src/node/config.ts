@@ -183,7 +183,7 @@ function override(settings: Settings, environment: Environment): Result<void> {
     if (text === undefined) continue;
     const path = byVariable.get(name);
     if (path === undefined) {
-      if (!/^HW_(?:HTTP|P2P|LIMITS)_/.test(name)) continue;
+      if (!/^HW_(?:HTTP|P2P|LIMITS|SCRUB)_/.test(name)) continue;
       return err(unknown('config-unknown-key', name, [...byVariable.keys()], { pointer: name }));
     }
     const value = parseSetting(path, text);
@@ -212,7 +212,9 @@ function toConfig(settings: Settings): Config {
     follow: texts('follow'),
     roles: roles.filter((role) => texts('roles').includes(role)),
     restoreGuard: settings.get('restoreGuard') === 'strict' ? 'strict' : 'normal',
+    witness: { origins: texts('witness.origins'), urls: texts('witness.urls') },
     aliases: toAliases(settings.get('aliases')),
+    scrub: { repair: settings.get('scrub.repair') !== false },
     limits: toLimits(settings),
   };
 }

@@ -5,6 +5,7 @@ import type { TraceFormat } from '../lineage/render.ts';
 import type { Result } from '../result.ts';
 import type { LogId } from '../types.ts';
 import type { DisclosedPart } from './core/prove.ts';
+import type { Actor } from './node-api.ts';
 
 /** operations.md `hw verify --json`. */
 export interface VerifyView {
@@ -34,6 +35,20 @@ export interface VerifyView {
     readonly found?: string;
   };
   readonly seconds: number;
+  /** With `repair`: what was damaged before, and what became of it. The verdict is that after it. */
+  readonly repairs?: readonly RepairView[];
+}
+
+/** One damaged place, and what mended it or why nothing could. */
+export interface RepairView {
+  readonly log: LogId;
+  readonly what: 'block' | 'rows' | 'tile' | 'head';
+  readonly index: number;
+  readonly to?: number;
+  readonly code: string;
+  /** A peer, or the blocks of this home; absent where it is still damaged. */
+  readonly from?: string;
+  readonly reason?: { readonly code: string; readonly message: string };
 }
 
 export interface ConsistencyView {
@@ -68,6 +83,52 @@ export interface VerifiedStream {
   readonly logs: readonly { readonly log: LogId; readonly size: number }[];
 }
 
+/** What `hw export --bundle` asks for. */
+export interface BundleRequest {
+  /** STREAM, EVENT or a range `hw:<logId>/<from>-<to>`. */
+  readonly of: string;
+  /** Bounds of a stream as `hw replay` takes them; widened to whole blocks. */
+  readonly from?: string;
+  readonly to?: string;
+  /** With everything that the events were made from, as far as it is kept here. */
+  readonly ancestors?: boolean;
+}
+
+export interface BundleView {
+  /** Entries that the bundle carries, references to inputs, and inputs that are missing. */
+  readonly entries: number;
+  readonly references: number;
+  readonly missing: number;
+  /** The file as it is made; throws HeadwaterError. To be read once, or not at all. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+export interface RangeProofView {
+  readonly log: LogId;
+  readonly from: number;
+  readonly to: number;
+  readonly size: number;
+  /** Root of the range, hex: what a child's leaf cites. */
+  readonly rangeRoot: string;
+  /** Range proof in the tree of `size`, base64. */
+  readonly proof: readonly string[];
+  /** Signed; absent where `size` is not the head's. */
+  readonly checkpoint?: string;
+  /** One entry's place in the range, where an index was named. */
+  readonly member?: {
+    readonly index: number;
+    readonly leafHash: string;
+    readonly proof: readonly string[];
+  };
+}
+
+export interface RangeProofRequest {
+  readonly from: number;
+  readonly to: number;
+  readonly size?: number;
+  readonly index?: number;
+}
+
 export interface EvidenceApi {
   /** The signed checkpoint note of a log. */
   checkpoint(log: LogId): Result<string>;
@@ -80,6 +141,15 @@ export interface EvidenceApi {
     onProgress: (checked: number, of: number) => void,
     signal: AbortSignal,
   ): Promise<Result<VerifyView>>;
+  /** Mends what is damaged, with blocks from peers, then verifies. */
+  repair(stream: VerifiedStream, actor: Actor, signal: AbortSignal): Promise<Result<VerifyView>>;
+
+  /** Proof that a range has this root in the log, and of one entry's place in it. */
+  range(log: LogId, request: RangeProofRequest): Promise<Result<RangeProofView>>;
+  /** The same as a file for `hw verify`, with the log's keys; always of the head. */
+  rangeFile(log: LogId, from: number, to: number, index?: number): Promise<Result<string>>;
+  /** An audit bundle as it is made. */
+  bundle(request: BundleRequest, signal: AbortSignal): Promise<Result<BundleView>>;
 
   /** The lineage of one event, rendered. */
   trace(request: TraceRequest, signal: AbortSignal): Promise<Result<TraceView>>;

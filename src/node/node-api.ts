@@ -61,6 +61,10 @@ export interface LogView {
   /** Lowest index whose content is still offered. */
   readonly lowest: number;
   readonly problem?: Fault;
+  /** The log that this one goes on from, after a recovery. */
+  readonly predecessor?: LogId;
+  /** Of a closed log: where it ends, what goes on, and whether all up to there is here. */
+  readonly closing?: { readonly size: number; readonly successor: LogId; readonly whole: boolean };
   /** Two histories are proved: sizes and roots (hex) of their checkpoints, A not larger than B. */
   readonly fork?: {
     readonly a: { readonly size: number; readonly root: string };
@@ -129,6 +133,8 @@ export interface NewStream {
   readonly contentType?: string;
   readonly description?: string;
   readonly retention?: RetentionPolicy;
+  /** Vkeys or did:keys of its witnesses, and how many of them must cosign. */
+  readonly witnesses?: { readonly keys: readonly string[]; readonly quorum: number };
 }
 
 export interface PeerView {
@@ -169,7 +175,18 @@ export interface StatusView {
   readonly checks: readonly Check[];
   readonly store: { readonly bytes: number; readonly accepting: boolean };
   readonly rates: { readonly publishedPerSecond: number; readonly appliedPerSecond: number };
+  readonly scrub: ScrubView;
   readonly residentBytes: number;
+}
+
+/** The background check of what is stored; counts since the start, but `open`: damaged now. */
+export interface ScrubView {
+  readonly running: boolean;
+  readonly rounds: number;
+  readonly checkedEntries: number;
+  readonly found: number;
+  readonly repaired: number;
+  readonly open: number;
 }
 
 export interface NetworkView {

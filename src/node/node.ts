@@ -22,6 +22,7 @@ import { Registries } from './core/registries.ts';
 import { RegistryFeed } from './core/registry-feed.ts';
 import { guardOfNode, noticeText, watchRestoreGuard } from './core/restore-guard.ts';
 import { settle } from './core/settle.ts';
+import { scrubFinding, startScrub } from './core/scrubbing.ts';
 import { Streams } from './core/streams.ts';
 import { openUrlFollows, type UrlFollows } from './core/url-follows.ts';
 import { folderBytes, freeBytes } from './disk.ts';
@@ -33,6 +34,7 @@ import type { Actor, Check } from './node-api.ts';
 import { openHomeLedger } from './open-ledger.ts';
 import type { RunningNode, StartOptions } from './running-node.ts';
 import type { Runtime } from './runtime.ts';
+import { WitnessNode, witnessFindings } from './witness/witness-node.ts';
 
 /** Starts a node; on a fault everything that was opened is closed again. */
 export async function startNode(
@@ -101,9 +103,11 @@ class Starting {
     const opened = await ownLogs.open();
     if (!opened.ok) return opened;
     const parts = await this.#parts(ledger.value, control.value, ownLogs);
-    const networked = await this.#join(parts);
+    if (!parts.ok) return parts;
+    const networked = await this.#join(parts.value);
     if (!networked.ok) return networked;
-    return this.#serve(parts);
+    parts.value.witness.start();
+    return this.#serve(parts.value);
   }
 
   /** A stray rejection of a library is told and lived with; after an exception nothing is certain. */
@@ -142,7 +146,7 @@ class Starting {
     return err(fault('clock-untrusted', message));
   }
 
-  async #parts(ledger: Ledger, control: ControlState, ownLogs: OwnLogs): Promise<Parts> {
+  async #parts(ledger: Ledger, control: ControlState, ownLogs: OwnLogs): Promise<Result<Parts>> {
     const { config, identity } = this.#home;
     const aliases = new Map(Object.entries(config.aliases));
     const registries = new Registries(identity.organisation, aliases);
@@ -182,8 +186,23 @@ class Starting {
     );
     const placed = { ledger, control, follows, host: this.#runtime, home: this.#home };
     const urlFollows = openUrlFollows(placed, (url, it) => this.#warn(journal, `url ${url}`, it));
+    const witness = this.#openWitness(ledger, registries, journal);
+    if (!witness.ok) return witness;
     const known = { registries, streams, journal, follows, urlFollows, feed, rates };
-    return { ledger, control, ownLogs, ...known };
+    return ok({ ledger, control, ownLogs, witness: witness.value, ...known });
+  }
+
+  #openWitness(ledger: Ledger, registries: Registries, journal: Journal): Result<WitnessNode> {
+    const witness = WitnessNode.open({
+      home: this.#home,
+      runtime: this.#runtime,
+      ledger,
+      isMember: (owner) => registries.has(owner),
+      gossip: () => this.#network?.gossip,
+      warn: (subject, problem) => this.#warn(journal, subject, problem),
+    });
+    if (witness.ok) this.#stack.use(witness.value);
+    return witness;
   }
 
   #openJournal(ledger: Ledger, ownLogs: OwnLogs): Journal {
@@ -224,6 +243,7 @@ class Starting {
       control,
       feed,
       ownRegistry: ownLogs.registry()?.logId,
+      evidence: parts.witness.port(),
       warn: (subject, problem) => this.#warn(parts.journal, subject, problem),
     });
     if (!joined.ok) return joined;
@@ -255,6 +275,8 @@ class Starting {
     });
     if (!settled.ok) return settled;
     this.#stack.use(parts.urlFollows).start();
+    const { repair } = this.#home.config.scrub;
+    startScrub({ ...parts, repair, gossip: () => this.#network?.gossip });
     this.#ready = true;
     const look = (): void => this.#track(this.#checks(parts));
     this.#stack.use(this.#runtime.timers.every(limits.checkIntervalMs, look));
@@ -290,7 +312,7 @@ class Starting {
   }
 
   async #checks(parts: Parts): Promise<readonly Check[]> {
-    const { streams, follows, urlFollows, ledger, journal } = parts;
+    const { streams, follows, urlFollows, ledger, journal, witness } = parts;
     const seen = judge({
       streams: streams.list(false),
       unresolved: follows.unresolved(),
@@ -301,7 +323,13 @@ class Starting {
       freeBytes: await freeBytes(this.#home.paths.root),
       journalDropped: journal.dropped,
     });
-    const findings = [...seen, ...urlFollows.findings()];
+    const scrubbed = scrubFinding(ledger.scrub.report());
+    const findings = [
+      ...seen,
+      scrubbed,
+      ...urlFollows.findings(),
+      ...witnessFindings(witness, this.#runtime.clock.now()),
+    ];
     const before = this.#book.open;
     const checks = this.#book.update(findings, this.#runtime.clock.now());
     for (const { name, ok: fine, reason } of checks) {
@@ -342,4 +370,5 @@ interface Parts {
   readonly urlFollows: UrlFollows;
   readonly feed: RegistryFeed;
   readonly rates: Rates;
+  readonly witness: WitnessNode;
 }

@@ -124,6 +124,7 @@ export const commands: readonly CommandSpec[] = [
     'hw verify orders',
     [
       ['--offline', 'read the store of a stopped node'],
+      ['--repair', 'mend what is damaged first, with blocks from peers (not with --offline)'],
       ['--follow', 'follow the stream first, if it is not followed yet'],
       ['--trust <did...>', 'of a file: one of these owners or writer keys must have made it'],
       ['--witness <key...>', 'of a file: vkey or did:key of a witness that must have cosigned it'],
@@ -131,7 +132,6 @@ export const commands: readonly CommandSpec[] = [
       passphraseFile,
     ],
     async () => (await import('./verify.ts')).verify,
-    { planned: ['--repair'] },
   ),
   spec(
     'prove <event>',

@@ -32,6 +32,7 @@ function statusLines(context: Context, view: JsonView): readonly string[] {
     `  api           ${view.text('api') ?? ''}`,
     ...view.list('addresses').map((address) => `  listening     ${String(address.value)}`),
     `  store         ${bytesText(store.number('bytes') ?? 0)}${store.at('accepting').value === false ? ', accepts nothing' : ''}`,
+    `  scrub         ${scrubText(view.at('scrub'))}`,
     `  rates         ${rate('publishedPerSecond')}/s published, ${rate('appliedPerSecond')}/s received`,
     '',
     ...streamTable(view.list('streams')),
@@ -39,6 +40,15 @@ function statusLines(context: Context, view: JsonView): readonly string[] {
     ...peerTable(view.list('peers')),
     ...problemLines(context, view.list('checks')),
   ];
+}
+
+/** What the background check has seen since the start. */
+function scrubText(scrub: JsonView): string {
+  const count = (member: string): string => countText(scrub.number(member) ?? 0);
+  const seen = `${count('checkedEntries')} entries checked`;
+  const found = scrub.number('found') ?? 0;
+  if (found === 0) return `${seen}, nothing damaged`;
+  return `${seen}, ${countText(found)} damaged places found, ${count('repaired')} repaired, ${count('open')} open`;
 }
 
 /** What is not OK, each with its reason, since when, and what to do; nothing where all is well. */

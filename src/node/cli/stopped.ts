@@ -8,11 +8,15 @@ import type { Context } from './context.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
 
-/** Runs over the ledger of the home; a node that starts meanwhile is refused. Nothing is written. */
+/**
+ * Runs over the ledger of the home; a node that starts meanwhile is refused. Nothing is written.
+ * `before` runs once the home is ours and the store not yet open.
+ */
 export async function withStoppedHome<T>(
   context: Context,
   options: Options,
   run: (home: HomeView, ledger: Ledger) => Promise<Result<T>>,
+  before?: () => Promise<Result<void>>,
 ): Promise<Result<T>> {
   const home = await context.readHome();
   if (!home.ok) return home;
@@ -23,6 +27,8 @@ export async function withStoppedHome<T>(
   const seeds = new SeedReader(context.paths, existingPassphrase(context, options));
   const secret = await seeds.read('node');
   if (!secret.ok) return secret;
+  const prepared = await before?.();
+  if (prepared?.ok === false) return prepared;
   const { openHomeLedger } = await import('../open-ledger.ts');
   const parts = { ...home.value, keys: { nodeSecret: secret.value } };
   const opened = await openHomeLedger(parts, context.runtime);

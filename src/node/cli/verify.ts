@@ -1,6 +1,6 @@
 /**
  * `hw verify`: a stream by the running node or over the store of a stopped one, or a file without
- * either. Exits 0, 3 or 4 by verdict.
+ * either. Exits 0, 3 or 4 by verdict; 6 where a repair found nobody to ask.
  */
 import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
@@ -32,6 +32,10 @@ export const verify: Action = async (context, [stream = ''], options) => {
   if (options.flag('offline') && holder !== undefined) {
     return err(runningFault(context.paths, holder));
   }
+  if (holder === undefined && options.flag('repair') && !options.flag('offline')) {
+    const hint = 'hw up, or --offline to mend what the blocks of this home can mend.';
+    return err(fault('node-not-running', '--repair asks other peers', undefined, hint));
+  }
   const view =
     holder === undefined
       ? await verifyStopped(context, stream, options)
@@ -49,7 +53,11 @@ async function verifyOnline(
   using open = connection.value;
   const path = await readablePath(open, context, stream, options);
   if (!path.ok) return path;
-  const answer = await callOn(open, context, { method: 'POST', path: `${path.value}/verify` });
+  const answer = await callOn(open, context, {
+    method: 'POST',
+    path: `${path.value}/verify`,
+    ...(options.flag('repair') ? { query: { repair: true } } : {}),
+  });
   return answer.ok ? ok(answer.value.value) : answer;
 }
 
@@ -58,6 +66,10 @@ async function verifyStopped(
   stream: string,
   options: Options,
 ): Promise<Result<unknown>> {
+  if (options.flag('repair')) {
+    const { repairStopped } = await import('./verify-repair.ts');
+    return repairStopped(context, stream, options);
+  }
   // Before the store is opened: LevelDB may write tables anew when it is.
   const { checkTables } = await import('../table-check.ts');
   const damage = await checkTables(context.paths.store);
@@ -103,6 +115,17 @@ async function report(context: Context, view: JsonView): Promise<Result<number>>
       `    expected ${problem.text('expected') ?? '-'}`,
       `    found    ${problem.text('found') ?? '-'}`,
     );
+  }
+  const repairs = view.list('repairs');
+  if (repairs.length > 0) {
+    const { repairLines } = await import('./verify-repair.ts');
+    await context.say(...repairLines(repairs));
+  }
+  if (
+    verdict !== 'intact' &&
+    repairs.some((one) => one.at('reason').text('code') === 'no-holder')
+  ) {
+    return ok(6);
   }
   return ok(verdict === 'intact' ? 0 : verdict === 'broken' ? 3 : 4);
 }

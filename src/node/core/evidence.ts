@@ -1,24 +1,34 @@
 /** Proofs, verification and lineage of a running node (`EvidenceApi`). */
 import { fault } from '../../errors.ts';
+import type { GossipNode } from '../../gossip/gossip-node.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { parseDatasetId, type MarquezNode } from '../../lineage/marquez.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId } from '../../types.ts';
 import type {
+  BundleRequest,
+  BundleView,
   ConsistencyView,
   EvidenceApi,
+  RangeProofRequest,
+  RangeProofView,
   TraceRequest,
   TraceView,
   VerifiedStream,
   VerifyView,
 } from '../evidence-api.ts';
 import type { Home } from '../home.ts';
-import type { StreamView } from '../node-api.ts';
+import type { Actor, StreamView } from '../node-api.ts';
+import { repairLogs } from '../repair-logs.ts';
 import type { Runtime } from '../runtime.ts';
 import { verifyLogs } from '../verify-view.ts';
+import { journalTypes, type Journal } from './journal.ts';
+import { openBundle } from './bundle.ts';
 import { streamLineage, traceEvent, type LineageParts } from './lineage.ts';
 import { proveConsistency, proveEvent, type DisclosedPart } from './prove.ts';
+import { proveRange, proveRangeFile } from './prove-range.ts';
 import { unknown, type Registries } from './registries.ts';
+import { peersOf } from './scrubbing.ts';
 import type { Streams } from './streams.ts';
 
 export interface EvidenceParts {
@@ -27,6 +37,8 @@ export interface EvidenceParts {
   readonly ledger: Ledger;
   readonly registries: Registries;
   readonly streams: Streams;
+  readonly journal: Journal;
+  readonly network: () => { readonly gossip: GossipNode } | undefined;
 }
 
 type FindStream = (organisation: string | undefined, name: string) => Result<StreamView>;
@@ -68,8 +80,38 @@ export class Evidence implements EvidenceApi {
     return verifyLogs(ledger, stream.display, stream.logs, runtime.clock, { onProgress, signal });
   }
 
+  async repair(
+    stream: VerifiedStream,
+    { who, why }: Actor,
+    signal: AbortSignal,
+  ): Promise<Result<VerifyView>> {
+    const { ledger, journal, network } = this.#parts;
+    const logs = stream.logs.map(({ log }) => log);
+    const data = { action: 'stream.repair', who, why };
+    journal.record({ type: journalTypes.action, subject: stream.display, data });
+    const source = peersOf(() => network()?.gossip);
+    const repairs = await repairLogs(ledger, logs, source, signal);
+    if (!repairs.ok) return repairs;
+    // What a damaged head hid is counted now.
+    const sized = logs.map((log) => ({ log, size: ledger.log(log)?.size ?? 0 }));
+    const view = await this.verify({ ...stream, logs: sized }, () => undefined, signal);
+    return view.ok ? ok({ ...view.value, repairs: repairs.value }) : view;
+  }
+
   trace(request: TraceRequest, signal: AbortSignal): Promise<Result<TraceView>> {
     return traceEvent(this.#lineage(), request, signal);
+  }
+
+  range(log: LogId, request: RangeProofRequest): Promise<Result<RangeProofView>> {
+    return proveRange(this.#parts.ledger, log, request);
+  }
+
+  rangeFile(log: LogId, from: number, to: number, index?: number): Promise<Result<string>> {
+    return proveRangeFile(this.#parts.ledger, log, from, to, index);
+  }
+
+  bundle(request: BundleRequest, signal: AbortSignal): Promise<Result<BundleView>> {
+    return openBundle(this.#parts, request, signal);
   }
 
   async marquez(

@@ -20,6 +20,7 @@ export const journalTypes = {
   warning: 'org.headwater.node.warning',
   security: 'org.headwater.security.refused',
   fork: 'org.headwater.security.fork',
+  repaired: 'org.headwater.store.repaired',
 } as const;
 export type JournalType = (typeof journalTypes)[keyof typeof journalTypes];
 

@@ -3,10 +3,12 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import type { GossipReport } from '../../gossip/gossip-report.ts';
 import type { TopicStats } from '../../gossip/transport.ts';
 import type { LedgerStats } from '../../ledger/ledger-types.ts';
+import type { ScrubReport } from '../../ledger/scrub.ts';
 import type { StreamView } from '../node-api.ts';
 
 export interface MetricSources {
   stats(): LedgerStats;
+  scrub(): ScrubReport;
   report(): GossipReport | undefined;
   topics(): TopicStats | undefined;
   streams(): readonly StreamView[];
@@ -55,12 +57,26 @@ export function metricsText(sources: MetricSources): Promise<string> {
   gauge('headwater_uptime_seconds', 'seconds since the start', sources.uptimeSeconds());
   gauge('headwater_forked_logs', 'logs of which a fork proof is kept', sources.forkedLogs());
   gauge('headwater_journal_dropped', 'journal entries lost', sources.journalDropped());
+  scrubMetrics(registers, sources.scrub());
   streamMetrics(registers, sources.streams());
   const report = sources.report();
   if (report !== undefined) networkMetrics(registers, report);
   const topics = sources.topics();
   if (topics !== undefined) gossipMetrics(registers, topics);
   return registry.metrics();
+}
+
+function scrubMetrics(registers: Registry[], report: ScrubReport): void {
+  const counters = [
+    ['headwater_scrub_entries_total', 'stored entries checked again', report.checkedEntries],
+    ['headwater_scrub_blocks_total', 'stored blocks checked again', report.checkedBlocks],
+    ['headwater_scrub_damage_total', 'damaged places found in the store', report.found],
+    ['headwater_scrub_repaired_total', 'damaged places repaired', report.repaired],
+  ] as const;
+  for (const [name, help, value] of counters) new Counter({ name, help, registers }).inc(value);
+  const open = report.findings.filter(({ repairedFrom }) => repairedFrom === undefined).length;
+  const help = 'damaged places that are not repaired';
+  new Gauge({ name: 'headwater_scrub_damage_open', help, registers }).set(open);
 }
 
 function streamMetrics(registers: Registry[], streams: readonly StreamView[]): void {

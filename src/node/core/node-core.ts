@@ -12,6 +12,7 @@ import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, asStreamName, isStreamName } from '../../types.ts';
 import type { Did, LogId, ParsedEvent, PeerId, StreamName, TimeMs } from '../../types.ts';
 import type { EvidenceApi } from '../evidence-api.ts';
+import type { WitnessApi } from '../witness-api.ts';
 import type { ForksApi } from '../forks-api.ts';
 import type { Home } from '../home.ts';
 import type { TreeApi, UrlApi } from '../tree-api.ts';
@@ -47,6 +48,7 @@ import type { Rates } from './rates.ts';
 import type { Registries } from './registries.ts';
 import { unknown } from './registries.ts';
 import { StreamRetention } from './retention.ts';
+import { scrubView } from './scrubbing.ts';
 import type { Streams } from './streams.ts';
 import type { UrlFollows } from './url-follows.ts';
 import { Urls } from './urls.ts';
@@ -72,6 +74,7 @@ export interface CoreParts {
   readonly control: ControlState;
   readonly journal: Journal;
   readonly rates: Rates;
+  readonly witness: WitnessApi;
   readonly peer: PeerId;
   readonly version: string;
   readonly startedAt: TimeMs;
@@ -87,6 +90,7 @@ export interface CoreParts {
 
 export class NodeCore implements NodeApi {
   readonly evidence: EvidenceApi;
+  readonly witness: WitnessApi;
   readonly retention: RetentionApi;
   readonly backup: BackupApi;
   readonly forks: ForksApi;
@@ -103,6 +107,7 @@ export class NodeCore implements NodeApi {
     this.backup = new Backups(parts.ledger, () =>
       this.#journal('backup', undefined, { who: 'operator' }),
     );
+    this.witness = parts.witness;
     this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));
   }
 
@@ -127,6 +132,7 @@ export class NodeCore implements NodeApi {
       checks: await this.checks(),
       store: { bytes: await this.#parts.storeBytes(), accepting: ledger.stats().accepting },
       rates: { publishedPerSecond: published, appliedPerSecond: applied },
+      scrub: scrubView(ledger.scrub.report()),
       residentBytes: runtime.residentBytes(),
     };
   }
@@ -316,6 +322,7 @@ export class NodeCore implements NodeApi {
     const { ledger, runtime, streams, journal, startedAt } = this.#parts;
     return metricsText({
       stats: () => ledger.stats(),
+      scrub: () => ledger.scrub.report(),
       report: () => this.#parts.network()?.gossip.report(),
       topics: () => this.#parts.network()?.topicStats(),
       streams: () => streams.list(false),

@@ -2,12 +2,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fault } from '../../errors.ts';
 import { err, type Result } from '../../result.ts';
-import type { NewStream, NodeApi } from '../node-api.ts';
+import type { NewStream, NodeApi, StreamView } from '../node-api.ts';
 import { oneLog } from '../core/streams.ts';
 import { readerSignal } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
-import { actorOf, flagOf, isSet, numberOf, streamOf, textOf } from './request.ts';
+import { policyIn } from './retention-routes.ts';
+import { actorOf, flagOf, isSet, memberOf, numberOf, streamOf, textOf } from './request.ts';
 import {
   cursorBody,
   followBody,
@@ -18,6 +19,7 @@ import {
   peerPatch,
   streamParams,
   streamPatch,
+  verifyQuery,
   whyBody,
 } from './schemas.ts';
 import { Type } from 'typebox';
@@ -60,14 +62,24 @@ export function streamRoutes(server: FastifyInstance, api: NodeApi): void {
   );
   server.patch(
     '/streams/:org/:name',
-    { schema: { params: streamParams, body: streamPatch, summary: 'pause or resume a stream' } },
-    (request, reply) => {
-      const stream = streamOf(api, request);
-      if (!stream.ok) return sendProblem(reply, stream.error);
-      const paused = isSet(request.body, 'paused');
-      return answer(reply, api.setStreamPaused(stream.value, paused, actorOf(request)));
-    },
+    { schema: { params: streamParams, body: streamPatch, summary: patchSummary } },
+    (request, reply) => answer(reply, patchStream(api, request)),
   );
+}
+
+const patchSummary = 'pause or resume a stream, or change what it keeps';
+
+async function patchStream(api: NodeApi, request: FastifyRequest): Promise<Result<StreamView>> {
+  const { body } = request;
+  const stream = streamOf(api, request);
+  if (!stream.ok) return stream;
+  const policy = policyIn(body);
+  const kept =
+    policy === undefined
+      ? stream
+      : await api.retention.setPolicy(stream.value, policy, actorOf(request));
+  if (!kept.ok || memberOf(body, 'paused') === undefined) return kept;
+  return api.setStreamPaused(kept.value, isSet(body, 'paused'), actorOf(request));
 }
 
 /** What proves a stream: checkpoints, and the check of everything stored. */
@@ -84,15 +96,22 @@ export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpPa
   );
   server.post(
     '/streams/:org/:name/verify',
-    { schema: { params: streamParams, summary: 'check everything that is stored of a stream' } },
+    {
+      schema: {
+        params: streamParams,
+        querystring: verifyQuery,
+        summary: 'check everything that is stored of a stream',
+      },
+    },
     (request, reply) => {
       const stream = streamOf(api, request);
       if (!stream.ok) return sendProblem(reply, stream.error);
       const signal = readerSignal(reply.raw, closing);
-      return answer(
-        reply,
-        api.evidence.verify(stream.value, () => undefined, signal),
-      );
+      const { evidence } = api;
+      const view = flagOf(request, 'repair')
+        ? evidence.repair(stream.value, actorOf(request), signal)
+        : evidence.verify(stream.value, () => undefined, signal);
+      return answer(reply, view);
     },
   );
 }
@@ -106,12 +125,14 @@ function newStream(body: unknown): NewStream {
   const partitions = numberOf(body, 'partitions');
   const contentType = textOf(body, 'contentType');
   const description = textOf(body, 'description');
+  const policy = policyIn(body);
   return {
     name: textOf(body, 'name') ?? '',
     visibility: textOf(body, 'visibility') === 'direct' ? 'direct' : 'public',
     ...(partitions === undefined ? {} : { partitions }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(description === undefined ? {} : { description }),
+    ...(policy === undefined ? {} : { retention: policy }),
   };
 }
 

@@ -53,6 +53,11 @@ export const readQuery: TObject = Type.Object(
   strict,
 );
 
+export const verifyQuery: TObject = Type.Object(
+  { repair: flag('mend what is damaged first, with blocks from peers') },
+  strict,
+);
+
 export const traceQuery: TObject = Type.Object(
   {
     event: Type.String({ maxLength: 4096, description: 'hw:<logId>/<index>, or STREAM#<index>' }),
@@ -101,9 +106,50 @@ export const consistencyQuery: TObject = Type.Object(
   strict,
 );
 
+const index = (description: string): TInteger =>
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description });
+
+export const rangeQuery: TObject = Type.Object(
+  {
+    from: index('first entry of the range'),
+    to: index('behind its last entry'),
+    size: Type.Optional(size('in the tree of this size; that of the newest checkpoint')),
+    index: Type.Optional(index('also prove the place of this entry in the range')),
+  },
+  strict,
+);
+
+export const rangeFileQuery: TObject = Type.Object(
+  {
+    from: index('first entry of the range'),
+    to: index('behind its last entry'),
+    index: Type.Optional(index('also prove the place of this entry in the range')),
+  },
+  strict,
+);
+
+export const bundleQuery: TObject = Type.Object(
+  {
+    of: Type.String({
+      maxLength: 4096,
+      description: 'STREAM, STREAM#<index>, hw:<logId>/<index> or hw:<logId>/<from>-<to>',
+    }),
+    from: text('where a stream begins: start, an index, an RFC 3339 time or a position token'),
+    to: text('where it ends, exclusive; the same forms'),
+    ancestors: flag('with everything that the events were made from, as far as it is kept here'),
+  },
+  strict,
+);
+
 export const ingestQuery: TObject = Type.Object(
   {
-    ack: Type.Optional(Type.Literal('local', { description: 'when to answer: after the fsync' })),
+    ack: Type.Optional(
+      Type.String({
+        pattern: '^(?:local|witnessed|replicated:[1-9][0-9]{0,3})$',
+        description:
+          'when to answer: local (after the fsync), replicated:N (N other organisations hold it), witnessed (a quorum of the witnesses of the stream cosigned it)',
+      }),
+    ),
     partial: flag('judge each event on its own instead of the batch as a whole'),
   },
   strict,
@@ -114,6 +160,20 @@ export const listQuery: TObject = Type.Object(
   strict,
 );
 
+const most = Number.MAX_SAFE_INTEGER;
+const retention: TOptional = Type.Optional(
+  Type.Object(
+    {
+      keep: Type.Optional(Type.Literal('all', { description: 'alone: everything' })),
+      maxAgeMs: Type.Optional(Type.Integer({ minimum: 1, maximum: most })),
+      maxBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: most })),
+      below: Type.Optional(Type.Integer({ minimum: 0, maximum: most })),
+      compact: flag('only the newest event of each subject'),
+    },
+    { ...strict, description: 'what is kept of the content: all, or any of the others together' },
+  ),
+);
+
 export const newStreamBody: TObject = Type.Object(
   {
     name: Type.String({ maxLength: 64 }),
@@ -121,13 +181,27 @@ export const newStreamBody: TObject = Type.Object(
     visibility: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('direct')])),
     contentType: text('what the events carry'),
     description: text('one or two sentences for the catalogue'),
+    retention,
+    witnesses: Type.Optional(
+      Type.Object(
+        {
+          keys: Type.Array(Type.String({ maxLength: 512 }), {
+            minItems: 1,
+            maxItems: 64,
+            description: 'vkeys or did:keys of its witnesses',
+          }),
+          quorum: Type.Integer({ minimum: 1, maximum: 64, description: 'so many must cosign' }),
+        },
+        strict,
+      ),
+    ),
     why: text('for the journal'),
   },
   strict,
 );
 
 export const streamPatch: TObject = Type.Object(
-  { paused: Type.Boolean(), why: text('for the journal') },
+  { paused: flag('refuse new events'), retention, why: text('for the journal') },
   strict,
 );
 export const followBody: TObject = Type.Object(
@@ -165,6 +239,18 @@ export const cursorBody: TObject = Type.Object(
       maxLength: 65536,
       description: 'position token of the last taken event',
     }),
+  },
+  strict,
+);
+export const checkpointQuery: TObject = Type.Object(
+  { cosigned: flag('the newest that witnesses have cosigned, not that of the head') },
+  strict,
+);
+export const trustBody: TObject = Type.Object(
+  {
+    trust: Type.Optional(Type.Array(Type.String({ maxLength: 512 }), { maxItems: 64 })),
+    witness: Type.Optional(Type.Array(Type.String({ maxLength: 512 }), { maxItems: 64 })),
+    quorum: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
   },
   strict,
 );

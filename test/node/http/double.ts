@@ -149,7 +149,11 @@ export class Double implements NodeApi {
     checkpoint: notUsed,
     proof: notUsed,
     consistency: notUsed,
+    range: notUsed,
+    rangeFile: notUsed,
+    bundle: notUsed,
     verify: notUsed,
+    repair: notUsed,
     trace: notUsed,
     marquez: notUsed,
   };
