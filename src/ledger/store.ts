@@ -17,7 +17,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel, type Iterator } from 'classic-level';
-import type { Fault } from '../errors.ts';
+import { fault, type Fault } from '../errors.ts';
 import { isPacked } from '../keyspace.ts';
 import { limits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
