@@ -28,11 +28,6 @@ export interface BlockSpan {
 
 export class Forgetting {
   readonly #env: LedgerEnv;
-  /** Bodies taken out so far, by retention and by redaction. */
-  dropped = 0;
-  redacted = 0;
-  /** Damaged blocks whose bodies could not be taken out. */
-  skipped = 0;
 
   constructor(env: LedgerEnv) {
     this.#env = env;
@@ -77,7 +72,7 @@ export class Forgetting {
       if (!gone.ok) return gone;
       ranges.push(range);
     }
-    this.redacted += dropped.value.bodies;
+    this.#env.counters.redactedBodies += dropped.value.bodies;
     return ok(undefined);
   }
 
@@ -148,7 +143,7 @@ export class Forgetting {
   ): Promise<Result<Dropped | undefined>> {
     const dropped = await dropBodies(this.#env, handle, number, goes);
     if (dropped.ok || dropped.error.code !== 'store-corrupt') return dropped;
-    this.skipped += 1;
+    this.#env.counters.retentionFailures += 1;
     return ok(undefined);
   }
 
@@ -173,7 +168,7 @@ export class Forgetting {
     handle.kept = row;
     for (const { firstIndex, bodies } of batch) {
       if (bodies > 0) this.#env.recent.forget(log, firstIndex);
-      this.dropped += bodies;
+      this.#env.counters.droppedBodies += bodies;
     }
     return ok(undefined);
   }

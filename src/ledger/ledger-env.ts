@@ -25,6 +25,9 @@ export interface Counters {
   storeFailures: number;
   forks: number;
   dedupeLookups: number;
+  droppedBodies: number;
+  redactedBodies: number;
+  retentionFailures: number;
 }
 
 export class LedgerEnv {
@@ -48,6 +51,9 @@ export class LedgerEnv {
     storeFailures: 0,
     forks: 0,
     dedupeLookups: 0,
+    droppedBodies: 0,
+    redactedBodies: 0,
+    retentionFailures: 0,
   };
   /** Why the store takes no writes; undefined while it does. */
   storeFailure: Fault | undefined;

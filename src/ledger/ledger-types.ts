@@ -294,6 +294,11 @@ export interface LedgerStats {
   readonly dedupeFilterBytes: number;
   /** Events whose id had to be looked up in the store. */
   readonly dedupeLookups: number;
+  /** Bodies taken out of stored blocks by retention, and of those by redaction. */
+  readonly droppedBodies: number;
+  readonly redactedBodies: number;
+  /** Times that something due could not be dropped; it is tried again. */
+  readonly retentionFailures: number;
   /** False while the store refuses writes: publishing answers `disk-full` or `store-failed`. */
   readonly accepting: boolean;
 }

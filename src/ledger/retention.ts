@@ -51,15 +51,6 @@ export interface Redaction {
   readonly already: boolean;
 }
 
-/** All only grow. */
-export interface RetentionStats {
-  /** Bodies taken out here, by redaction and in all. */
-  readonly redactedBodies: number;
-  readonly droppedBodies: number;
-  /** Times that something due could not be done; it is tried again. */
-  readonly failures: number;
-}
-
 export class Retention implements AsyncDisposable {
   readonly #env: LedgerEnv;
   readonly #writer: RetentionWriter;
@@ -71,7 +62,6 @@ export class Retention implements AsyncDisposable {
   #line: Promise<unknown> = Promise.resolve();
   #started: DisposableStack | undefined;
   #closed = false;
-  #failures = 0;
   /** The last thing that could not be done; undefined once a look finds nothing wrong. */
   problem: Fault | undefined;
 
@@ -79,15 +69,6 @@ export class Retention implements AsyncDisposable {
     this.#env = env;
     this.#writer = writer;
     this.#forgetting = new Forgetting(env);
-  }
-
-  stats(): RetentionStats {
-    const { redacted, dropped, skipped } = this.#forgetting;
-    return {
-      redactedBodies: redacted,
-      droppedBodies: dropped,
-      failures: this.#failures + skipped,
-    };
   }
 
   /**
@@ -222,7 +203,7 @@ export class Retention implements AsyncDisposable {
       const done = await this.#look(handle);
       if (done.ok || this.#closed) continue;
       first ??= done.error;
-      this.#failures += 1;
+      this.#env.counters.retentionFailures += 1;
       this.problem = done.error;
     }
     return first === undefined ? ok(undefined) : err(first);

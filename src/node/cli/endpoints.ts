@@ -1,6 +1,6 @@
 /** The node's HTTP API as the commands call it: paths, bodies, and how STREAM becomes a path. */
 import { fault } from '../../errors.ts';
-import { didFromKey } from '../../ids.ts';
+import { didFromKey, parseReference } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { ApiRequest } from '../api-client.ts';
 import type { HomeView } from '../home.ts';
@@ -53,6 +53,24 @@ export async function streamPath(
     }
   }
   return err(fault('stream-unknown', `no stream of this node has the log ${log}`));
+}
+
+/** Where the API has EVENT: `STREAM#<index>`, or `hw:<logId>/<index>` of any log. */
+export async function eventPath(
+  connection: Connection,
+  context: Context,
+  event: string,
+): Promise<Result<string>> {
+  const numbered = /^(.+)#(0|[1-9][0-9]{0,14})$/.exec(event);
+  if (numbered !== null) {
+    const stream = await streamPath(connection, context, numbered[1] ?? '');
+    return stream.ok ? ok(`${stream.value}/events/${numbered[2]}`) : stream;
+  }
+  const reference = parseReference(event);
+  if (!reference.ok) return reference;
+  const { logId, from, to } = reference.value;
+  if (to === from + 1) return ok(`/logs/${logId}/events/${from}`);
+  return err(fault('bad-reference', `${event} is a range: name one event of it`));
 }
 
 /** Organisation and name; a reserved name without owner is this home's, whose owner may be the peer. */

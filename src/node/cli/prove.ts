@@ -1,15 +1,14 @@
 /** `hw prove`: the proof of one event, by the running node or from the store of a stopped one. */
 import { resolve } from 'node:path';
 import { fault } from '../../errors.ts';
-import { parseReference } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { disclosures, isDisclosedPart, type DisclosedPart } from '../core/prove.ts';
 import { replaceFile } from '../files.ts';
 import { lockHolder } from '../home-lock.ts';
 import type { Action } from './command.ts';
-import { connect, type Connection } from './connect.ts';
+import { connect } from './connect.ts';
 import type { Context } from './context.ts';
-import { streamPath } from './endpoints.ts';
+import { eventPath } from './endpoints.ts';
 import type { Options } from './options.ts';
 import { withStoppedHome } from './stopped.ts';
 
@@ -68,24 +67,6 @@ async function proveOnline(
   }
   if (context.signal.aborted) return err(fault('interrupted', 'interrupted'));
   return ok(Buffer.concat(parts).toString('utf8'));
-}
-
-/** Where the API has EVENT: `STREAM#<index>`, or `hw:<logId>/<index>` of any log. */
-async function eventPath(
-  connection: Connection,
-  context: Context,
-  event: string,
-): Promise<Result<string>> {
-  const numbered = /^(.+)#(0|[1-9][0-9]{0,14})$/.exec(event);
-  if (numbered !== null) {
-    const stream = await streamPath(connection, context, numbered[1] ?? '');
-    return stream.ok ? ok(`${stream.value}/events/${numbered[2]}`) : stream;
-  }
-  const reference = parseReference(event);
-  if (!reference.ok) return reference;
-  const { logId, from, to } = reference.value;
-  if (to === from + 1) return ok(`/logs/${logId}/events/${from}`);
-  return err(fault('bad-reference', `${event} is a range: name one event of it`));
 }
 
 function proveStopped(

@@ -4,13 +4,16 @@
  * crash left half made is completed at the next start.
  */
 import type { CborMap } from '../../cbor.ts';
+import { nodeCrypto } from '../../crypto-node.ts';
 import { fault } from '../../errors.ts';
 import { makeEvent } from '../../event/make.ts';
 import type { Host } from '../../host.ts';
 import { didFromKey } from '../../ids.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
+import { keepAll, policyMap } from '../../ledger/retention-policy.ts';
 import type { LogSummary, NewLog, Receipt } from '../../ledger/ledger-types.ts';
 import type { Signer } from '../../crypto.ts';
+import { streamPolicy, witnessesMap } from '../../ledger/trust-policy.ts';
 import { protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { formatTime } from '../../time.ts';
@@ -28,6 +31,7 @@ import {
 import { genesisProof } from '../home-keys.ts';
 import type { Home } from '../home.ts';
 import type { NewStream } from '../node-api.ts';
+import { journalPolicy } from './retention-view.ts';
 import { profileData, registryTypes, streamData, type Profile, type StreamCard } from './cards.ts';
 
 export interface OwnLedger {
@@ -41,8 +45,7 @@ export interface OwnLedger {
 }
 
 const registryName = asStreamName('_registry');
-const journalName = asStreamName('_journal');
-const keepAll: CborMap = { keep: 'all' };
+export const journalName: StreamName = asStreamName('_journal');
 
 export class OwnLogs {
   readonly #ledger: OwnLedger;
@@ -97,7 +100,7 @@ export class OwnLogs {
         partitions: 1,
         recoveryHash: this.#home.identity.recoveryHash,
         visibility: 'direct',
-        retention: keepAll,
+        retention: policyMap(journalPolicy(this.#home.config.limits)),
         proof: [],
       },
       journal,
@@ -145,10 +148,15 @@ export class OwnLogs {
     const checked = this.#check(input, listed);
     if (!checked.ok) return checked;
     const name = checked.value;
+    const { witnesses, ...rest } = input;
     const shape = {
-      ...input,
+      ...rest,
+      ...(witnesses === undefined
+        ? {}
+        : { witnesses: witnessesMap(witnesses.keys, witnesses.quorum) }),
       partitions: input.partitions ?? 1,
       visibility: input.visibility ?? 'public',
+      retention: policyMap(input.retention ?? keepAll),
     };
     const made = await this.#complete(name, shape);
     if (!made.ok) return made;
@@ -164,10 +172,12 @@ export class OwnLogs {
       if (genesis?.owner !== this.organisation || genesis.partition !== 0) continue;
       if (genesis.name.startsWith('_') || genesis.visibility === 'direct' || listed(genesis.name))
         continue;
-      const { name, partitions, contentType } = genesis;
+      const { name, partitions, contentType, retention, witnesses } = genesis;
       const shape = {
         partitions,
+        retention,
         visibility: 'public' as const,
+        ...(witnesses === undefined ? {} : { witnesses }),
         ...(contentType === undefined ? {} : { contentType }),
       };
       const made = await this.#complete(name, shape);
@@ -189,6 +199,10 @@ export class OwnLogs {
         fault('partition-count', `a stream has 1 to ${protocol.maxPartitions} partitions`),
       );
     }
+    const { keys, quorum } = input.witnesses ?? { keys: [], quorum: 0 };
+    const policy = input.witnesses === undefined ? undefined : witnessesMap(keys, quorum);
+    const sound = streamPolicy(nodeCrypto, policy);
+    if (!sound.ok) return err(fault('usage', sound.error.message, { pointer: 'witnesses' }));
     const genesis = this.#find(this.organisation, asStreamName(name))?.genesis;
     if (genesis === undefined) return ok(asStreamName(name));
     const same = genesis.visibility === visibility && genesis.partitions === partitions;
@@ -223,7 +237,8 @@ export class OwnLogs {
       ...(first === undefined ? {} : { stream: first.logId }),
       recoveryHash: identity.recoveryHash,
       visibility: shape.visibility,
-      retention: keepAll,
+      retention: shape.retention ?? policyMap(keepAll),
+      ...(shape.witnesses === undefined ? {} : { witnesses: shape.witnesses }),
       ...(shape.contentType === undefined ? {} : { contentType: shape.contentType }),
       proof: genesisProof(this.#home, this.#host.random, name, partition),
     };
@@ -273,4 +288,6 @@ interface Shape {
   readonly partitions: number;
   readonly visibility: 'public' | 'direct';
   readonly contentType?: string;
+  readonly retention?: CborMap;
+  readonly witnesses?: CborMap;
 }

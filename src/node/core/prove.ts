@@ -9,6 +9,7 @@ import { decodeBlock } from '../../ledger/block-codec.ts';
 import { saltsAt, saltsBytes } from '../../ledger/commitment.ts';
 import { makeEventProof } from '../../ledger/event-proof.ts';
 import type { LedgerEntry } from '../../ledger/ledger-types.ts';
+import { bodyFault } from '../../ledger/missing-bodies.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { LogProofs } from '../../ledger/log-proofs.ts';
 import { discloseEvent, type Disclosure } from '../../ledger/proof-extra.ts';
@@ -31,8 +32,8 @@ type ProvingLedger = Pick<Ledger, 'entry' | 'blocks' | 'keyChain'> & {
 
 /**
  * The text of a proof that the event stands in the newest checkpoint of its log. Codes: log-unknown,
- * index-over-head, event-unknown (seals and controls; with anything disclosed also an event whose
- * body is gone), store-corrupt, those of `makeEventProof` and of the store.
+ * index-over-head, event-unknown (seals, controls and, with anything disclosed, sealed events),
+ * event-dropped, event-redacted or body-withheld (with anything disclosed), store-corrupt, those of `makeEventProof` and of the store.
  */
 export async function proveEvent(
   ledger: ProvingLedger,
@@ -70,10 +71,8 @@ async function disclose(
   { logId, index, event, bodyMissing }: LedgerEntry,
   part: DisclosedPart,
 ): Promise<Result<Disclosure>> {
-  if (event === undefined) {
-    const why = bodyMissing === undefined ? 'sealed' : `gone (${bodyMissing})`;
-    return err(noBody(index, why));
-  }
+  if (bodyMissing !== undefined) return err(bodyFault(index, bodyMissing, leafOnly));
+  if (event === undefined) return err(noBody(index, 'sealed'));
   const salts = await saltsOf(ledger, logId, index);
   if (!salts.ok) return salts;
   if (salts.value === undefined) return err(noBody(index, 'without its salts'));
@@ -104,9 +103,10 @@ async function saltsOf(
   return err(fault('index-over-head', 'the log has no such entry', { index }));
 }
 
+const leafOnly = 'That it stood there can still be proved: --disclose none.';
+
 function noBody(index: LogIndex, why: string): Fault {
-  const hint = 'That it stood there can still be proved: --disclose none.';
-  return fault('event-unknown', `the content of entry ${index} is ${why}`, { index }, hint);
+  return fault('event-unknown', `the content of entry ${index} is ${why}`, { index }, leafOnly);
 }
 
 /**

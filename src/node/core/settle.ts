@@ -7,6 +7,7 @@ import { ok, type Result } from '../../result.ts';
 import type { Home } from '../home.ts';
 import type { ControlState } from './control-state.ts';
 import type { Follows } from './follows.ts';
+import { boundJournal } from './retention.ts';
 import type { OwnLogs } from './own-logs.ts';
 import type { Registries } from './registries.ts';
 import type { RegistryFeed } from './registry-feed.ts';
@@ -38,6 +39,9 @@ export async function settle(node: Settling): Promise<Result<void>> {
   for (const problem of ledger.warnings()) warn('store', problem);
   await feed.settled();
   await follows.start();
+  ledger.retention.start();
+  const bounded = boundJournal(ledger, ownLogs, node.home.config.limits);
+  node.later(bounded.then((done) => (done.ok ? undefined : warn('_journal', done.error))));
   return ok(undefined);
 }
 

@@ -11,7 +11,8 @@ import type { LogSummary } from '../../ledger/ledger-types.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Did, LogId, PublicKey, StreamName } from '../../types.ts';
 import type { LogView, StreamView } from '../node-api.ts';
-import type { StreamCard } from './cards.ts';
+import { logsOf, type StreamCard } from './cards.ts';
+import { firstLog, inOrder, lagOf, successionOf } from './chains.ts';
 import type { ControlState } from './control-state.ts';
 import { viewOf } from './retention-view.ts';
 import { unknown, type Registries, type StreamKey } from './registries.ts';
@@ -100,7 +101,7 @@ export class Streams implements Disposable {
     const text = keyText(key);
     const card = registries.card(key);
     const ids = new Set(this.#named.get(text));
-    for (const { log } of card?.partitions ?? []) ids.add(log);
+    for (const log of card === undefined ? [] : logsOf(card)) ids.add(log);
     const logs = [...ids]
       .map((logId) => ledger.log(logId))
       .filter((log) => log !== undefined)
@@ -147,7 +148,7 @@ export class Streams implements Disposable {
     const organisation = registries.nameOf(owner);
     const own = logs.some((log) => log.createdLocally);
     const first =
-      card?.id ?? logs.find((log) => log.genesis?.partition === 0)?.logId ?? logs[0]?.logId;
+      card?.id ?? firstLog(logs.find((log) => log.genesis?.partition === 0)) ?? logs[0]?.logId;
     if (first === undefined) throw new Error('a stream has a card or a log');
     const contentType = genesis?.contentType ?? card?.contentType;
     const kept = logs.findLast((log) => log.genesis !== undefined);
@@ -164,7 +165,7 @@ export class Streams implements Disposable {
       paused: control.has('pausedStreams', first),
       ...(contentType === undefined ? {} : { contentType }),
       ...(kept === undefined ? {} : { retention: viewOf(kept.retention) }),
-      logs: logs.map((log) => this.#log(log)).toSorted((a, b) => a.partition - b.partition),
+      logs: inOrder(logs.map((log) => this.#log(log))),
     };
   }
 
@@ -179,7 +180,8 @@ export class Streams implements Disposable {
   #log(log: LogSummary): LogView {
     const card = this.#parts.registries.ofLog(log.logId);
     const partitions = card === undefined ? [] : this.#parts.registries.card(card)?.partitions;
-    const listed = partitions?.findIndex((partition) => partition.log === log.logId) ?? -1;
+    const listed =
+      partitions?.findIndex((one) => logsOf({ partitions: [one] }).includes(log.logId)) ?? -1;
     return {
       log: log.logId,
       partition: log.genesis?.partition ?? Math.max(0, listed),
@@ -188,7 +190,8 @@ export class Streams implements Disposable {
       blocks: log.blocks,
       role: log.role,
       state: log.state === 'open' && log.paused ? 'paused' : log.state,
-      lagEntries: this.#parts.lag(log.logId).entries,
+      lagEntries: lagOf(log, this.#parts.lag),
+      ...successionOf(log),
       ...(log.size === 0 ? {} : { lastTime: log.time }),
       lowest: log.lowest,
       writerKey: log.writerKey === undefined ? '' : this.#writer(log.writerKey),

@@ -86,7 +86,13 @@ async function patchStream(api: NodeApi, request: FastifyRequest): Promise<Resul
 export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpParts): void {
   server.get(
     '/streams/:org/:name/checkpoint',
-    { schema: { params: streamParams, summary: 'signed checkpoint of a stream of one log' } },
+    {
+      schema: {
+        params: streamParams,
+        querystring: checkpointQuery,
+        summary: 'signed checkpoint of a stream of one log',
+      },
+    },
     (request, reply) => {
       const stream = streamOf(api, request);
       if (!stream.ok) return sendProblem(reply, stream.error);

@@ -4,7 +4,7 @@ import type { Result } from '../../result.ts';
 import type { Actor, NodeApi, StreamView } from '../node-api.ts';
 
 /** A member of params, query or body that the schema has checked. */
-function member(source: unknown, name: string): unknown {
+export function memberOf(source: unknown, name: string): unknown {
   if (typeof source !== 'object' || source === null || !Object.hasOwn(source, name))
     return undefined;
   const value: unknown = Reflect.get(source, name);
@@ -12,16 +12,16 @@ function member(source: unknown, name: string): unknown {
 }
 
 export function textOf(source: unknown, name: string): string | undefined {
-  const value = member(source, name);
+  const value = memberOf(source, name);
   return typeof value === 'string' ? value : undefined;
 }
 export function numberOf(source: unknown, name: string): number | undefined {
-  const value = member(source, name);
+  const value = memberOf(source, name);
   return typeof value === 'number' ? value : undefined;
 }
 /** True only for a member that is true. */
 export function isSet(source: unknown, name: string): boolean {
-  return member(source, name) === true;
+  return memberOf(source, name) === true;
 }
 export function flagOf(request: FastifyRequest, name: string): boolean {
   return isSet(request.query, name);

@@ -20,6 +20,7 @@ import {
   streamRoutes,
 } from './admin-routes.ts';
 import { requireToken } from './auth.ts';
+import { bundleRoutes, rangeRoutes } from './bundle-routes.ts';
 import { backupRoutes } from './backup-routes.ts';
 import { forkRoutes } from './fork-routes.ts';
 import { InFlight } from './in-flight.ts';
@@ -32,6 +33,7 @@ import { proofRoutes } from './proof-routes.ts';
 import { retentionRoutes } from './retention-routes.ts';
 import { readingRoutes } from './reading.ts';
 import { isOpenTree, staticRoutes } from './static-routes.ts';
+import { witnessRoutes } from './witness-routes.ts';
 
 export interface HttpOptions {
   /** Bearer token of the home. */
@@ -84,9 +86,12 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   streamRoutes(server, api);
   evidenceRoutes(server, parts);
   proofRoutes(server, api);
+  rangeRoutes(server, api);
+  bundleRoutes(server, parts);
   retentionRoutes(server, api);
   staticRoutes(server, api);
   lineageRoutes(server, parts);
+  witnessRoutes(server, parts);
   backupRoutes(server, parts);
   forkRoutes(server, api);
   controlRoutes(server, api);

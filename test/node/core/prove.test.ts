@@ -87,8 +87,8 @@ describe('proving an event of a ledger', () => {
     assert.deepEqual(intact(none).disclosed, {});
     for (const part of ['all', 'attributes', 'data'] as const) {
       const problem = await proveEvent(ledger, logId, asLogIndex(2), part);
-      refused(problem, 'event-unknown', part);
-      assert.match(problem.ok ? '' : problem.error.message, /gone \(retention\)/);
+      refused(problem, 'event-dropped', part);
+      assert.match(problem.ok ? '' : problem.error.hint, /--disclose none/);
     }
   });
 

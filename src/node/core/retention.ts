@@ -1,0 +1,76 @@
+/** Retention policies and redactions of this node's own streams, and the bounds of its journal. */
+import { fault } from '../../errors.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { RetentionPolicy } from '../../ledger/retention-policy.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { asLogIndex, type LogId } from '../../types.ts';
+import type { Actor, StreamView } from '../node-api.ts';
+import type { RedactionView, RetentionApi } from '../retention-api.ts';
+import { journalName, type OwnLogs } from './own-logs.ts';
+import { journalPolicy, policyText, viewOf, type JournalLimits } from './retention-view.ts';
+import type { Streams } from './streams.ts';
+
+type RecordAction = (action: string, subject: string | undefined, actor: Actor) => void;
+
+export interface RetentionParts {
+  readonly ledger: Pick<Ledger, 'log' | 'retention'>;
+  readonly streams: Streams;
+}
+
+export class StreamRetention implements RetentionApi {
+  readonly #parts: RetentionParts;
+  readonly #record: RecordAction;
+
+  constructor(parts: RetentionParts, record: RecordAction) {
+    this.#parts = parts;
+    this.#record = record;
+  }
+
+  async setPolicy(
+    stream: StreamView,
+    policy: RetentionPolicy,
+    actor: Actor,
+  ): Promise<Result<StreamView>> {
+    if (!stream.own) return err(fault('stream-not-own', `${stream.display} is of another owner`));
+    if (stream.name === journalName) {
+      const hint = 'Set limits.journalMaxAgeMs and limits.journalMaxBytes in config.yaml.';
+      return err(fault('retention-policy', 'the journal is bounded by limits', undefined, hint));
+    }
+    const logs = stream.logs.filter(({ role, state }) => role === 'writer' && state !== 'closed');
+    if (policy.below !== undefined && logs.length > 1) {
+      const message = `${stream.display} has ${logs.length} logs: an index is of one log`;
+      return err(fault('position-ambiguous', message, undefined, 'Use an age or a size.'));
+    }
+    for (const { log } of logs) {
+      const set = await this.#parts.ledger.retention.setPolicy(log, policy);
+      if (!set.ok) return set;
+    }
+    this.#record('stream.policy', `${stream.display}: ${policyText(viewOf(policy))}`, actor);
+    return this.#parts.streams.view(stream);
+  }
+
+  async redact(
+    log: LogId,
+    index: number,
+    reason: string,
+    actor: Actor,
+  ): Promise<Result<RedactionView>> {
+    const done = await this.#parts.ledger.retention.redact(log, asLogIndex(index), reason);
+    if (!done.ok) return done;
+    const why = actor.why ?? reason;
+    if (!done.value.already) this.#record('redact', `hw:${log}/${index}`, { ...actor, why });
+    return done;
+  }
+}
+
+/** Keeps the journal within its limits, also one that an earlier version has begun. */
+export async function boundJournal(
+  ledger: Pick<Ledger, 'retention'>,
+  ownLogs: Pick<OwnLogs, 'journal'>,
+  limits: JournalLimits,
+): Promise<Result<void>> {
+  const journal = ownLogs.journal();
+  if (journal === undefined) return ok(undefined);
+  const set = await ledger.retention.setPolicy(journal.logId, journalPolicy(limits));
+  return set.ok ? ok(undefined) : set;
+}
