@@ -3,15 +3,19 @@
  *
  *   npm start [-- --json] [-- --keep]     the network on a week of earthquakes, and its summary
  *   npm run testnet -- faults [--only NAME,…] [--kills N] [--seed N]     every fault, one by one
+ *   npm run testnet -- NAME [--short]     one scenario of a whole network (scenarios.ts)
  */
 import { parseArgs } from 'node:util';
 import { runFaults } from './faults.ts';
+import { networkScenarios, runNetworkScenario } from './scenarios.ts';
 import { Interrupted, Workspace } from './lib/workspace.ts';
 import { start, type Outcome } from './start.ts';
 import { summaryText } from './summary.ts';
 
 const usage = `usage: npm start [-- --json] [-- --keep]
        npm run testnet -- faults [--only NAME,…] [--kills N] [--seed N]
+       npm run testnet -- NAME [--short]
+NAME is one of ${Object.keys(networkScenarios).join(', ')}.
 `;
 
 async function main(): Promise<number> {
@@ -30,6 +34,11 @@ async function main(): Promise<number> {
         seed: Number(values.seed ?? Date.now() % 1_000_000),
       });
     }
+    const scenario = networkScenarios[positionals[0] ?? 'start'];
+    if (scenario !== undefined) {
+      const name = positionals[0] ?? '';
+      return await runNetworkScenario(work, name, scenario, values.short === true);
+    }
     return await runStart(work, values.json === true, values.keep === true);
   } catch (cause) {
     if (cause instanceof Interrupted || work.signal.aborted) return 130;
@@ -41,7 +50,8 @@ function readArguments(): ReturnType<typeof parse> | undefined {
   try {
     const parsed = parse();
     const [scenario = 'start', ...rest] = parsed.positionals;
-    return rest.length === 0 && ['start', 'faults'].includes(scenario) ? parsed : undefined;
+    const known = ['start', 'faults', ...Object.keys(networkScenarios)];
+    return rest.length === 0 && known.includes(scenario) ? parsed : undefined;
   } catch {
     return undefined;
   }
@@ -54,6 +64,7 @@ interface Arguments {
     readonly only?: string | undefined;
     readonly kills?: string | undefined;
     readonly seed?: string | undefined;
+    readonly short?: boolean | undefined;
   };
   readonly positionals: readonly string[];
 }
@@ -67,6 +78,7 @@ function parse(): Arguments {
       only: { type: 'string' },
       kills: { type: 'string' },
       seed: { type: 'string' },
+      short: { type: 'boolean' },
     },
   });
 }
