@@ -7,7 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { runFaults } from './faults.ts';
-import { networkScenarios, runNetworkScenario } from './scenarios.ts';
+import { networkScenarios } from './scenarios.ts';
 import { Interrupted, Workspace } from './lib/workspace.ts';
 import { start, type Outcome } from './start.ts';
 import { summaryText } from './summary.ts';
@@ -35,10 +35,7 @@ async function main(): Promise<number> {
       });
     }
     const scenario = networkScenarios[positionals[0] ?? 'start'];
-    if (scenario !== undefined) {
-      const name = positionals[0] ?? '';
-      return await runNetworkScenario(work, name, scenario, values.short === true);
-    }
+    if (scenario !== undefined) return await scenario(work, { short: values.short === true });
     return await runStart(work, values.json === true, values.keep === true);
   } catch (cause) {
     if (cause instanceof Interrupted || work.signal.aborted) return 130;

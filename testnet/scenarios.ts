@@ -3,38 +3,38 @@ import { warmCache } from './lib/hw.ts';
 import type { Workspace } from './lib/workspace.ts';
 import { restore } from './scenarios/restore.ts';
 
-export interface NetworkScenarioOptions {
+export interface NetworkOptions {
   /** At most 40 s, for CI. */
   readonly short: boolean;
-  /** Prints a line for something that was seen to hold. */
-  readonly holds: (what: string) => void;
 }
 
-/** Throws where something does not hold. */
-export type NetworkScenario = (work: Workspace, options: NetworkScenarioOptions) => Promise<void>;
+/** Prints a line for each check; the exit code: 0 where all hold. */
+export type NetworkScenario = (work: Workspace, options: NetworkOptions) => Promise<number>;
 
 export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
-  restore,
+  restore: checked('restore', restore),
 };
 
-/** One line for each check; the exit code: 0 where all hold. */
-export async function runNetworkScenario(
+/** Throws where something does not hold; `holds` prints what was seen to. */
+export type NetworkChecks = (
   work: Workspace,
-  name: string,
-  scenario: NetworkScenario,
-  short: boolean,
-): Promise<number> {
-  try {
-    await warmCache(work);
-    await scenario(work, { short, holds: (what) => say('ok', what) });
-  } catch (cause) {
-    work.signal.throwIfAborted();
-    say('FAILED', cause instanceof Error ? cause.message : String(cause));
-    if (cause instanceof Error && cause.stack !== undefined) work.note(cause.stack);
-    return 1;
-  }
-  say('passed', `${name} (${work.seconds.toFixed(1)} s)`);
-  return 0;
+  options: NetworkOptions & { readonly holds: (what: string) => void },
+) => Promise<void>;
+
+function checked(name: string, checks: NetworkChecks): NetworkScenario {
+  return async (work, options) => {
+    try {
+      await warmCache(work);
+      await checks(work, { ...options, holds: (what) => say('ok', what) });
+    } catch (cause) {
+      work.signal.throwIfAborted();
+      say('FAILED', cause instanceof Error ? cause.message : String(cause));
+      if (cause instanceof Error && cause.stack !== undefined) work.note(cause.stack);
+      return 1;
+    }
+    say('passed', `${name} (${work.seconds.toFixed(1)} s)`);
+    return 0;
+  };
 }
 
 function say(word: string, what: string): void {

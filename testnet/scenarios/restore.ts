@@ -5,7 +5,7 @@
  */
 import { cp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { NetworkScenario, NetworkScenarioOptions } from '../scenarios.ts';
+import type { NetworkChecks } from '../scenarios.ts';
 import { headOf, type Head } from '../checks/replicas.ts';
 import { ApiError } from '../lib/api.ts';
 import type { Peer } from '../lib/peer.ts';
@@ -15,7 +15,9 @@ import { joined, loneNode, must, numbered, numberOf } from '../scenario.ts';
 
 const stream = 'writer/events';
 
-export const restore: NetworkScenario = async (work, options) => {
+type Options = Parameters<NetworkChecks>[1];
+
+export const restore: NetworkChecks = async (work, options) => {
   const network = await Network.start(work, options);
   await network.backedUp();
   await network.copied();
@@ -25,7 +27,7 @@ export const restore: NetworkScenario = async (work, options) => {
 
 class Network {
   readonly #work: Workspace;
-  readonly #options: NetworkScenarioOptions;
+  readonly #options: Options;
   readonly #writer: Peer;
   readonly #followers: readonly Peer[];
   #next = 0;
@@ -33,7 +35,7 @@ class Network {
 
   private constructor(
     work: Workspace,
-    options: NetworkScenarioOptions,
+    options: Options,
     writer: Peer,
     followers: readonly Peer[],
   ) {
@@ -43,7 +45,7 @@ class Network {
     this.#followers = followers;
   }
 
-  static async start(work: Workspace, options: NetworkScenarioOptions): Promise<Network> {
+  static async start(work: Workspace, options: Options): Promise<Network> {
     const writer = await loneNode(work, 'writer', 'events');
     const names = options.short ? ['north'] : ['north', 'south'];
     const followers = await Promise.all(names.map((name) => joined(work, name, writer)));
