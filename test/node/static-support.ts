@@ -13,10 +13,11 @@ import type { LogId } from '../../src/types.ts';
 import { newLog } from '../support/ledger-home.ts';
 import { must } from '../support/result.ts';
 
-export const owner = {
-  pid: process.pid,
-  processAlive: (pid: number): boolean => pid === process.pid,
-};
+interface Owner {
+  readonly pid: number;
+  processAlive(pid: number): boolean;
+}
+export const owner: Owner = { pid: process.pid, processAlive: (pid) => pid === process.pid };
 
 export function indexFor(log: LogId): StaticIndex {
   const { owner: by, name } = newLog;

@@ -201,11 +201,23 @@ export class UrlPlace {
     return refuse('the checkpoint there contradicts what is here');
   }
 
-  /** Another history than ours: the ledger judges the block in which it should show, and keeps it. */
+  /**
+   * Another history than ours: the ledger judges a block of it, and keeps the evidence. It shows in
+   * the block of this number, or in the last one there where those blocks are fewer.
+   */
   async #contradicted(found: Found, number: number): Promise<Result<void>> {
-    const wire = await this.#block(found, number);
+    let [last, absent] = [0, number + 1];
+    let wire = await this.#block(found, number);
+    if (wire.ok) last = number;
+    while (absent - last > 1) {
+      const middle = Math.floor((last + absent) / 2);
+      const tried = await this.#block(found, middle);
+      if (tried.ok) [last, wire] = [middle, tried];
+      else if (tried.error.code === 'url-missing') absent = middle;
+      else return tried;
+    }
     if (!wire.ok) return wire;
-    const judged = await this.#apply(found.log, wire.value, number);
+    const judged = await this.#apply(found.log, wire.value, last);
     return judged.ok ? refuse('the checkpoint there contradicts what is here') : judged;
   }
 
