@@ -55,6 +55,10 @@ export const protocol = {
   maxClockSkewMs: 300_000,
   /** A UCAN delegation above this is refused before it is decoded. */
   maxTokenBytes: 8_192,
+  /** Segments of a selector in a token's policy; a longer one is refused. */
+  maxSelectorSegments: 32,
+  /** An invocation expires at most this long after it was issued (access.md "Tokens"). */
+  maxInvocationSeconds: 300,
   /** Links of a proof, root to leaf; a longer chain is refused. */
   maxProofLinks: 8,
   /** Tokens in a UCAN container; a larger one is refused. */
@@ -139,9 +143,13 @@ export const limits = {
   maxLineageDepth: 100_000,
   /** Places where a trace was cut that its answer lists; the rest is counted. */
   maxLineagePending: 1000,
+  /** Entries of an audit bundle that its page lists; the rest is counted. */
+  maxBundlePageEntries: 2000,
   /** Attestations shown of one event, and events of one trace that are asked for them. */
   maxAttestations: 16,
   maxAttestedNodes: 1000,
+  /** Logs that a card lists of one partition after its first. */
+  maxSuccessors: 64,
   /** Foreign blocks of a forked log kept as evidence; further ones are not needed. */
   maxForkEvidence: 16,
   /** Fork proofs kept of logs that this home does not hold; further ones are not taken. */

@@ -109,15 +109,31 @@ export function encodeExtra(extra: ProofExtra): Uint8Array {
   const { attributes, data } = extra.disclosed;
   return encodeCbor({
     leaf: extra.leaf,
-    keyChain: [
-      extra.keyChain.genesisLeaf,
-      ...extra.keyChain.rotations.map((r) => [r.index, r.newWriterKey, r.sigOld, r.sigNew]),
-    ],
+    keyChain: keyChainItems(extra.keyChain),
     ...(attributes === undefined
       ? {}
       : { attributes: attributes.bytes, attributesSalt: attributes.salt }),
     ...(data === undefined ? {} : { data: data.bytes, kind: data.kind, dataSalt: data.salt }),
   });
+}
+
+function keyChainItems({ genesisLeaf, rotations }: ProofKeyChain): readonly CborValue[] {
+  return [genesisLeaf, ...rotations.map((r) => [r.index, r.newWriterKey, r.sigOld, r.sigNew])];
+}
+
+/** A key chain by itself, as dag-cbor: {keyChain}. */
+export function encodeKeyChain(chain: ProofKeyChain): Uint8Array {
+  return encodeCbor({ keyChain: keyChainItems(chain) });
+}
+
+/** Code proof-extra. */
+export function decodeKeyChain(bytes: Uint8Array): Result<ProofKeyChain> {
+  const map = decodeCborMap(bytes);
+  if (!map.ok) return err(fault('proof-extra', map.error.message));
+  const fields = new FieldReader(map.value, 'proof-extra');
+  const chain = readKeys(fields);
+  const wrong = fields.end();
+  return wrong === undefined ? ok(chain) : err(wrong);
 }
 
 /** Code proof-extra. What the bytes mean is not judged here. */

@@ -11,7 +11,8 @@ import { activityText, verdictText } from './render-tree.ts';
 const maxDrawnNodes = 150;
 const box = { width: 210, height: 46, gapX: 70, gapY: 16 };
 
-const style = `
+/** What both pages look like. */
+export const style: string = `
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
 body { margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
@@ -67,7 +68,8 @@ function summary({ nodes, verdict, direction, incomplete }: LineageGraph): strin
 An intact step is in a log whose checkpoint its writer signed; no trust in that writer was stated.</p>${cut}`;
 }
 
-function row(node: LineageNode): string {
+/** A step as a row of the table. */
+export function row(node: LineageNode): string {
   const { from, to } = node.place;
   const place = `${node.stream} #${to === from + 1 ? from : `${from}-${to}`}`;
   const recorded =
@@ -106,7 +108,7 @@ interface Spot {
 }
 
 /** Columns by distance from the event; the data flows to the right. */
-function drawing(graph: LineageGraph): string {
+export function drawing(graph: LineageGraph): string {
   if (graph.nodes.size > maxDrawnNodes) {
     return `<p>The graph has ${graph.nodes.size} steps: too many to draw.</p>`;
   }

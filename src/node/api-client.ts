@@ -30,6 +30,8 @@ export interface ApiAnswer {
 export interface ApiStream {
   readonly status: number;
   readonly contentType: string;
+  /** By its lower-case name; undefined where it is absent or repeated. */
+  header(name: string): string | undefined;
   /** Must be read to its end or left by breaking out, which closes the connection. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
@@ -96,7 +98,11 @@ export class ApiClient implements Disposable {
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) {
       const contentType = response.headers['content-type'] ?? '';
-      return ok({ status, contentType, chunks: guarded(response, request.signal) });
+      const header = (name: string): string | undefined => {
+        const value = response.headers[name];
+        return typeof value === 'string' ? value : undefined;
+      };
+      return ok({ status, contentType, header, chunks: guarded(response, request.signal) });
     }
     const text = await wholeText(guarded(response, request.signal));
     if (!text.ok) return text;

@@ -18,6 +18,8 @@ export interface VerifyView {
     readonly blocks: number;
     readonly signer: string;
     readonly witnesses: readonly string[];
+    /** Up to where they cosigned, and when the last of them did. */
+    readonly witnessed?: { readonly size: number; readonly by: string };
     readonly entries: number;
     readonly redacted: number;
     readonly dropped: number;
@@ -35,6 +37,14 @@ export interface VerifyView {
     readonly found?: string;
   };
   readonly seconds: number;
+  /** Was trust stated (`--trust`, `--witness`), and is it met? */
+  readonly trust?: { readonly stated: boolean; readonly met?: boolean };
+  /** Why a sound stream is `untrusted`. */
+  readonly reasons?: readonly {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string;
+  }[];
   /** With `repair`: what was damaged before, and what became of it. The verdict is that after it. */
   readonly repairs?: readonly RepairView[];
 }

@@ -122,7 +122,7 @@ function provenView(proven: ProvenEntry, met: boolean): ProvenView {
   };
 }
 
-function cosignatureView({
+export function cosignatureView({
   name,
   key,
   timestamp,
@@ -139,7 +139,7 @@ function inputsOf(entry: Leaf): readonly string[] {
 }
 
 /** A cosigner may write any 64-bit number; beyond the year 9999 it is shown as that. */
-function secondsText(seconds: bigint): string {
+export function secondsText(seconds: bigint): string {
   if (seconds > 253_402_300_799n) return `${seconds} s after 1970`;
   return formatTime(asTimeMs(Number(seconds) * 1000));
 }

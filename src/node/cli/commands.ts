@@ -1,6 +1,7 @@
 /** Every command of hw. The help, the parser and docs/reference/commands.md are made from this table. */
 import type { Action, CommandSpec } from './command.ts';
 import { retention } from './retention-flags.ts';
+import { keyCommands, recoveryCommands } from './recovery-commands.ts';
 
 type Load = () => Promise<Action>;
 type Flags = readonly (readonly [string, string])[];
@@ -98,9 +99,12 @@ export const commands: readonly CommandSpec[] = [
       ['--time-from <pointer>', 'JSON pointer of the time: RFC 3339, or with :ms or :s a number'],
       ['--subject-from <pointer>', 'JSON pointer or template of the subject'],
       ['--skip-invalid', 'write refused lines to FILE.rejected and go on'],
+      [
+        '--ack <ack>',
+        'wait until so much is reached: local (the default), replicated:N or witnessed',
+      ],
     ],
     async () => (await import('./publish.ts')).publish,
-    { planned: ['--ack <ack>'] },
   ),
   spec(
     'tail <stream>',
@@ -120,25 +124,27 @@ export const commands: readonly CommandSpec[] = [
   ),
   spec(
     'verify <stream-or-file>',
-    'check every hash, link and signature of a stream, or a proof file (- for stdin), with no home at all',
+    'check every hash, link and signature of a stream, or a proof or bundle file (- for stdin), with no home at all',
     'hw verify orders',
     [
       ['--offline', 'read the store of a stopped node'],
       ['--repair', 'mend what is damaged first, with blocks from peers (not with --offline)'],
       ['--follow', 'follow the stream first, if it is not followed yet'],
-      ['--trust <did...>', 'of a file: one of these owners or writer keys must have made it'],
-      ['--witness <key...>', 'of a file: vkey or did:key of a witness that must have cosigned it'],
+      ['--trust <did...>', 'one of these owners or writer keys must have made it'],
+      ['--witness <key...>', 'vkey or did:key of a witness that must have cosigned it'],
       ['--quorum <n>', 'so many of the witnesses (all)'],
+      ['--html <file>', 'of a bundle: write one page with every check and the lineage there'],
       passphraseFile,
     ],
     async () => (await import('./verify.ts')).verify,
   ),
   spec(
-    'prove <event>',
-    'print a proof of one event, which hw verify checks anywhere without this home',
+    'prove <event-or-range>',
+    'print a proof of an event, or of a range hw:<log>/<from>-<to>, which hw verify checks anywhere',
     "hw prove 'orders#2' --out order.tlog-proof",
     [
-      ['--disclose <part>', 'all (the default), attributes, data or none'],
+      ['--disclose <part>', 'of an event: all (the default), attributes, data or none'],
+      ['--index <n>', 'of a range: also show the place of this entry in it'],
       ['--out <file>', 'write it there and not to stdout'],
       passphraseFile,
     ],
@@ -166,10 +172,13 @@ export const commands: readonly CommandSpec[] = [
     'hw export orders --static ./orders',
     [
       ['--static <dir>', 'write or complete a static tree (C2SP tlog-tiles and blocks) there'],
+      ['--bundle <file>', 'write an audit bundle there, which hw verify checks anywhere'],
+      ['--from <position>', 'bundle of a stream: start, an index, an RFC 3339 time or a position'],
+      ['--to <position>', 'bundle of a stream: where to end (exclusive), as --from'],
+      ['--ancestors', 'bundle: with everything that its events were made from'],
       passphraseFile,
     ],
     async () => (await import('./export.ts')).exportTo,
-    { planned: ['--bundle <file>', '--from <position>', '--to <position>', '--ancestors'] },
   ),
   spec(
     'follow [target]',
@@ -199,10 +208,11 @@ export const commands: readonly CommandSpec[] = [
       ['--content-type <type>', 'content type of its data, for its readers'],
       ['--description <text>', 'what it is about, for its readers'],
       ...retention,
+      ['--witness <key...>', 'vkey or did:key of a witness of the stream (its own policy)'],
+      ['--quorum <n>', 'so many of the witnesses must cosign (all)'],
       why,
     ],
     async () => (await import('./stream.ts')).create,
-    { planned: ['--witnesses <list>'] },
   ),
   spec(
     'stream list',
@@ -252,6 +262,21 @@ export const commands: readonly CommandSpec[] = [
     'hw stream resume orders',
     [why],
     async () => (await import('./stream.ts')).resume,
+  ),
+  ...recoveryCommands,
+  spec(
+    'witness list',
+    'witnesses of our streams, and what this peer has cosigned as a witness',
+    'hw witness list',
+    [],
+    async () => (await import('./witness.ts')).list,
+  ),
+  spec(
+    'witness key',
+    'the key of this home as a witness, for hw stream create --witness; no node is needed',
+    'hw witness key',
+    [],
+    async () => (await import('./witness.ts')).key,
   ),
   spec(
     'peer list',
@@ -358,41 +383,13 @@ export const commands: readonly CommandSpec[] = [
     [],
     async () => (await import('./config.ts')).set,
   ),
-  spec(
-    'key list',
-    'the keys of this home, without their secrets',
-    'hw key list',
-    [],
-    async () => (await import('./key.ts')).list,
-  ),
-  spec(
-    'key rotate',
-    'pass every stream of this home on to a new writer key; the node must be down',
-    'hw key rotate',
-    [passphraseFile],
-    async () => (await import('./key.ts')).rotate,
-  ),
-  spec(
-    'key export <name>',
-    'print a key file, for safekeeping elsewhere',
-    'hw key export recovery > recovery.key',
-    [],
-    async () => (await import('./key.ts')).exportKey,
-  ),
-  spec(
-    'key token',
-    'print the token of the HTTP API',
-    'hw key token',
-    [['--new', 'replace it; the old one stops working when the node restarts']],
-    async () => (await import('./key.ts')).token,
-    { planned: ['--scope <scope>'] },
-  ),
+  ...keyCommands,
 ];
 
 /** Designed, not built: refused with `not-supported` rather than as unknown. */
 export const plannedCommands: readonly (readonly string[])[] = (
-  'top search grant offer sub account market flow witness bridge ' +
-  'service completion stream/close stream/recover peer/throttle key/recover'
+  'top search grant offer sub account market flow bridge ' +
+  'service completion stream/close peer/throttle'
 )
   .split(' ')
   .map((words) => words.split('/'));

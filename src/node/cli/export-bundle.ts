@@ -1,7 +1,163 @@
-/** `hw export --bundle FILE STREAM|EVENT`: an audit bundle. */
-import { fault } from '../../errors.ts';
-import { err } from '../../result.ts';
+/**
+ * `hw export --bundle FILE`: an audit bundle by the running node, or from the store of a stopped one.
+ * It is written beside the file and takes its name only when it is whole.
+ */
+import { mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { HeadwaterError, fault } from '../../errors.ts';
+import { err, ok, type Result } from '../../result.ts';
+import type { BundleRequest } from '../evidence-api.ts';
+import { fileFault, systemCode } from '../files.ts';
+import { lockHolder } from '../home-lock.ts';
 import type { Action } from './command.ts';
+import { connect } from './connect.ts';
+import type { Context } from './context.ts';
+import type { Options } from './options.ts';
+import { startProgress, type Progress } from './progress.ts';
+import { withStoppedHome } from './stopped.ts';
+import { countText } from './table.ts';
 
-export const exportBundle: Action = () =>
-  Promise.resolve(err(fault('not-supported', '--bundle is being built')));
+interface Written {
+  readonly bytes: number;
+  readonly entries: number;
+  readonly references: number;
+  readonly missing: number;
+}
+
+export const exportBundle: Action = async (context, [of = ''], options) => {
+  const file = options.text('bundle') ?? '';
+  const [from, to] = [options.text('from'), options.text('to')];
+  const ancestors = options.flag('ancestors');
+  const request: BundleRequest = {
+    of,
+    ancestors,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  };
+  const path = resolve(context.runtime.directory, file);
+  const holder = await lockHolder(context.paths, context.runtime);
+  const written =
+    holder === undefined
+      ? await exportStopped(context, options, request, path)
+      : await exportOnline(context, request, path);
+  if (!written.ok) return written;
+  const { bytes, entries, references, missing } = written.value;
+  await context.value({ of, file, bytes, entries, references, missing });
+  const inputs =
+    references === 0
+      ? ''
+      : ancestors
+        ? `, ${countText(references)} references to inputs followed`
+        : `, ${countText(references)} references to inputs not followed (--ancestors)`;
+  await context.say(
+    `${file}: ${countText(entries)} entries, ${countText(bytes)} bytes${inputs}; hw verify ${file} checks it anywhere`,
+  );
+  if (missing > 0) {
+    await context.note(`${countText(missing)} inputs are not kept here: the bundle is incomplete`);
+  }
+  return ok(0);
+};
+
+async function exportOnline(
+  context: Context,
+  request: BundleRequest,
+  path: string,
+): Promise<Result<Written>> {
+  const connection = await connect(context);
+  if (!connection.ok) return connection;
+  using node = connection.value;
+  const { of, from, to, ancestors } = request;
+  const answer = await node.client.open({
+    method: 'GET',
+    path: '/bundle',
+    query: { of, from, to, ancestors },
+    accept: 'application/octet-stream',
+    signal: context.signal,
+  });
+  if (!answer.ok) return answer;
+  using progress = await startProgress(context.runtime.stderr, `export ${of}`, 0);
+  const stored = await store(context, path, guarded(context, answer.value.chunks), progress);
+  if (!stored.ok) return stored;
+  return ok({ bytes: stored.value, ...counts(answer.value.header('headwater-bundle')) });
+}
+
+/** What the node says of the bundle in its header. */
+function counts(header: string | undefined): Omit<Written, 'bytes'> {
+  const text = header ?? '';
+  const count = (name: string): number =>
+    Number(new RegExp(`(?:^| )${name}=([0-9]+)`).exec(text)?.[1] ?? 0);
+  return { entries: count('entries'), references: count('references'), missing: count('missing') };
+}
+
+/** An answer that ends early must not look like its end. */
+async function* guarded(
+  context: Context,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (cause) {
+    if (cause instanceof HeadwaterError) throw cause;
+    const broken = fault('node-unreachable', 'the node broke off in the middle of its answer');
+    throw new HeadwaterError(broken, { cause });
+  }
+  if (context.signal.aborted) throw new HeadwaterError(fault('interrupted', 'interrupted'));
+}
+
+function exportStopped(
+  context: Context,
+  options: Options,
+  request: BundleRequest,
+  path: string,
+): Promise<Result<Written>> {
+  return withStoppedHome(context, options, async (home, ledger) => {
+    const { openOfflineStreams } = await import('../offline-streams.ts');
+    const named = await openOfflineStreams(home, ledger);
+    if (!named.ok) return named;
+    const { openBundle } = await import('../core/bundle.ts');
+    const { streams } = named.value;
+    let done = 0;
+    const tell = (entries: number): void => void (done = entries);
+    const bundle = await openBundle({ ledger, streams }, request, context.signal, tell);
+    if (!bundle.ok) return bundle;
+    const { entries, references, missing, chunks } = bundle.value;
+    using progress = await startProgress(context.runtime.stderr, `export ${request.of}`, 100);
+    const shown: Pick<Progress, 'update'> = {
+      update: (_, note) => progress.update((100 * done) / Math.max(1, entries), note),
+    };
+    const stored = await store(context, path, chunks, shown);
+    return stored.ok ? ok({ bytes: stored.value, entries, references, missing }) : stored;
+  });
+}
+
+/** Bytes written. Codes: file-unwritable, interrupted, and what the chunks throw. */
+async function store(
+  context: Context,
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  progress: Pick<Progress, 'update'>,
+): Promise<Result<number>> {
+  let folder: string | undefined;
+  let bytes = 0;
+  try {
+    // A folder of its own beside the file: two exports of one name do not meet.
+    folder = await mkdtemp(`${path}.`);
+    const beside = join(folder, 'part');
+    await using handle = await open(beside, 'wx', 0o644);
+    for await (const chunk of chunks) {
+      if (context.signal.aborted) throw new HeadwaterError(fault('interrupted', 'interrupted'));
+      await handle.writeFile(chunk);
+      bytes += chunk.length;
+      progress.update(0, `${countText(bytes)} bytes`);
+    }
+    await handle.sync();
+    await rename(beside, path);
+    return ok(bytes);
+  } catch (cause) {
+    if (cause instanceof HeadwaterError) return err(cause.fault);
+    if (systemCode(cause) !== undefined) return err(fileFault('file-unwritable', path, cause));
+    throw cause;
+  } finally {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -47,7 +47,11 @@ function attestedLines({ attested }: ProvenView): readonly string[] {
   return [`  attested by cosigners: ${quorum}`, ...lines];
 }
 
-function contentLines({ attributes, data, disclosed }: ProvenView): readonly string[] {
+export function contentLines({
+  attributes,
+  data,
+  disclosed,
+}: Pick<ProvenView, 'attributes' | 'data' | 'disclosed'>): readonly string[] {
   if (disclosed.length === 0) return ['  disclosed: nothing of the content'];
   const lines = [`  disclosed: ${disclosed.join(' and ')}`];
   for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -68,6 +72,6 @@ function contentLines({ attributes, data, disclosed }: ProvenView): readonly str
 }
 
 /** What others wrote may hold what a terminal would act on. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
 }

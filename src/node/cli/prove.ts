@@ -1,6 +1,7 @@
 /** `hw prove`: the proof of one event, by the running node or from the store of a stopped one. */
 import { resolve } from 'node:path';
 import { fault } from '../../errors.ts';
+import { parseReference } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { disclosures, isDisclosedPart, type DisclosedPart } from '../core/prove.ts';
 import { replaceFile } from '../files.ts';
@@ -19,6 +20,16 @@ export const prove: Action = async (context, [event = ''], options) => {
     return err(fault('usage', message, { pointer: '--disclose' }));
   }
   const file = options.text('out');
+  const range = parseReference(event);
+  if (range.ok && range.value.to > range.value.from + 1) {
+    const { proveRange } = await import('./prove-range.ts');
+    return proveRange(context, event, range.value, options);
+  }
+  if (options.text('index') !== undefined) {
+    return err(
+      fault('usage', '--index is for a range hw:<log>/<from>-<to>', { pointer: '--index' }),
+    );
+  }
   if (context.json && file === undefined) {
     const hint = 'Write it with --out FILE, or leave --json out.';
     return err(fault('usage', 'a proof is text of its own form, not JSON', undefined, hint));
@@ -29,17 +40,28 @@ export const prove: Action = async (context, [event = ''], options) => {
       ? await proveStopped(context, options, event, part)
       : await proveOnline(context, event, part);
   if (!text.ok) return text;
+  return written(context, event, text.value, file, { disclosed: part });
+};
+
+/** To `--out` or stdout. */
+export async function written(
+  context: Context,
+  event: string,
+  text: string,
+  file: string | undefined,
+  more: Readonly<Record<string, string | number>>,
+): Promise<Result<number>> {
   if (file === undefined) {
-    await context.runtime.stdout.write(text.value);
+    await context.runtime.stdout.write(text);
     return ok(0);
   }
   const path = resolve(context.runtime.directory, file);
-  const written = await replaceFile(path, text.value, 0o644);
-  if (!written.ok) return written;
-  await context.value({ event, file, disclosed: part, bytes: Buffer.byteLength(text.value) });
+  const stored = await replaceFile(path, text, 0o644);
+  if (!stored.ok) return stored;
+  await context.value({ event, file, ...more, bytes: Buffer.byteLength(text) });
   await context.say(`${file}: proof of ${event}; hw verify ${file} checks it anywhere`);
   return ok(0);
-};
+}
 
 async function proveOnline(
   context: Context,
@@ -59,9 +81,17 @@ async function proveOnline(
     signal: context.signal,
   });
   if (!answer.ok) return answer;
+  return wholeAnswer(context, answer.value.chunks);
+}
+
+/** All of an answer that is text. */
+export async function wholeAnswer(
+  context: Context,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<Result<string>> {
   const parts: Uint8Array[] = [];
   try {
-    for await (const chunk of answer.value.chunks) parts.push(chunk);
+    for await (const chunk of chunks) parts.push(chunk);
   } catch {
     return err(fault('node-unreachable', 'the node broke off in the middle of its answer'));
   }

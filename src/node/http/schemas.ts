@@ -54,7 +54,14 @@ export const readQuery: TObject = Type.Object(
 );
 
 export const verifyQuery: TObject = Type.Object(
-  { repair: flag('mend what is damaged first, with blocks from peers') },
+  {
+    repair: flag('mend what is damaged first, with blocks from peers'),
+    trust: text('owners or writer keys (did:key), with commas: one of them must be its own'),
+    witness: text('vkeys or did:keys of witnesses that must have cosigned, with commas'),
+    quorum: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1024, description: 'so many of them; all' }),
+    ),
+  },
   strict,
 );
 
@@ -244,13 +251,5 @@ export const cursorBody: TObject = Type.Object(
 );
 export const checkpointQuery: TObject = Type.Object(
   { cosigned: flag('the newest that witnesses have cosigned, not that of the head') },
-  strict,
-);
-export const trustBody: TObject = Type.Object(
-  {
-    trust: Type.Optional(Type.Array(Type.String({ maxLength: 512 }), { maxItems: 64 })),
-    witness: Type.Optional(Type.Array(Type.String({ maxLength: 512 }), { maxItems: 64 })),
-    quorum: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
-  },
   strict,
 );

@@ -30,6 +30,7 @@ import { refuseSocket, serveSocket, useWebSockets } from './live-socket.ts';
 import type { HttpLimits } from './parts.ts';
 import { faultOfError, problemOf, sendProblem } from './problem.ts';
 import { proofRoutes } from './proof-routes.ts';
+import { recoveryRoutes } from './recovery-routes.ts';
 import { retentionRoutes } from './retention-routes.ts';
 import { readingRoutes } from './reading.ts';
 import { isOpenTree, staticRoutes } from './static-routes.ts';
@@ -94,6 +95,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   witnessRoutes(server, parts);
   backupRoutes(server, parts);
   forkRoutes(server, api);
+  recoveryRoutes(server, api);
   controlRoutes(server, api);
   networkRoutes(server, api);
   stateRoutes(server, api);
