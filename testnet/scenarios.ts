@@ -1,7 +1,9 @@
 /** Scenarios of a whole network, by name: `npm run testnet -- NAME [--short]`. */
 import { warmCache } from './lib/hw.ts';
 import type { Workspace } from './lib/workspace.ts';
+import { forks } from './scenarios/forks.ts';
 import { restore } from './scenarios/restore.ts';
+import { retention } from './scenarios/retention.ts';
 
 export interface NetworkOptions {
   /** At most 40 s, for CI. */
@@ -12,7 +14,9 @@ export interface NetworkOptions {
 export type NetworkScenario = (work: Workspace, options: NetworkOptions) => Promise<number>;
 
 export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
+  forks: checked('forks', forks),
   restore: checked('restore', restore),
+  retention: checked('retention', retention),
 };
 
 /** Throws where something does not hold; `holds` prints what was seen to. */
