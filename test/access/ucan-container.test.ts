@@ -9,7 +9,8 @@ import {
   formatContainer,
   parseContainer,
 } from '../../src/access/ucan-container.ts';
-import { decodeDelegation, tokenCid } from '../../src/access/ucan-delegation.ts';
+import { decodeDelegation } from '../../src/access/ucan-delegation.ts';
+import { tokenCid } from '../../src/access/ucan-envelope.ts';
 import { ran, suite } from '../support/vectors.ts';
 import { chainOf, nodeCrypto, refused, value } from './tokens.ts';
 

@@ -11,10 +11,9 @@ import { asDid } from '../../src/types.ts';
 import {
   decodeDelegation,
   mintDelegation,
-  tokenCid,
   type Delegation,
-  type UcanRelease,
 } from '../../src/access/ucan-delegation.ts';
+import { tokenCid, type UcanRelease } from '../../src/access/ucan-envelope.ts';
 import { is } from '../../src/access/ucan-policy.ts';
 import { hex, ran, suite } from '../support/vectors.ts';
 import {
@@ -310,13 +309,13 @@ describe('attacks on a single token', () => {
   });
 
   it('unknown operator and selector injection: refused when read', () => {
-    for (const operator of ['!=', '<', '>=', 'or', 'not', 'like', 'all', 'any', 'And', '=']) {
+    for (const operator of ['===', '=<', 'nor', 'matches', 'none', 'And', '=']) {
       refused(
         decodeDelegation(forge({ ...payload(), pol: [[operator, '.a', 1]] })),
         'ucan-operator',
       );
     }
-    for (const selector of ['.a?', '.["a"]', '.[0]', '$.a', '', '.a\u0000', '.a || true']) {
+    for (const selector of ['.a..b', '.[a]', '.[0', '$.a', '', '.a\u0000', '.a || true']) {
       refused(
         decodeDelegation(forge({ ...payload(), pol: [['==', selector, 1]] })),
         'ucan-selector',

@@ -53,7 +53,7 @@ const reasons: readonly (readonly [string, RegExp])[] = [
   ['for another stream', /\(ucan-policy\)$/],
   ['for another partition', /\(ucan-policy\)$/],
   ['fixes nothing', /^no delegation fixes both/],
-  ['unknown operator', /\(ucan-operator\)$/],
+  ['unknown operator', /\(ucan-policy\)$/],
   ['/flow/read', /\(ucan-command\)$/],
   ['longer command with the same beginning', /\(ucan-command\)$/],
   ['expired 61 s before', /\(ucan-expired\)$/],
