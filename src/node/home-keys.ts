@@ -17,7 +17,7 @@ import { exists } from './files.ts';
 import type { Home, HomeKeys, HomePaths, Identity } from './home.ts';
 
 /** Names of the key files; what each is for stands in home.ts. */
-export const keyNames = ['organisation', 'peer', 'writer', 'recovery', 'node'] as const;
+export const keyNames = ['organisation', 'peer', 'writer', 'recovery', 'witness', 'node'] as const;
 export type KeyName = (typeof keyNames)[number];
 
 /** A passphrase that is asked for when a locked file is met, and then kept. */
@@ -30,6 +30,11 @@ export function keyPath(paths: HomePaths, name: KeyName): string {
 /** Where a new writer key lies while `hw key rotate` is at work. */
 export function nextWriterPath(paths: HomePaths): string {
   return join(paths.keys, 'writer.next.key');
+}
+
+/** Where a new recovery key lies while `hw key recover` is at work. */
+export function nextRecoveryPath(paths: HomePaths): string {
+  return join(paths.keys, 'recovery.next.key');
 }
 
 /** What can be told of a key file without opening it. */
@@ -64,6 +69,13 @@ export async function openHomeKeys(
       fault('rotation-unfinished', 'a rotation of the writer key was cut off', { file: next }),
     );
   }
+  if (await exists(nextRecoveryPath(paths))) {
+    const file = nextRecoveryPath(paths);
+    const hint = 'Run hw key recover again: it completes the change.';
+    return err(
+      fault('rotation-unfinished', 'a change of the recovery key was cut off', { file }, hint),
+    );
+  }
   const seeds = new SeedReader(paths, ask);
   const peerSeed = await seeds.read('peer');
   if (!peerSeed.ok) return peerSeed;
@@ -73,7 +85,10 @@ export async function openHomeKeys(
   if (!writer.ok) return writer;
   const nodeSecret = await seeds.read('node');
   if (!nodeSecret.ok) return nodeSecret;
+  const witness = await witnessSigner(paths, seeds);
+  if (!witness.ok) return witness;
   const keys = {
+    ...(witness.value === undefined ? {} : { witness: witness.value }),
     peer: peer.value,
     peerSeed: peerSeed.value,
     writer: writer.value,
@@ -83,6 +98,19 @@ export async function openHomeKeys(
   if (!(await exists(keyPath(paths, 'organisation')))) return ok(keys);
   const organisation = await seeds.signer('organisation', didKey(identity.organisation));
   return organisation.ok ? ok({ ...keys, organisation: organisation.value }) : organisation;
+}
+
+/** Homes that were made before there were witnesses have no such key; `hw init` makes it. */
+async function witnessSigner(
+  paths: HomePaths,
+  seeds: SeedReader,
+): Promise<Result<Signer | undefined>> {
+  if (!(await exists(keyPath(paths, 'witness')))) return ok(undefined);
+  const seed = await seeds.read('witness');
+  if (!seed.ok) return seed;
+  const signer = signerFromSeed(seed.value);
+  seed.value.fill(0);
+  return ok(signer);
 }
 
 /** Reads seeds of one home; the passphrase is asked for once. */

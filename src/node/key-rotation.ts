@@ -23,32 +23,57 @@ export interface Rotated {
   readonly writer: Did;
   /** Logs that passed on now; those of an earlier run that was cut off are not among them. */
   readonly logs: readonly LogId[];
+  /** Own logs that the new key cannot write: `hw stream recover` goes on from them. */
+  readonly left: readonly LogId[];
 }
 
-/** The caller holds the lock of the home. Codes: those of key files, store and ledger. */
+/**
+ * The caller holds the lock of the home. With `lost` the old key is not asked for, and no log passes on.
+ * Codes: those of key files, store and ledger.
+ */
 export async function rotateWriterKey(
   home: HomeView,
   host: Host,
   ask: AskPassphrase,
+  lost = false,
 ): Promise<Result<Rotated>> {
   const seeds = new SeedReader(home.paths, ask);
-  const old = await seeds.read('writer');
-  if (!old.ok) return old;
-  const oldSigner = signerFromSeed(old.value);
-  old.value.fill(0);
   const secret = await seeds.read('node');
   if (!secret.ok) return secret;
+  const old = lost ? ok(undefined) : await oldSigner(seeds);
+  if (!old.ok) return old;
   const next = await nextSigner(home, host, seeds.passphrase);
   if (!next.ok) return next;
   const parts = { ...home, keys: { nodeSecret: secret.value } };
   const opened = await openHomeLedger(parts, host);
   if (!opened.ok) return opened;
   await using ledger = opened.value;
-  const logs = await rotateLogs(ledger, oldSigner, next.value);
+  const logs = old.value === undefined ? ok([]) : await rotateLogs(ledger, old.value, next.value);
   if (!logs.ok) return logs;
+  const left = leftBehind(home, ledger, next.value);
   const finished = await finish(home, next.value);
   if (!finished.ok) return finished;
-  return ok({ writer: didFromKey(next.value.publicKey), logs: logs.value });
+  return ok({ writer: didFromKey(next.value.publicKey), logs: logs.value, left });
+}
+
+async function oldSigner(seeds: SeedReader): Promise<Result<Signer>> {
+  const seed = await seeds.read('writer');
+  if (!seed.ok) return seed;
+  const signer = signerFromSeed(seed.value);
+  seed.value.fill(0);
+  return ok(signer);
+}
+
+/** Own logs that go on but under another key than the new one; the journal has the peer's. */
+function leftBehind({ identity }: HomeView, ledger: Ledger, next: Signer): readonly LogId[] {
+  const keys = [next.publicKey, identity.peerKey];
+  return ledger
+    .logs()
+    .filter(({ createdLocally, state }) => createdLocally && state !== 'closed')
+    .filter(
+      ({ writerKey }) => !keys.some((key) => writerKey !== undefined && equal(key, writerKey)),
+    )
+    .map(({ logId }) => logId);
 }
 
 /** The key of a run that was cut off, else a new one, locked as the others are. */
@@ -89,6 +114,8 @@ async function rotateLogs(
 }
 
 function isHeldBy(log: LogSummary, { publicKey }: Signer): boolean {
+  // One that is frozen or damaged can say nothing; it goes on by its recovery.
+  if (log.state !== 'open' && log.state !== 'waiting') return false;
   return log.createdLocally && log.writerKey !== undefined && equal(log.writerKey, publicKey);
 }
 

@@ -18,6 +18,7 @@ import type {
 } from '../types.ts';
 import type { BackupApi } from './core/backup.ts';
 import type { EvidenceApi } from './evidence-api.ts';
+import type { RecoveryApi } from './recovery-api.ts';
 import type { WitnessApi } from './witness-api.ts';
 import type { ForksApi } from './forks-api.ts';
 import type { TreeApi, UrlApi } from './tree-api.ts';
@@ -237,6 +238,7 @@ export interface NodeApi {
   event(log: LogId, index: number): Promise<Result<Delivery>>;
   setCursor(name: string, position: string): Promise<Result<void>>;
   readonly evidence: EvidenceApi;
+  readonly recovery: RecoveryApi;
   readonly witness: WitnessApi;
   readonly backup: BackupApi;
   readonly forks: ForksApi;

@@ -3,7 +3,7 @@
  * here in order and closed in the opposite order by one stack; nothing else owns a part.
  */
 import { peerIdFromKey } from '../gossip/peer-id.ts';
-import { asTimeMs } from '../types.ts';
+import { asTimeMs, type LogId } from '../types.ts';
 import { fault, type Fault } from '../errors.ts';
 import type { ConfirmNotice } from '../ledger/confirming.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -24,6 +24,7 @@ import { guardOfNode, noticeText, watchRestoreGuard } from './core/restore-guard
 import { settle } from './core/settle.ts';
 import { scrubFinding, startScrub } from './core/scrubbing.ts';
 import { Streams } from './core/streams.ts';
+import { watchSuccession } from './core/watch-succession.ts';
 import { openUrlFollows, type UrlFollows } from './core/url-follows.ts';
 import { folderBytes, freeBytes } from './disk.ts';
 import type { Home } from './home.ts';
@@ -177,6 +178,10 @@ class Starting {
       problem: (logId, problem) => this.#warn(journal, `registry ${logId}`, problem),
     });
     this.#stack.use(feed);
+    const fetch = (logId: LogId): void => this.#network?.follow(logId);
+    const track = (work: Promise<unknown>): void => this.#track(work);
+    const warn = (subject: string, problem: Fault): void => this.#warn(journal, subject, problem);
+    this.#stack.use(watchSuccession({ ledger, follows, feed, journal, fetch, track, warn }));
     await feed.start();
     const rates = this.#stack.use(
       new Rates(this.#runtime, () => [
@@ -242,7 +247,7 @@ class Starting {
       registries,
       control,
       feed,
-      ownRegistry: ownLogs.registry()?.logId,
+      ownRegistry: ownLogs.registryId(),
       evidence: parts.witness.port(),
       warn: (subject, problem) => this.#warn(parts.journal, subject, problem),
     });

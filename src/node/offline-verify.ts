@@ -9,6 +9,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { VerifyOptions } from '../ledger/ledger-types.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
+import { logsOf } from './core/cards.ts';
 import type { Registries, StreamKey } from './core/registries.ts';
 import type { Streams } from './core/streams.ts';
 import type { HomeView } from './home.ts';
@@ -68,7 +69,8 @@ function expectedLogs(
   const found = new Map<LogId, number>();
   const view = streams.view(key);
   if (view.ok) for (const { log, size } of view.value.logs) found.set(log, size);
-  for (const { log } of registries.card(key)?.partitions ?? []) {
+  const card = registries.card(key);
+  for (const log of card === undefined ? [] : logsOf(card)) {
     if (!found.has(log)) found.set(log, ledger.log(log)?.size ?? 0);
   }
   return [...found].map(([log, size]) => ({ log, size }));

@@ -1,4 +1,5 @@
 /** `hw key …`: the keys of this home; no node is needed. */
+import { resolve } from 'node:path';
 import { toBase64url } from '../../bytes.ts';
 import { fault } from '../../errors.ts';
 import { err, ok } from '../../result.ts';
@@ -15,6 +16,7 @@ const purposes = {
   peer: 'this peer on the network, and its journal',
   writer: 'signs the streams of this home',
   recovery: 'brings back a lost identity; keep it elsewhere',
+  witness: 'cosigns the logs of others, as a witness',
   node: 'a secret of the store',
 } as const;
 
@@ -77,11 +79,40 @@ export const rotate: Action = async (context, _args, options) => {
   scope.use(locked.value);
   const { rotateWriterKey } = await import('../key-rotation.ts');
   const ask = existingPassphrase(context, options);
-  const rotated = await rotateWriterKey(home.value, context.runtime, ask);
+  const lost = options.flag('lost');
+  const rotated = await rotateWriterKey(home.value, context.runtime, ask, lost);
   if (!rotated.ok) return rotated;
-  const { writer, logs } = rotated.value;
-  await context.value({ writer, logs });
+  const { writer, logs, left } = rotated.value;
+  await context.value({ writer, logs, left });
   await context.say(`the writer key is now ${writer}`, `${logs.length} log(s) passed on to it`);
+  for (const log of left) {
+    await context.say(
+      `hw:${log} did not: hw stream recover hw:${log} --reason key goes on from it`,
+    );
+  }
+  return ok(0);
+};
+
+export const recover: Action = async (context, _args, options) => {
+  const home = await context.readHome();
+  if (!home.ok) return home;
+  const locked = await lockHome(context.paths, context.runtime);
+  if (!locked.ok) return locked;
+  await using scope = new AsyncDisposableStack();
+  scope.use(locked.value);
+  const { replaceRecoveryKey } = await import('../recovery-key.ts');
+  const ask = existingPassphrase(context, options);
+  const given = options.text('key');
+  const file = given === undefined ? undefined : resolve(context.runtime.directory, given);
+  const done = await replaceRecoveryKey(home.value, context.runtime, ask, file);
+  if (!done.ok) return done;
+  const { recovery, logs } = done.value;
+  await context.value({ recovery, logs });
+  await context.say(
+    `the recovery key is now ${recovery}`,
+    `${logs.length} log(s) name it`,
+    `${keyPath(context.paths, 'recovery')} is the new key: keep it elsewhere`,
+  );
   return ok(0);
 };
 

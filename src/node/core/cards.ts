@@ -34,7 +34,13 @@ const StreamData = Type.Object({
   name: Type.String({ maxLength: 64 }),
   visibility: Type.Union([Type.Literal('public'), Type.Literal('sealed')]),
   partitions: Type.Array(
-    Type.Object({ log: Type.String({ maxLength: 64 }), writer: Peer.properties.id }),
+    Type.Object({
+      log: Type.String({ maxLength: 64 }),
+      writer: Peer.properties.id,
+      successors: Type.Optional(
+        Type.Array(Type.String({ maxLength: 64 }), { maxItems: limits.maxSuccessors }),
+      ),
+    }),
     { minItems: 1, maxItems: protocol.maxPartitions },
   ),
   contentType: Type.Optional(Type.String({ maxLength: 256 })),
@@ -52,13 +58,20 @@ export interface Profile {
   readonly name: string;
   readonly peers: readonly PeerCard[];
 }
+export interface CardPartition {
+  /** The first log of its chain. */
+  readonly log: LogId;
+  readonly writer: PeerId;
+  /** The later ones in order; the last takes events. */
+  readonly successors?: readonly LogId[];
+}
 export interface StreamCard {
   readonly owner: Did;
   readonly name: StreamName;
   /** The log of partition 0, which is the stream's identity. */
   readonly id: LogId;
   readonly visibility: 'public' | 'sealed';
-  readonly partitions: readonly { readonly log: LogId; readonly writer: PeerId }[];
+  readonly partitions: readonly CardPartition[];
   readonly contentType?: string;
   readonly description?: string;
 }
@@ -108,16 +121,28 @@ export function readRegistryEntry(
 
 function readCard(owner: Did, data: Static<typeof StreamData>): Result<RegistryEntry> {
   if (!isStreamName(data.name) || data.name.startsWith('_')) return malformed('name');
-  const partitions: { log: LogId; writer: PeerId }[] = [];
+  const partitions: CardPartition[] = [];
   for (const item of data.partitions) {
     const log = parseLogId(item.log);
     if (!log.ok) return log;
-    partitions.push({ log: log.value, writer: asPeerId(item.writer) });
+    const successors: LogId[] = [];
+    for (const text of item.successors ?? []) {
+      const later = parseLogId(text);
+      if (!later.ok) return later;
+      successors.push(later.value);
+    }
+    const partition = { log: log.value, writer: asPeerId(item.writer) };
+    partitions.push(successors.length === 0 ? partition : { ...partition, successors });
   }
   const id = partitions[0]?.log;
   if (id === undefined) return malformed('partitions');
   const { name, partitions: _, ...rest } = data;
   return ok({ kind: 'stream', card: { ...rest, owner, name: asStreamName(name), id, partitions } });
+}
+
+/** All logs of a stream: chain by chain. */
+export function logsOf({ partitions }: Pick<StreamCard, 'partitions'>): readonly LogId[] {
+  return partitions.flatMap(({ log, successors = [] }) => [log, ...successors]);
 }
 
 /** The data of a registry event that announces a stream. */

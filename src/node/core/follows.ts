@@ -11,9 +11,10 @@
 import { fault, type Fault } from '../../errors.ts';
 import { parseDid, parseLogId } from '../../ids.ts';
 import type { LogSummary } from '../../ledger/ledger-types.ts';
+import type { Successors } from '../../ledger/successors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
-import type { StreamCard } from './cards.ts';
+import { logsOf, type StreamCard } from './cards.ts';
 import type { ControlState } from './control-state.ts';
 import type { Registries } from './registries.ts';
 import type { Streams } from './streams.ts';
@@ -23,6 +24,8 @@ export interface FollowLedger {
   log(logId: LogId): LogSummary | undefined;
   follow(logId: LogId): Promise<Result<void>>;
   unfollow(logId: LogId, options: { readonly purge: boolean }): Promise<Result<void>>;
+  /** Absent in a test's. */
+  readonly successors?: Pick<Successors, 'judged'>;
 }
 
 export interface FollowEvents {
@@ -92,7 +95,7 @@ export class Follows {
     const targets = this.#targets([...this.#configured, ...this.#control.all('follow')]);
     const name = `${card.owner}/${card.name}`;
     if (!targets.has(name) && !targets.has(card.owner)) return;
-    for (const { log } of card.partitions) await this.#follow(name, log);
+    for (const log of logsOf(card)) await this.#follow(name, log);
   }
 
   async follow(target: string): Promise<Result<void>> {
@@ -141,7 +144,7 @@ export class Follows {
     const cards = [...this.#registries.cards()].filter(
       (card) => target === (slash < 0 ? card.owner : `${card.owner}/${card.name}`),
     );
-    const listed = cards.flatMap((card) => card.partitions.map(({ log }) => log));
+    const listed = cards.flatMap(logsOf);
     const kept = this.#ledger
       .logs()
       .filter(
@@ -181,6 +184,9 @@ export class Follows {
    */
   #unlisted({ logId, genesis, createdLocally }: LogSummary): Fault | undefined {
     if (genesis === undefined || createdLocally) return undefined;
+    // Listed or not: who cannot show the recovery key is no successor.
+    const judged = this.#ledger.successors?.judged(logId);
+    if (judged !== undefined && typeof judged !== 'string') return judged;
     const card = this.#registries.card(genesis);
     if (card === undefined || this.#registries.lists(genesis, logId)) return undefined;
     const named = card.partitions[genesis.partition]?.log ?? 'none';

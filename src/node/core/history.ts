@@ -27,7 +27,16 @@ export function historyOf(ledger: Ledger): HistoryLedger {
   return {
     batches: (logId, from, to, options) => ledger.batches(logId, from, to, options),
     sizeOf: (logId) => ledger.log(logId)?.size ?? 0,
-    onAppended: (listener) => ledger.onAppended(listener),
+    successorOf: (logId) => {
+      const { closing } = ledger.log(logId) ?? {};
+      return closing?.whole === true ? closing : undefined;
+    },
+    onAppended: (listener) => {
+      const listening = new DisposableStack();
+      listening.use(ledger.onAppended(listener));
+      listening.use(ledger.successors.onNews(listener));
+      return listening;
+    },
     indexAtTime: (logId, time) => ledger.indexAtTime(logId, time),
     cursor: (name) => ledger.cursors.get(name),
     setCursor: (name, position) => ledger.cursors.set(name, position),
@@ -53,12 +62,16 @@ export async function readHistory(
   if (!keep.ok) return keep;
   const ranges = await resolveRanges(ledger, stream, request);
   if (!ranges.ok) return ranges;
-  const position = (next: ReadonlyMap<LogId, number>): string => positionText(stream, next);
   const { subject, follow = false } = request;
   let source: AsyncIterable<readonly Delivery[]> =
     subject !== undefined && !follow
-      ? readSubject(ledger, ranges.value, subject, request.last === true, position)
-      : readStream(ledger, { partitions: ranges.value, live: follow, signal, position });
+      ? readSubject(ledger, ranges.value, subject, request.last === true)
+      : readStream(ledger, {
+          partitions: ranges.value,
+          live: follow,
+          signal,
+          position: positionText,
+        });
   if (keep.value !== undefined) source = kept(source, keep.value);
   if (request.limit !== undefined) source = limited(source, request.limit);
   if (request.speed !== undefined) source = paced(source, request.speed, host.timers, signal);
@@ -74,26 +87,63 @@ async function* readSubject(
   ranges: readonly PartitionRange[],
   subject: string,
   last: boolean,
-  position: (next: ReadonlyMap<LogId, number>) => string,
 ): AsyncGenerator<readonly Delivery[]> {
-  const after = new Map<LogId, number>(ranges.map(({ logId, next }) => [logId, next]));
+  // Where each partition stands, in their order.
+  const places = ranges.map(({ logId, next }) => ({ logId, next }));
   let newest: Delivery | undefined;
-  for (const { logId, next, end } of ranges) {
-    const range = { from: asLogIndex(next), ...(end === undefined ? {} : { to: asLogIndex(end) }) };
-    for await (const index of ledger.subjectIndexes(logId, subject, { ...range, reverse: last })) {
-      const entry = await ledger.entry(logId, index);
-      if (!entry.ok) throw new HeadwaterError(entry.error);
-      const { event, recordedTime } = entry.value;
-      if (event === undefined) continue;
-      after.set(logId, index + 1);
-      const state = new Map(after);
-      const item = { log: logId, index, recordedTime, event, position: () => position(state) };
-      if (!last) yield [item];
-      else if (newest === undefined || recordedTime > newest.recordedTime) newest = item;
+  for (const [i, range] of ranges.entries()) {
+    const logs = segments(ledger, range);
+    for await (const item of subjectEntries(
+      ledger,
+      last ? logs.toReversed() : logs,
+      subject,
+      last,
+    )) {
+      places[i] = { logId: item.log, next: item.index + 1 };
+      const state = new Map<LogId, number>(places.map(({ logId, next }) => [logId, next]));
+      const delivery = { ...item, position: () => positionText(state) };
+      if (!last) yield [delivery];
+      else if (newest === undefined || item.recordedTime > newest.recordedTime) newest = delivery;
       if (last) break;
     }
   }
   if (newest !== undefined) yield [newest];
+}
+
+interface Segment {
+  readonly logId: LogId;
+  readonly from: number;
+  readonly to: number | undefined;
+}
+
+/** The parts of the logs that a range goes through. */
+function segments(ledger: HistoryLedger, range: PartitionRange): Segment[] {
+  const parts: Segment[] = [];
+  const last = range.end === undefined ? undefined : (range.last ?? range.logId);
+  for (let [logId, from] = [range.logId, range.next]; ;) {
+    if (logId === last) return [...parts, { logId, from, to: range.end }];
+    parts.push({ logId, from, to: undefined });
+    const successor = ledger.successorOf(logId);
+    if (successor === undefined) return parts;
+    [logId, from] = [successor.next, 0];
+  }
+}
+
+async function* subjectEntries(
+  ledger: HistoryLedger,
+  logs: readonly Segment[],
+  subject: string,
+  reverse: boolean,
+): AsyncGenerator<Omit<Delivery, 'position'>> {
+  for (const { logId, from, to } of logs) {
+    const range = { from: asLogIndex(from), ...(to === undefined ? {} : { to: asLogIndex(to) }) };
+    for await (const index of ledger.subjectIndexes(logId, subject, { ...range, reverse })) {
+      const entry = await ledger.entry(logId, index);
+      if (!entry.ok) throw new HeadwaterError(entry.error);
+      const { event, recordedTime } = entry.value;
+      if (event !== undefined) yield { log: logId, index, recordedTime, event };
+    }
+  }
 }
 
 /** Moves the cursor behind each batch once the next one is asked for: so it was taken. */

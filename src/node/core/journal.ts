@@ -21,6 +21,7 @@ export const journalTypes = {
   security: 'org.headwater.security.refused',
   fork: 'org.headwater.security.fork',
   repaired: 'org.headwater.store.repaired',
+  recovered: 'org.headwater.stream.recovered',
 } as const;
 export type JournalType = (typeof journalTypes)[keyof typeof journalTypes];
 

@@ -44,7 +44,9 @@ import type { NetworkControl, Reachable } from './network-control.ts';
 import type { OwnLogs } from './own-logs.ts';
 import type { Peers } from './peers.ts';
 import { publishToStream } from './publishing.ts';
+import type { RecoveryApi } from '../recovery-api.ts';
 import type { Rates } from './rates.ts';
+import { Recovery } from './recovery.ts';
 import type { Registries } from './registries.ts';
 import { unknown } from './registries.ts';
 import { StreamRetention } from './retention.ts';
@@ -90,6 +92,7 @@ export interface CoreParts {
 
 export class NodeCore implements NodeApi {
   readonly evidence: EvidenceApi;
+  readonly recovery: RecoveryApi;
   readonly witness: WitnessApi;
   readonly retention: RetentionApi;
   readonly backup: BackupApi;
@@ -101,6 +104,7 @@ export class NodeCore implements NodeApi {
   constructor(parts: CoreParts) {
     this.#parts = parts;
     this.retention = new StreamRetention(parts, (...entry) => this.#journal(...entry));
+    this.recovery = new Recovery(parts, (...entry) => this.#journal(...entry));
     this.tree = new LogFiles(parts.ledger);
     this.forks = new ForkDesk(parts.ledger);
     this.urls = new Urls(parts, (...entry) => this.#journal(...entry));
@@ -328,6 +332,7 @@ export class NodeCore implements NodeApi {
       streams: () => streams.list(false),
       residentBytes: () => runtime.residentBytes(),
       journalDropped: () => journal.dropped,
+      witness: this.witness,
       forkedLogs: () => ledger.forks.list().length,
       uptimeSeconds: () => (runtime.clock.now() - startedAt) / 1000,
     });

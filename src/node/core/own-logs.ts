@@ -13,6 +13,7 @@ import type { Genesis } from '../../ledger/genesis.ts';
 import { keepAll, policyMap } from '../../ledger/retention-policy.ts';
 import type { LogSummary, NewLog, Receipt } from '../../ledger/ledger-types.ts';
 import type { Signer } from '../../crypto.ts';
+import type { Successors } from '../../ledger/successors.ts';
 import { streamPolicy, witnessesMap } from '../../ledger/trust-policy.ts';
 import { protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
@@ -27,15 +28,25 @@ import {
   type ParsedEvent,
   type PeerId,
   type StreamName,
+  type TreeSize,
 } from '../../types.ts';
 import { genesisProof } from '../home-keys.ts';
 import type { Home } from '../home.ts';
 import type { NewStream } from '../node-api.ts';
+import { cardPartitions, ownChains, ownNewest, streamIdOf, unreadable } from './own-chains.ts';
 import { journalPolicy } from './retention-view.ts';
-import { profileData, registryTypes, streamData, type Profile, type StreamCard } from './cards.ts';
+import {
+  logsOf,
+  profileData,
+  registryTypes,
+  streamData,
+  type Profile,
+  type StreamCard,
+} from './cards.ts';
 
 export interface OwnLedger {
   create(log: NewLog, signer: Signer): Promise<Result<LogId>>;
+  readonly successors: Pick<Successors, 'succeed'>;
   attachSigner(logId: LogId, signer: Signer): Result<void>;
   logs(): readonly LogSummary[];
   publish(
@@ -56,6 +67,7 @@ export class OwnLogs {
   #making: Promise<unknown> = Promise.resolve();
   /** Announced in this run; the view of the registry follows a moment later. */
   readonly #announced = new Set<StreamName>();
+  readonly #keyless: LogId[] = [];
 
   constructor(ledger: OwnLedger, home: Home, host: Host, peer: PeerId) {
     this.#ledger = ledger;
@@ -64,6 +76,10 @@ export class OwnLogs {
     this.#peer = peer;
   }
 
+  /** Own logs whose key in force is not ours: only their recovery makes them writable. */
+  get keyless(): readonly LogId[] {
+    return this.#keyless;
+  }
   get organisation(): Did {
     return this.#home.identity.organisation;
   }
@@ -73,6 +89,11 @@ export class OwnLogs {
   }
   registry(): LogSummary | undefined {
     return this.#find(this.organisation, registryName);
+  }
+  /** What our delegation names: the first log of the registry's chain. */
+  registryId(): LogId | undefined {
+    const registry = this.registry();
+    return registry === undefined ? undefined : streamIdOf(registry);
   }
   journal(): LogSummary | undefined {
     return this.#find(this.peerOwner, journalName);
@@ -85,8 +106,11 @@ export class OwnLogs {
       if (!log.createdLocally) continue;
       const signer = log.genesis?.name === journalName ? journal : writer;
       const attached = this.#ledger.attachSigner(log.logId, signer);
-      if (!attached.ok) return attached;
+      // A key that was rotated by a thief, or not by us: that log is read, and waits for its recovery.
+      if (!attached.ok && attached.error.code === 'writer-key') this.#keyless.push(log.logId);
+      else if (!attached.ok) return attached;
     }
+    if (unreadable(this.#ledger.logs()) !== undefined) return ok(undefined);
     if (this.registry() === undefined) {
       const made = await this.#create(registryName, 0, { partitions: 1, visibility: 'public' });
       if (!made.ok) return made;
@@ -111,7 +135,10 @@ export class OwnLogs {
   /** Appends to the registry; the receipt says that it is durable. */
   async announce(type: string, subject: string, data: Uint8Array): Promise<Result<void>> {
     const registry = this.registry();
-    if (registry === undefined) return err(fault('internal', 'there is no registry log'));
+    if (registry === undefined) {
+      const lost = unreadable(this.#ledger.logs());
+      return err(lost ?? fault('internal', 'there is no registry log'));
+    }
     const now = this.#host.clock.now();
     const attributes = {
       specversion: '1.0',
@@ -170,8 +197,10 @@ export class OwnLogs {
     const repaired: StreamName[] = [];
     for (const { genesis } of this.#ledger.logs()) {
       if (genesis?.owner !== this.organisation || genesis.partition !== 0) continue;
-      if (genesis.name.startsWith('_') || genesis.visibility === 'direct' || listed(genesis.name))
+      if (genesis.name.startsWith('_') || genesis.visibility === 'direct') continue;
+      if (repaired.includes(genesis.name) || listed(genesis.name, this.#logsOf(genesis.name))) {
         continue;
+      }
       const { name, partitions, contentType, retention, witnesses } = genesis;
       const shape = {
         partitions,
@@ -204,6 +233,8 @@ export class OwnLogs {
     const sound = streamPolicy(nodeCrypto, policy);
     if (!sound.ok) return err(fault('usage', sound.error.message, { pointer: 'witnesses' }));
     const genesis = this.#find(this.organisation, asStreamName(name))?.genesis;
+    const lost = genesis === undefined ? unreadable(this.#ledger.logs()) : undefined;
+    if (lost !== undefined) return err(lost);
     if (genesis === undefined) return ok(asStreamName(name));
     const same = genesis.visibility === visibility && genesis.partitions === partitions;
     if (same && !this.#isWhole(asStreamName(name), genesis, listed)) return ok(asStreamName(name));
@@ -234,7 +265,7 @@ export class OwnLogs {
       name,
       partition,
       partitions: shape.partitions,
-      ...(first === undefined ? {} : { stream: first.logId }),
+      ...(first === undefined ? {} : { stream: streamIdOf(first) }),
       recoveryHash: identity.recoveryHash,
       visibility: shape.visibility,
       retention: shape.retention ?? policyMap(keepAll),
@@ -245,44 +276,63 @@ export class OwnLogs {
     return this.#ledger.create(log, keys.writer);
   }
 
+  /**
+   * Goes on from an own log in a successor, written with the home's keys as they are now. Codes: those of
+   * `Successors.succeed`.
+   */
+  async succeed(log: LogSummary, size: TreeSize, recovery: Signer): Promise<Result<LogId>> {
+    const { genesis } = log;
+    if (genesis === undefined) return err(fault('log-not-synced', 'the log cannot be read'));
+    const { keys, identity } = this.#home;
+    const { owner, name, partition } = genesis;
+    const isJournal = owner === this.peerOwner && name === journalName;
+    const proof = isJournal ? [] : genesisProof(this.#home, this.#host.random, name, partition);
+    const plan = { size, recoveryHash: identity.recoveryHash, proof };
+    const writer = isJournal ? keys.journal : keys.writer;
+    return this.#ledger.successors.succeed(log.logId, plan, recovery, writer);
+  }
+
+  /** Says in the registry which logs a stream has now; nothing to say of one that is listed nowhere. */
+  async announceChain(name: StreamName, description: string | undefined): Promise<Result<void>> {
+    const log = this.#find(this.organisation, name);
+    if (log?.genesis?.visibility !== 'public' || name.startsWith('_')) return ok(undefined);
+    return this.#announceStream(name, description);
+  }
+
   async #announceStream(name: StreamName, description: string | undefined): Promise<Result<void>> {
-    const logs = this.#ledger
-      .logs()
-      .filter(({ genesis }) => genesis?.owner === this.organisation && genesis.name === name)
-      .toSorted((a, b) => (a.genesis?.partition ?? 0) - (b.genesis?.partition ?? 0));
-    const [first] = logs;
+    const chains = ownChains(this.#ledger.logs(), this.organisation, name);
+    const first = chains[0]?.[0];
     if (first?.genesis === undefined) return err(fault('internal', 'a stream without logs'));
     const card: StreamCard = {
       owner: this.organisation,
       name,
       id: first.logId,
       visibility: 'public',
-      partitions: logs.map(({ logId }) => ({ log: logId, writer: this.#peer })),
+      partitions: cardPartitions(chains, this.#peer),
       ...(first.genesis.contentType === undefined
         ? {}
         : { contentType: first.genesis.contentType }),
       ...(description === undefined ? {} : { description }),
     };
-    const announced = await this.announce(registryTypes.created, name, streamData(card));
+    const recovered = chains.some((chain) => chain.length > 1);
+    const type = recovered ? registryTypes.updated : registryTypes.created;
+    const announced = await this.announce(type, name, streamData(card));
     if (announced.ok) this.#announced.add(name);
     return announced;
   }
 
+  #logsOf(name: StreamName): readonly LogId[] {
+    const chains = ownChains(this.#ledger.logs(), this.organisation, name);
+    return logsOf({ partitions: cardPartitions(chains, this.#peer) });
+  }
+
   #find(owner: Did, name: StreamName, partition = 0): LogSummary | undefined {
-    return this.#ledger
-      .logs()
-      .find(
-        ({ genesis, createdLocally }) =>
-          createdLocally &&
-          genesis?.owner === owner &&
-          genesis.name === name &&
-          genesis.partition === partition,
-      );
+    return ownNewest(this.#ledger.logs(), owner, name, partition);
   }
 }
 
-/** True where the registry has a card of the stream. */
-export type Listed = (name: StreamName) => boolean;
+/** True where the registry has a card of the stream, with all of its logs where they are given. */
+export type Listed = (name: StreamName, logs?: readonly LogId[]) => boolean;
 
 interface Shape {
   readonly partitions: number;

@@ -11,6 +11,7 @@ import { toHex } from '../../bytes.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { LogId, ParsedEvent } from '../../types.ts';
 import type { ReceiptView, StreamView } from '../node-api.ts';
+import { newestLog } from './chains.ts';
 
 /** What both our own ledger and another peer tell of an event. */
 export type PublishReceipt = Pick<
@@ -72,7 +73,7 @@ function publishLot(
   events: readonly ParsedEvent[],
   signal: AbortSignal | undefined,
 ): Promise<Receipts> {
-  const view = stream.logs.find((log) => log.partition === partition);
+  const view = newestLog(stream, partition);
   if (view === undefined) {
     const message = `partition ${partition} of ${stream.display} is not known here`;
     return Promise.resolve(err(fault('writer-unreachable', message)));

@@ -1,10 +1,14 @@
-/** Where a reading begins and ends: `--from`, `--to`, cursors (ledger.md "Positions"). */
+/**
+ * Where a reading begins and ends: `--from`, `--to`, cursors (ledger.md "Positions"). A place is one log
+ * and index for each partition; a partition may be a chain of logs.
+ */
 import { fault } from '../../errors.ts';
 import { formatPosition, parsePosition, type Position } from '../../ledger/cursors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { parseTime, rfc3339ToMs } from '../../time.ts';
 import { asLogIndex, type LogId, type LogIndex, type TimeMs } from '../../types.ts';
-import type { ReadRequest, StreamView } from '../node-api.ts';
+import type { LogView, ReadRequest, StreamView } from '../node-api.ts';
+import { chainsOf } from './chains.ts';
 import type { PartitionRange } from './reader.ts';
 import { oneLog } from './streams.ts';
 
@@ -13,7 +17,15 @@ export interface RangeLedger {
   cursor(name: string): Promise<Result<Position | undefined>>;
 }
 
-/** One range for each local log of the stream, in the order of its partitions. */
+interface Place {
+  readonly log: LogId;
+  readonly next: number;
+}
+type Chain = readonly LogView[];
+/** The place in a chain; undefined: its beginning. */
+type Places = (chain: Chain) => Place | undefined;
+
+/** One range for each partition of the stream that is here, in their order. */
 export async function resolveRanges(
   ledger: RangeLedger,
   stream: StreamView,
@@ -24,26 +36,41 @@ export async function resolveRanges(
   const to = request.to === undefined ? undefined : await pointOf(ledger, stream, request.to);
   if (to !== undefined && !to.ok) return to;
   return ok(
-    stream.logs.map(({ log, size }) => {
-      const next = from.value.get(log) ?? 0;
-      if (to !== undefined) return { logId: log, next, end: to.value.get(log) ?? 0 };
-      return request.follow === true ? { logId: log, next } : { logId: log, next, end: size };
+    chainsOf(stream).map((chain) => {
+      const begin = from.value(chain) ?? beginningOf(chain);
+      const range = { logId: begin.log, next: begin.next };
+      if (to === undefined && request.follow === true) return range;
+      const end = to === undefined ? endOf(chain) : (to.value(chain) ?? beginningOf(chain));
+      // An end in a log before that of the beginning: nothing lies between.
+      const place = (log: LogId): number => chain.findIndex((one) => one.log === log);
+      if (place(end.log) < place(begin.log)) return { ...range, end: 0 };
+      return { ...range, end: end.next, last: end.log };
     }),
   );
 }
 
-/** The token of a position; logs that are missing in `next` stand at 0. */
-export function positionText(stream: StreamView, next: ReadonlyMap<LogId, number>): string {
-  return formatPosition(
-    stream.logs.map(({ log }) => ({ logId: log, next: asLogIndex(next.get(log) ?? 0) })),
-  );
+/** The token of a position: one log and index for each partition, in their order. */
+export function positionText(next: ReadonlyMap<LogId, number>): string {
+  return formatPosition([...next].map(([logId, index]) => ({ logId, next: asLogIndex(index) })));
+}
+
+function beginningOf(chain: Chain): Place {
+  const [first] = chain;
+  if (first === undefined) throw new Error('a chain has a log');
+  return { log: first.log, next: 0 };
+}
+
+function endOf(chain: Chain): Place {
+  const last = chain.at(-1);
+  if (last === undefined) throw new Error('a chain has a log');
+  return { log: last.log, next: last.size };
 }
 
 async function startOf(
   ledger: RangeLedger,
   stream: StreamView,
   request: ReadRequest,
-): Promise<Result<ReadonlyMap<LogId, number>>> {
+): Promise<Result<Places>> {
   if (request.resume !== undefined) {
     const position = parsePosition(request.resume);
     return position.ok ? fitting(stream, position.value) : position;
@@ -61,12 +88,12 @@ async function pointOf(
   ledger: RangeLedger,
   stream: StreamView,
   text: string,
-): Promise<Result<ReadonlyMap<LogId, number>>> {
-  if (text === 'start') return ok(new Map());
-  if (text === 'now') return ok(new Map(stream.logs.map(({ log, size }) => [log, size])));
+): Promise<Result<Places>> {
+  if (text === 'start') return ok(() => undefined);
+  if (text === 'now') return ok(endOf);
   if (/^\d{1,16}$/.test(text)) {
     const log = oneLog(stream);
-    return log.ok ? ok(new Map([[log.value.log, Number(text)]])) : log;
+    return log.ok ? ok(() => ({ log: log.value.log, next: Number(text) })) : log;
   }
   if (rfc3339ToMs(text) !== undefined) return timePoint(ledger, stream, text);
   const position = parsePosition(text);
@@ -75,26 +102,42 @@ async function pointOf(
   return err(fault('bad-position', message));
 }
 
+/**
+ * The first entry of the chain that was recorded at or after the time. Time never goes back within a log;
+ * a successor may begin before the last time of a predecessor whose clock was wrong.
+ */
 async function timePoint(
   ledger: RangeLedger,
   stream: StreamView,
   text: string,
-): Promise<Result<ReadonlyMap<LogId, number>>> {
+): Promise<Result<Places>> {
   const time = parseTime(text);
   if (!time.ok) return time;
-  const next = new Map<LogId, number>();
-  for (const { log } of stream.logs) {
-    const index = await ledger.indexAtTime(log, time.value);
-    if (!index.ok) return index;
-    next.set(log, index.value);
+  const places = new Map<LogId, Place>();
+  for (const chain of chainsOf(stream)) {
+    let place = endOf(chain);
+    for (const { log, size } of chain) {
+      const index = await ledger.indexAtTime(log, time.value);
+      if (!index.ok) return index;
+      if (index.value >= size) continue;
+      place = { log, next: index.value };
+      break;
+    }
+    places.set(beginningOf(chain).log, place);
   }
-  return ok(next);
+  return ok((chain) => places.get(beginningOf(chain).log));
 }
 
 /** A position counts only for the stream that it was made for. */
-function fitting(stream: StreamView, position: Position): Result<ReadonlyMap<LogId, number>> {
-  const logs = new Set(stream.logs.map(({ log }) => log));
-  const stranger = position.find(({ logId }) => !logs.has(logId));
-  if (stranger === undefined) return ok(new Map(position.map(({ logId, next }) => [logId, next])));
-  return err(fault('bad-position', `the position belongs to another stream (${stranger.logId})`));
+function fitting(stream: StreamView, position: Position): Result<Places> {
+  const chains = chainsOf(stream);
+  const places = new Map<LogId, Place>();
+  for (const { logId, next } of position) {
+    const chain = chains.find((logs) => logs.some(({ log }) => log === logId));
+    if (chain === undefined) {
+      return err(fault('bad-position', `the position belongs to another stream (${logId})`));
+    }
+    places.set(beginningOf(chain).log, { log: logId, next });
+  }
+  return ok((chain) => places.get(beginningOf(chain).log));
 }

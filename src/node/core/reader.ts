@@ -1,5 +1,5 @@
 /**
- * Reads a stream: the history of its partitions and then, if asked, what comes, without gap or
+ * Reads a stream: the history of its partitions, through all logs of their chains, and then, if asked, what comes, without gap or
  * duplicate. Order holds within a partition; partitions are merged by recorded time as far as what
  * is there allows. Memory is bounded by one block for each partition.
  */
@@ -16,15 +16,20 @@ export interface ReadLedger {
     options: { signal?: AbortSignal; recent?: boolean },
   ): AsyncIterable<EntryBatch>;
   sizeOf(logId: LogId): number;
+  /** Where a closed log of which everything is here ends, and what goes on. */
+  successorOf(logId: LogId): { readonly size: number; readonly next: LogId } | undefined;
+  /** Told of what is appended, and when a log is closed. */
   onAppended(listener: (block: { readonly logId: LogId }) => void): Disposable;
 }
 
-/** One partition to read: from `next` up to `end`, or for ever. */
+/** One partition to read: from `next` of a log up to `end` of the same or a later one, or for ever. */
 export interface PartitionRange {
   readonly logId: LogId;
   readonly next: number;
   /** Exclusive; absent: the head, or without end where live. */
   readonly end?: number;
+  /** The log that `end` is an index of; the first where absent. */
+  readonly last?: LogId;
 }
 
 export type PositionText = (next: ReadonlyMap<LogId, number>) => string;
@@ -41,9 +46,9 @@ export async function* readStream(
   ledger: ReadLedger,
   reading: StreamReading,
 ): AsyncGenerator<readonly Delivery[]> {
-  const news = new News(ledger, reading);
-  using _ = news;
   const lanes = reading.partitions.map((range) => new Lane(ledger, range, reading));
+  const news = new News(ledger, reading, lanes);
+  using _ = news;
   try {
     for (;;) {
       const seen = news.count;
@@ -101,7 +106,7 @@ function delivery(item: Item, state: ReadonlyMap<LogId, number>, text: PositionT
 
 /** One partition: its place and the events of the block that is being delivered. */
 class Lane {
-  readonly logId: LogId;
+  logId: LogId;
   next: number;
   readonly #ledger: ReadLedger;
   readonly #range: PartitionRange;
@@ -122,7 +127,11 @@ class Lane {
   }
 
   get finished(): boolean {
-    return this.#range.end !== undefined && this.next >= this.#range.end;
+    return this.#range.end !== undefined && this.#isLast && this.next >= this.#range.end;
+  }
+  /** `end` is an index of this log. */
+  get #isLast(): boolean {
+    return this.logId === (this.#range.last ?? this.#range.logId);
   }
   peek(): Item | undefined {
     return this.#items[this.#at];
@@ -134,14 +143,32 @@ class Lane {
   /** Loads the next block that has an event, if there is one below the end. */
   async fill(): Promise<void> {
     while (this.peek() === undefined) {
+      if (this.#blocks === undefined) this.#cross();
       this.#blocks ??= this.#open();
       const step = await this.#blocks?.next();
       if (step === undefined) return;
       if (step.done === true) this.#blocks = undefined;
       else this.#load(step.value);
+      if (step.done !== true || (this.#leads() && !this.#signal.aborted)) continue;
       // Nothing came since it was opened: wait for news instead of asking again.
-      if (step.done === true && (this.next === this.#openedAt || this.next >= this.#end())) return;
+      if (this.next === this.#openedAt || this.next >= this.#end()) return;
     }
+  }
+
+  /** At the end of a closed log the place is index 0 of its successor. */
+  #cross(): void {
+    for (let next = this.#leads(); next !== undefined; next = this.#leads()) {
+      this.logId = next;
+      this.next = 0;
+      this.#openedAt = -1;
+    }
+  }
+
+  /** The log that goes on from here. */
+  #leads(): LogId | undefined {
+    if (this.#range.end !== undefined && this.#isLast) return undefined;
+    const successor = this.#ledger.successorOf(this.logId);
+    return successor !== undefined && this.next >= successor.size ? successor.next : undefined;
   }
 
   async close(): Promise<void> {
@@ -150,7 +177,7 @@ class Lane {
 
   #end(): number {
     const size = this.#ledger.sizeOf(this.logId);
-    return Math.min(this.#range.end ?? size, size);
+    return this.#isLast ? Math.min(this.#range.end ?? size, size) : size;
   }
 
   /** The blocks from here to the present head; undefined where there is nothing to read. */
@@ -185,12 +212,11 @@ class News {
   readonly #listening: Disposable | undefined;
   readonly #onAbort = (): void => this.#wake?.();
 
-  constructor(ledger: ReadLedger, reading: StreamReading) {
+  constructor(ledger: ReadLedger, reading: StreamReading, lanes: readonly Lane[]) {
     this.#signal = reading.signal;
-    const logs = new Set(reading.partitions.map(({ logId }) => logId));
     if (!reading.live) return;
     this.#listening = ledger.onAppended(({ logId }) => {
-      if (!logs.has(logId)) return;
+      if (!lanes.some((lane) => lane.logId === logId)) return;
       this.count += 1;
       this.#wake?.();
     });

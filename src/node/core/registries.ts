@@ -16,7 +16,7 @@ import {
   type LogId,
   type StreamName,
 } from '../../types.ts';
-import { readRegistryEntry, type Profile, type StreamCard } from './cards.ts';
+import { logsOf, readRegistryEntry, type Profile, type StreamCard } from './cards.ts';
 
 interface Registry {
   readonly logId: LogId;
@@ -61,12 +61,19 @@ export class Registries {
   name(owner: Did, logId: LogId): boolean {
     const known = this.#byOwner.get(owner);
     if (known === undefined || known.logId === logId) return false;
+    this.forget(owner, logId);
+    return true;
+  }
+
+  /** Forgets what an owner's registry said; it is read again, or `logId` in its place. */
+  forget(owner: Did, logId: LogId): void {
+    const known = this.#byOwner.get(owner);
+    if (known === undefined) return;
     for (const card of known.streams.values()) {
-      for (const { log } of card.partitions) this.#byLog.delete(log);
+      for (const log of logsOf(card)) this.#byLog.delete(log);
     }
     this.#rename(owner, known.profile?.name, undefined);
     this.#byOwner.set(owner, { logId, streams: new Map(), listed: new Map() });
-    return true;
   }
 
   /** Takes the next event of a registry in order; a malformed one is returned and changes nothing. */
@@ -104,7 +111,7 @@ export class Registries {
     registry.streams.set(card.name, card);
     const listed = registry.listed.get(card.name) ?? new Set();
     registry.listed.set(card.name, listed);
-    for (const { log } of card.partitions) {
+    for (const log of logsOf(card)) {
       this.#byLog.set(log, { owner: card.owner, name: card.name });
       if (listed.size < limits.maxLogsPerCard) listed.add(log);
     }
@@ -123,7 +130,8 @@ export class Registries {
   /** True where a card of the stream, present or earlier, names the log. */
   lists({ owner, name }: StreamKey, logId: LogId): boolean {
     const registry = this.#byOwner.get(owner);
-    const now = registry?.streams.get(name)?.partitions.some(({ log }) => log === logId) ?? false;
+    const card = registry?.streams.get(name);
+    const now = card !== undefined && logsOf(card).includes(logId);
     return now || (registry?.listed.get(name)?.has(logId) ?? false);
   }
   /** The stream that a registry says this log belongs to: anyone may claim that of any log. */
@@ -133,6 +141,11 @@ export class Registries {
   *cards(): IterableIterator<StreamCard> {
     for (const registry of this.#byOwner.values()) yield* registry.streams.values();
   }
+  /** Is a registry of this organisation known here? */
+  has(owner: Did): boolean {
+    return this.#byOwner.has(owner);
+  }
+
   *owners(): IterableIterator<Did> {
     yield* this.#byOwner.keys();
   }

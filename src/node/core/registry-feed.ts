@@ -3,6 +3,8 @@
  * and goes on with every block that is appended, in order and one log at a time.
  */
 import { judgeEvent } from '../../event/judge.ts';
+import { logIdFromHash } from '../../ids.ts';
+import type { Genesis } from '../../ledger/genesis.ts';
 import { HeadwaterError, fault, type Fault } from '../../errors.ts';
 import type { EntryBatch, LogSummary } from '../../ledger/ledger-types.ts';
 import { asLogIndex, type Did, type LogId, type LogIndex } from '../../types.ts';
@@ -68,12 +70,49 @@ export class RegistryFeed implements AsyncDisposable {
     const genesis = log?.genesis;
     if (log === undefined || genesis === undefined || genesis.name !== '_registry') return;
     if ((this.#next.get(logId) ?? 0) >= log.size) return;
-    if (!this.#registries.open(genesis.owner, logId)) return;
+    // A registry that was recovered is a chain of logs, known by its first one.
+    const first = genesis.stream === undefined ? logId : logIdFromHash(genesis.stream);
+    if (first !== logId && !this.#isNext(genesis)) return;
+    if (!this.#registries.open(genesis.owner, first)) return;
     const reading = this.#read(genesis.owner, logId).finally(() => {
       this.#reading.delete(logId);
       this.#wake(logId);
+      const next = this.#ledger.log(logId)?.closing?.next;
+      if (next !== undefined) this.#wake(next);
     });
     this.#reading.set(logId, reading);
+  }
+
+  /** A later log of a chain is read when the one before it has been, to its end. */
+  #isNext({ predecessor, name }: Genesis): boolean {
+    if (predecessor === undefined || name !== '_registry') return false;
+    const before = logIdFromHash(predecessor.log);
+    const closing = this.#ledger.log(before)?.closing;
+    return closing?.whole === true && (this.#next.get(before) ?? 0) >= closing.size;
+  }
+
+  /**
+   * A log ends, perhaps before what was read of it: a thief's word on streams is forgotten with his
+   * entries, by reading the registry again from its start.
+   */
+  closed(logId: LogId): void {
+    const log = this.#ledger.log(logId);
+    const { genesis, closing } = log ?? {};
+    if (genesis?.name !== '_registry' || closing === undefined) return;
+    const first = genesis.stream === undefined ? logId : logIdFromHash(genesis.stream);
+    if ((this.#next.get(logId) ?? 0) > closing.size) {
+      this.#registries.forget(genesis.owner, first);
+      for (const one of this.#chain(first)) this.#next.delete(one);
+      this.#wake(first);
+    }
+    this.#wake(closing.next);
+  }
+
+  *#chain(first: LogId): Generator<LogId> {
+    for (let log: LogId | undefined = first; log !== undefined;) {
+      yield log;
+      log = this.#ledger.log(log)?.closing?.next;
+    }
   }
 
   async #read(owner: Did, logId: LogId): Promise<void> {

@@ -1,10 +1,11 @@
 /** The last step of a node's start, once the network and the registries are there. */
-import type { Fault } from '../../errors.ts';
+import { fault, type Fault } from '../../errors.ts';
 import { peerIdFromKey } from '../../gossip/peer-id.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { limits } from '../../limits.ts';
 import { ok, type Result } from '../../result.ts';
 import type { Home } from '../home.ts';
+import { logsOf } from './cards.ts';
 import type { ControlState } from './control-state.ts';
 import type { Follows } from './follows.ts';
 import { boundJournal } from './retention.ts';
@@ -29,6 +30,11 @@ export interface Settling {
   readonly later: (work: Promise<unknown>) => void;
 }
 
+const keyless = fault(
+  'writer-key',
+  'this log is signed by a key that is not ours now: hw stream recover --reason key goes on from it',
+);
+
 /** Mends half-made streams, pauses what was paused, says where we are, follows what is followed. */
 export async function settle(node: Settling): Promise<Result<void>> {
   const { ledger, ownLogs, follows, feed, warn } = node;
@@ -37,6 +43,7 @@ export async function settle(node: Settling): Promise<Result<void>> {
   if (!mended.ok) return mended;
   pause(node);
   for (const problem of ledger.warnings()) warn('store', problem);
+  for (const log of ownLogs.keyless) warn(`hw:${log}`, keyless);
   await feed.settled();
   await follows.start();
   ledger.retention.start();
@@ -48,7 +55,10 @@ export async function settle(node: Settling): Promise<Result<void>> {
 async function mend(node: Settling): Promise<Result<void>> {
   const { home, ownLogs, registries } = node;
   const owner = home.identity.organisation;
-  const repaired = await ownLogs.repair((name) => registries.card({ owner, name }) !== undefined);
+  const repaired = await ownLogs.repair((name, logs = []) => {
+    const card = registries.card({ owner, name });
+    return card !== undefined && logs.every((log) => logsOf(card).includes(log));
+  });
   if (!repaired.ok) return repaired;
   await announce(node);
   return ok(undefined);

@@ -25,6 +25,16 @@ class Blocks implements ReadLedger {
     this.times.get(logId)?.push(time);
     for (const listener of this.#listeners) listener({ logId });
   }
+  readonly successors = new Map<LogId, { readonly size: number; readonly next: LogId }>();
+
+  successorOf(logId: LogId): { readonly size: number; readonly next: LogId } | undefined {
+    return this.successors.get(logId);
+  }
+  /** Closed where it is now. */
+  close(logId: LogId, next: LogId): void {
+    this.successors.set(logId, { size: this.sizeOf(logId), next });
+    for (const listener of this.#listeners) listener({ logId });
+  }
   sizeOf(logId: LogId): number {
     return 2 * (this.times.get(logId)?.length ?? 0);
   }

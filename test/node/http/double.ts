@@ -1,4 +1,5 @@
 /** A small node in memory behind the real HTTP server: what it answers is up to the test. */
+import type { RecoveryApi } from '../../../src/node/recovery-api.ts';
 import type { AddressInfo } from 'node:net';
 import { fault, HeadwaterError, type Fault } from '../../../src/errors.ts';
 import { utf8 } from '../../../src/bytes.ts';
@@ -160,6 +161,7 @@ export class Double implements NodeApi {
   retention: RetentionApi = { setPolicy: notUsed, redact: notUsed };
   tree: TreeApi = { isPublic: () => false, file: notUsed, mayBeReduced: notUsed };
   backup: BackupApi = { rows: notUsed };
+  recovery: RecoveryApi = { recover: notUsed };
   urls: UrlApi = { list: notUsed, follow: notUsed, unfollow: notUsed };
   status: () => never = notUsed;
   checks: () => never = notUsed;

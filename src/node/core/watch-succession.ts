@@ -1,0 +1,45 @@
+/** What a node does when a log gets a successor: fetches what is missing, tells, lets go what is none. */
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { SuccessionNews } from '../../ledger/successors.ts';
+import type { Fault } from '../../errors.ts';
+import type { LogId } from '../../types.ts';
+import type { Follows } from './follows.ts';
+import { journalTypes, type Journal } from './journal.ts';
+import type { RegistryFeed } from './registry-feed.ts';
+
+export interface SuccessionPorts {
+  readonly ledger: Ledger;
+  readonly follows: Follows;
+  readonly feed: RegistryFeed;
+  readonly journal: Journal;
+  /** Asks the peers that the stream's card names. */
+  fetch(logId: LogId): void;
+  track(work: Promise<unknown>): void;
+  warn(subject: string, problem: Fault): void;
+}
+
+export function watchSuccession(ports: SuccessionPorts): Disposable {
+  return ports.ledger.successors.onNews((news) => act(ports, news));
+}
+
+function act(ports: SuccessionPorts, { kind, logId, successor, reason }: SuccessionNews): void {
+  switch (kind) {
+    case 'wanted':
+      ports.fetch(logId);
+      return;
+    case 'closed':
+      ports.feed.closed(logId);
+      ports.journal.record({
+        type: journalTypes.recovered,
+        subject: `hw:${logId}`,
+        data: { successor: `hw:${successor}`, size: ports.ledger.log(logId)?.size },
+      });
+      return;
+    case 'refused':
+      ports.track(ports.follows.begun(successor));
+      return;
+    case 'fork':
+      if (reason !== undefined) ports.warn(`hw:${logId}`, reason);
+      return;
+  }
+}
