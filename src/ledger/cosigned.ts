@@ -108,6 +108,14 @@ export class Cosigned {
     );
   }
 
+  /** All that is kept of a log, ascending by size. Codes: log-unknown, those of the store. */
+  async kept(logId: LogId): Promise<Result<readonly CosignedCheckpoint[]>> {
+    const handle = this.#env.logs.get(logId);
+    if (handle === undefined) return err(unknownLog(logId));
+    const loaded = await this.#load(handle);
+    return loaded.ok ? ok(loaded.value.rows) : loaded;
+  }
+
   /** Has a quorum of the stream's own policy cosigned a checkpoint of at least that size? */
   async covers(logId: LogId, size: TreeSize): Promise<Result<boolean>> {
     const newest = await this.newest(logId, size);

@@ -1,8 +1,9 @@
 /** Which key signs a log's checkpoints, by its own control entries as they are stored. */
 import { equal } from '../bytes.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { PublicKey, TreeSize } from '../types.ts';
+import type { LogId, PublicKey, TreeSize } from '../types.ts';
 import { controlsOf } from './controls.ts';
+import { unknownLog } from './create-log.ts';
 import { readKeyChain, writerKeyAt, type KeyChain } from './key-chain.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
@@ -14,6 +15,12 @@ export class LogKeys {
 
   constructor(env: LedgerEnv) {
     this.#env = env;
+  }
+
+  /** As `keyAt`, by the log's id. Code also: log-unknown. */
+  async of(logId: LogId, size: TreeSize): Promise<Result<PublicKey | undefined>> {
+    const handle = this.#env.logs.get(logId);
+    return handle === undefined ? err(unknownLog(logId)) : this.keyAt(handle, size);
   }
 
   /**

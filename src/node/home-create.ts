@@ -78,7 +78,9 @@ async function ensureIdentity(
     const identity = await readIdentity(paths);
     if (!identity.ok) return identity;
     const whole = await checkKeys(paths);
-    return whole.ok ? ok({ identity: identity.value }) : whole;
+    if (!whole.ok) return whole;
+    const witness = await ensureWitness(paths, options, created);
+    return witness.ok ? ok({ identity: identity.value }) : witness;
   }
   for (const name of keyNames) {
     const key = await ensureKey(paths, name, options.random, options.passphrase);
@@ -95,6 +97,25 @@ async function ensureIdentity(
   if (!written.ok) return written;
   created.push('keys/identity.json');
   return ok({ identity: identity.value, organisation: organisation.value });
+}
+
+/** Homes of earlier versions have no witness key; it is locked where the others are. */
+async function ensureWitness(
+  paths: HomePaths,
+  { random, passphrase, ask }: CreateOptions,
+  created: string[],
+): Promise<Result<void>> {
+  if (await exists(keyPath(paths, 'witness'))) return ok(undefined);
+  const answer: AskPassphrase = () =>
+    passphrase === undefined ? ask() : Promise.resolve(ok(passphrase));
+  const seeds = new SeedReader(paths, answer);
+  const node = await seeds.read('node');
+  if (!node.ok) return node;
+  node.value.fill(0);
+  const key = await ensureKey(paths, 'witness', random, seeds.passphrase);
+  if (!key.ok) return key;
+  created.push('keys/witness.key');
+  return ok(undefined);
 }
 
 /** The organisation's and the recovery key may be kept elsewhere; without the others nothing works. */

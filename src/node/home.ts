@@ -2,7 +2,8 @@
  * The home directory, everything that a node owns:
  *
  *   config.yaml      what its operator sets (config.ts)
- *   keys/            key files, 0600: organisation, peer, writer, recovery, node (a secret)
+ *   keys/            key files, 0600: organisation, peer, writer, recovery, witness, node
+ *                   (a secret)
  *     identity.json  the public halves, so that a key may be kept elsewhere
  *     peer.ucan      the organisation's delegation of /flow/peer to the peer key, dag-cbor
  *     write.ucan     the same of /flow/write, for every stream
@@ -69,6 +70,8 @@ export interface HomeKeys {
   readonly peer: Signer;
   /** 32-byte Ed25519 seed of the peer key. */
   readonly peerSeed: Uint8Array;
+  /** Signs cosignatures; absent in homes that are older than it, until `hw init`. */
+  readonly witness?: Signer;
   /** Signs the checkpoints of this home's own logs. */
   readonly writer: Signer;
   /** Signs `_journal`, whose owner is the peer itself: the peer key (ledger.md "Identity"). */

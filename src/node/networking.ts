@@ -4,6 +4,7 @@ import { nodeCrypto } from '../crypto-node.ts';
 import type { Fault } from '../errors.ts';
 import { judgeEvent } from '../event/judge.ts';
 import { ConnectionGate } from '../gossip/connection-gate.ts';
+import type { EvidencePort } from '../gossip/evidence-port.ts';
 import { GossipNode } from '../gossip/gossip-node.ts';
 import type { GossipEvent } from '../gossip/gossip-options.ts';
 import { createTransport, type Libp2pTransport } from '../gossip/libp2p-transport.ts';
@@ -33,6 +34,7 @@ export interface NetworkingParts {
   readonly control: ControlState;
   readonly feed: RegistryFeed;
   readonly ownRegistry: LogId | undefined;
+  readonly evidence: EvidencePort;
   readonly warn: (subject: string, problem: Fault) => void;
 }
 
@@ -64,6 +66,7 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
       software: `headwater/${parts.version}`,
     },
     judgeEvent,
+    evidence: parts.evidence,
     limits: { ...limits, ...home.config.limits },
     knowsLog: (logId) => parts.registries.ofLog(logId) !== undefined,
     onDefect: (cause) => parts.log.error({ error: String(cause) }, 'gossip met a defect'),

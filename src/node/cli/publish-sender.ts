@@ -23,6 +23,8 @@ export interface Outgoing {
 export interface SenderEvents {
   /** So many events are in the log from this index on, on the disk. */
   accepted(log: string, index: number, count: number): void;
+  /** They are in the log, and what `--ack` asks for was not reached. */
+  unacknowledged(reason: Fault): void;
   /** With `--skip-invalid`: the node refused this event and goes on. */
   refused(event: Outgoing, reason: Fault): Promise<Result<void>>;
 }
@@ -106,6 +108,8 @@ export class Sender {
     if (from !== undefined && to !== undefined) {
       this.#pass(to);
       this.#events.accepted(answer.text('log') ?? '', answer.number('index') ?? 0, to - from + 1);
+      const shortfall = answer.at('shortfall');
+      if (shortfall.value !== undefined) this.#events.unacknowledged(faultOf(shortfall, undefined));
       return ok(undefined);
     }
     const problem = answer.at('error');

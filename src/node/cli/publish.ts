@@ -41,7 +41,7 @@ export const publish: Action = async (context, [stream = '', ...files], options)
   const upload = open.client.upload({
     method: 'POST',
     path: `${path.value}/events`,
-    query: partial ? { partial } : {},
+    query: { partial: partial || undefined, ack: options.text('ack') },
     type: 'application/x-ndjson',
     signal: context.signal,
   });
@@ -55,7 +55,7 @@ export const publish: Action = async (context, [stream = '', ...files], options)
     return done;
   }
   await run.report(stream);
-  return ok(0);
+  return run.unmet === undefined ? ok(0) : err(run.unmet);
 };
 
 interface Work {
@@ -138,6 +138,8 @@ async function logSizes(
 /** Counts, the bar, and the file of refused lines. */
 class PublishRun implements AsyncDisposable {
   published = 0;
+  /** Why an acknowledgement that was asked for was not reached. */
+  unmet: Fault | undefined;
   readonly #context: Context;
   readonly #sizes: ReadonlyMap<string, number>;
   readonly #progress: Progress;
@@ -164,6 +166,10 @@ class PublishRun implements AsyncDisposable {
   accepted(log: string, index: number, count: number): void {
     this.published += count;
     if (index < (this.#sizes.get(log) ?? 0)) this.#duplicates += count;
+  }
+
+  unacknowledged(reason: Fault): void {
+    this.unmet ??= reason;
   }
 
   passed(bytes: number): void {

@@ -1,5 +1,6 @@
 /** `hw stream …`: the streams of this node. */
-import { ok, type Result } from '../../result.ts';
+import { fault } from '../../errors.ts';
+import { err, ok, type Result } from '../../result.ts';
 import type { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
@@ -14,8 +15,16 @@ export const create: Action = async (context, [name = ''], options) => {
   if (!partitions.ok) return partitions;
   const retention = retentionOf(options);
   if (!retention.ok) return retention;
+  const quorum = options.count('quorum', 1);
+  if (!quorum.ok) return quorum;
+  const keys = options.list('witness');
+  if (keys.length === 0 && quorum.value !== undefined) {
+    return err(fault('usage', '--quorum counts the keys of --witness', { pointer: '--quorum' }));
+  }
+  const witnesses = keys.length === 0 ? undefined : { keys, quorum: quorum.value ?? keys.length };
   const body = {
     name,
+    witnesses,
     retention: retention.value,
     partitions: partitions.value,
     visibility: options.text('visibility'),
@@ -98,6 +107,13 @@ async function showStream(context: Context, view: JsonView): Promise<Result<numb
       `    role      ${log.text('role') ?? ''}, ${log.text('state') ?? ''}`,
     );
     await context.say(...forkedLines(log.at('fork')));
+    const closing = log.at('closing');
+    const end = closing.number('size');
+    if (end !== undefined) {
+      const whole = closing.flag('whole') ? '' : ', not all of it is here yet';
+      await context.say(`    closed    at ${countText(end)} entries${whole}`);
+      await context.say(`    successor ${closing.text('successor') ?? ''}`);
+    }
     const problem = log.at('problem');
     const message = problem.text('message');
     if (message !== undefined)
@@ -145,7 +161,11 @@ function streamRole(view: JsonView): string {
 
 function streamState(view: JsonView): string {
   if (view.flag('paused')) return 'paused';
-  const states = view.list('logs').map((log) => log.text('state') ?? 'open');
+  // A closed log has a successor, whose state is the partition's.
+  const states = view
+    .list('logs')
+    .filter((log) => log.at('closing').text('successor') === undefined)
+    .map((log) => log.text('state') ?? 'open');
   return states.find((state) => state !== 'open') ?? (states.length === 0 ? '-' : 'open');
 }
 

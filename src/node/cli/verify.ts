@@ -14,7 +14,10 @@ import { readablePath } from './follow.ts';
 import type { Options } from './options.ts';
 import { startProgress } from './progress.ts';
 import { withStoppedHome } from './stopped.ts';
+import { goneLines } from './retention.ts';
 import { countText } from './table.ts';
+import type { StatedTrust } from '../../ledger/trust-policy.ts';
+import { statedTrust, trustWitnesses, withTrust } from '../verify-trust.ts';
 import { withTableDamage } from '../verify-view.ts';
 import { isFileArgument } from './verify-file.ts';
 
@@ -23,11 +26,8 @@ export const verify: Action = async (context, [stream = ''], options) => {
     const { verifyFile } = await import('./verify-file.ts');
     return verifyFile(context, stream, options);
   }
-  const forFiles = ['trust', 'witness'].find((name) => options.list(name).length > 0);
-  const refused = forFiles ?? (options.text('quorum') === undefined ? undefined : 'quorum');
-  if (refused !== undefined) {
-    return err(fault('not-supported', `--${refused} is built for files, and not yet for streams`));
-  }
+  const stated = statedIn(options);
+  if (!stated.ok) return stated;
   const holder = await lockHolder(context.paths, context.runtime);
   if (options.flag('offline') && holder !== undefined) {
     return err(runningFault(context.paths, holder));
@@ -38,15 +38,26 @@ export const verify: Action = async (context, [stream = ''], options) => {
   }
   const view =
     holder === undefined
-      ? await verifyStopped(context, stream, options)
-      : await verifyOnline(context, stream, options);
+      ? await verifyStopped(context, stream, options, stated.value)
+      : await verifyOnline(context, stream, options, stated.value);
   return view.ok ? report(context, new JsonView(view.value)) : view;
 };
+
+/** Code usage. */
+function statedIn(options: Options): Result<StatedTrust> {
+  const quorum = options.count('quorum', 1);
+  if (!quorum.ok) return quorum;
+  const stated = { owners: options.list('trust'), witnesses: options.list('witness') };
+  const whole = quorum.value === undefined ? stated : { ...stated, quorum: quorum.value };
+  const policy = statedTrust(whole);
+  return policy.ok ? ok(whole) : policy;
+}
 
 async function verifyOnline(
   context: Context,
   stream: string,
   options: Options,
+  stated: StatedTrust,
 ): Promise<Result<unknown>> {
   const connection = await connect(context);
   if (!connection.ok) return connection;
@@ -56,7 +67,12 @@ async function verifyOnline(
   const answer = await callOn(open, context, {
     method: 'POST',
     path: `${path.value}/verify`,
-    ...(options.flag('repair') ? { query: { repair: true } } : {}),
+    query: {
+      repair: options.flag('repair') || undefined,
+      trust: stated.owners?.join(',') || undefined,
+      witness: stated.witnesses?.join(',') || undefined,
+      quorum: stated.quorum,
+    },
   });
   return answer.ok ? ok(answer.value.value) : answer;
 }
@@ -65,6 +81,7 @@ async function verifyStopped(
   context: Context,
   stream: string,
   options: Options,
+  stated: StatedTrust,
 ): Promise<Result<unknown>> {
   if (options.flag('repair')) {
     const { repairStopped } = await import('./verify-repair.ts');
@@ -77,11 +94,16 @@ async function verifyStopped(
   const view = await withStoppedHome(context, options, async (home, ledger) => {
     using progress = await startProgress(context.runtime.stderr, `verify ${stream}`, 100);
     const { verifyOffline } = await import('../offline-verify.ts');
-    return await verifyOffline(home, ledger, stream, context.runtime.clock, {
+    const found = await verifyOffline(home, ledger, stream, context.runtime.clock, {
       onProgress: (checked, of) =>
         progress.update((100 * checked) / Math.max(1, of), `${countText(checked)} entries`),
       signal: context.signal,
     });
+    if (!found.ok) return found;
+    const policy = statedTrust(stated);
+    if (!policy.ok) return policy;
+    trustWitnesses(ledger, home.config.witness.urls);
+    return await withTrust(ledger, found.value, policy.value, context.runtime.clock.now());
   });
   return withTableDamage(view, damage.value);
 }
@@ -92,15 +114,17 @@ async function report(context: Context, view: JsonView): Promise<Result<number>>
   const logs = view.list('logs');
   const signers = [...new Set(logs.map((log) => log.text('signer') ?? '?'))];
   await context.say(
-    `signed by ${signers.join(', ')}; no trust was stated`,
+    `signed by ${signers.join(', ')}; ${trustText(view)}`,
     `${view.text('stream') ?? ''}: ${verdict}, ${countText(view.number('checkedEvents') ?? 0)} events checked in ${view.number('seconds') ?? 0} s`,
   );
   for (const log of logs) {
     await context.say(
       `  log ${log.text('log') ?? ''}`,
       `    ${countText(log.number('size') ?? 0)} entries, ${countText(log.number('blocks') ?? 0)} blocks, root ${log.text('root') ?? ''}`,
+      ...goneLines(log),
     );
   }
+  await context.say(...witnessLines(logs), ...reasonLines(view));
   const forked = logs.filter((log) => log.flag('forked'));
   for (const log of forked) {
     await context.say(
@@ -112,8 +136,10 @@ async function report(context: Context, view: JsonView): Promise<Result<number>>
   if (problem.value !== undefined) {
     await context.say(
       `  first problem at ${indexText(problem)}: ${problem.text('code') ?? ''}`,
-      `    expected ${problem.text('expected') ?? '-'}`,
-      `    found    ${problem.text('found') ?? '-'}`,
+      ...['expected', 'found'].flatMap((name) => {
+        const text = problem.text(name);
+        return text === undefined ? [] : [`    ${name.padEnd(8)} ${text}`];
+      }),
     );
   }
   const repairs = view.list('repairs');
@@ -128,6 +154,32 @@ async function report(context: Context, view: JsonView): Promise<Result<number>>
     return ok(6);
   }
   return ok(verdict === 'intact' ? 0 : verdict === 'broken' ? 3 : 4);
+}
+
+function trustText(view: JsonView): string {
+  const trust = view.at('trust');
+  if (!trust.flag('stated')) return 'no trust was stated';
+  return `the stated trust is ${trust.flag('met') ? '' : 'not '}met`;
+}
+
+function witnessLines(logs: readonly JsonView[]): readonly string[] {
+  return logs.flatMap((log) => {
+    const witnessed = log.at('witnessed');
+    if (witnessed.value === undefined) return [];
+    const names = log.list('witnesses').map(({ value }) => String(value));
+    const size = countText(witnessed.number('size') ?? 0);
+    const by = witnessed.text('by') ?? '';
+    return [
+      `  witnessed: the first ${size} entries, by ${by}`,
+      ...names.map((name) => `    ${name}`),
+    ];
+  });
+}
+
+function reasonLines(view: JsonView): readonly string[] {
+  return view
+    .list('reasons')
+    .map((reason) => `  ${reason.text('code') ?? ''}: ${reason.text('message') ?? ''}`);
 }
 
 function indexText(problem: JsonView): string {

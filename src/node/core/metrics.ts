@@ -5,6 +5,8 @@ import type { TopicStats } from '../../gossip/transport.ts';
 import type { LedgerStats } from '../../ledger/ledger-types.ts';
 import type { ScrubReport } from '../../ledger/scrub.ts';
 import type { StreamView } from '../node-api.ts';
+import type { WitnessApi } from '../witness-api.ts';
+import { witnessMetrics } from './witness-metrics.ts';
 
 export interface MetricSources {
   stats(): LedgerStats;
@@ -14,6 +16,7 @@ export interface MetricSources {
   streams(): readonly StreamView[];
   residentBytes(): number;
   journalDropped(): number;
+  readonly witness: Pick<WitnessApi, 'ofOwnLogs' | 'answers'>;
   forkedLogs(): number;
   uptimeSeconds(): number;
 }
@@ -59,6 +62,7 @@ export function metricsText(sources: MetricSources): Promise<string> {
   gauge('headwater_journal_dropped', 'journal entries lost', sources.journalDropped());
   scrubMetrics(registers, sources.scrub());
   streamMetrics(registers, sources.streams());
+  witnessMetrics(registers, sources.witness);
   const report = sources.report();
   if (report !== undefined) networkMetrics(registers, report);
   const topics = sources.topics();

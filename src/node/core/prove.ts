@@ -11,6 +11,7 @@ import { makeEventProof } from '../../ledger/event-proof.ts';
 import type { LedgerEntry } from '../../ledger/ledger-types.ts';
 import { bodyFault } from '../../ledger/missing-bodies.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import type { Cosigned } from '../../ledger/cosigned.ts';
 import type { LogProofs } from '../../ledger/log-proofs.ts';
 import { discloseEvent, type Disclosure } from '../../ledger/proof-extra.ts';
 import { err, ok, type Result } from '../../result.ts';
@@ -28,10 +29,13 @@ export function isDisclosedPart(text: string): text is DisclosedPart {
 
 type ProvingLedger = Pick<Ledger, 'entry' | 'blocks' | 'keyChain'> & {
   readonly proofs: Pick<LogProofs, 'inclusion'>;
+  /** Absent where no cosignatures are kept. */
+  readonly cosigned?: Pick<Cosigned, 'newest' | 'witnesses'>;
 };
 
 /**
- * The text of a proof that the event stands in the newest checkpoint of its log. Codes: log-unknown,
+ * The text of a proof that the event stands in its log, by the newest checkpoint that covers it and
+ * that witnesses have cosigned (`Cosigned.newest`), else by that of the head. Codes: log-unknown,
  * index-over-head, event-unknown (seals, controls and, with anything disclosed, sealed events),
  * event-dropped, event-redacted or body-withheld (with anything disclosed), store-corrupt, those of `makeEventProof` and of the store.
  */
@@ -52,7 +56,13 @@ export async function proveEvent(
   // One look at the head: chain, checkpoint and path must be of one size.
   const chain = await ledger.keyChain(logId);
   if (!chain.ok) return chain;
-  const { size, checkpoint, entries: controls } = chain.value;
+  const { entries: controls } = chain.value;
+  const cosigned = await ledger.cosigned?.newest(logId, asTreeSize(index + 1));
+  if (cosigned?.ok === false) return cosigned;
+  const { size, note: checkpoint } = cosigned?.value ?? {
+    size: chain.value.size,
+    note: chain.value.checkpoint,
+  };
   const path = await ledger.proofs.inclusion(logId, index, size);
   if (!path.ok) return path;
   return makeEventProof(nodeEnv, {
@@ -62,6 +72,7 @@ export async function proveEvent(
     checkpoint,
     controls,
     disclosed: disclosed.value,
+    cosigners: ledger.cosigned?.witnesses(logId) ?? [],
   });
 }
 

@@ -1,6 +1,7 @@
 /** Streams, follows, peers, network, state and control of the node. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fault } from '../../errors.ts';
+import type { StatedTrust } from '../../ledger/trust-policy.ts';
 import { err, type Result } from '../../result.ts';
 import type { NewStream, NodeApi, StreamView } from '../node-api.ts';
 import { oneLog } from '../core/streams.ts';
@@ -10,6 +11,7 @@ import { sendProblem } from './problem.ts';
 import { policyIn } from './retention-routes.ts';
 import { actorOf, flagOf, isSet, memberOf, numberOf, streamOf, textOf } from './request.ts';
 import {
+  checkpointQuery,
   cursorBody,
   followBody,
   inviteBody,
@@ -93,11 +95,13 @@ export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpPa
         summary: 'signed checkpoint of a stream of one log',
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const stream = streamOf(api, request);
       if (!stream.ok) return sendProblem(reply, stream.error);
       const log = oneLog(stream.value);
-      return sendNote(reply, log.ok ? api.evidence.checkpoint(log.value.log) : log);
+      if (!log.ok) return sendProblem(reply, log.error);
+      const note = await api.witness.checkpoint(log.value.log, flagOf(request, 'cosigned'));
+      return sendNote(reply, note);
     },
   );
   server.post(
@@ -117,9 +121,22 @@ export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpPa
       const view = flagOf(request, 'repair')
         ? evidence.repair(stream.value, actorOf(request), signal)
         : evidence.verify(stream.value, () => undefined, signal);
-      return answer(reply, view);
+      const stated = trustIn(request.query);
+      return answer(
+        reply,
+        view.then((found) => (found.ok ? api.witness.judge(found.value, stated) : found)),
+      );
     },
   );
+}
+
+/** Lists come with commas, which no key has in it. */
+function trustIn(query: unknown): StatedTrust {
+  const list = (name: string): readonly string[] =>
+    (textOf(query, name) ?? '').split(',').filter((text) => text !== '');
+  const quorum = numberOf(query, 'quorum');
+  const stated = { owners: list('trust'), witnesses: list('witness') };
+  return quorum === undefined ? stated : { ...stated, quorum };
 }
 
 function sendNote(reply: FastifyReply, note: Result<string>): FastifyReply {
@@ -139,7 +156,17 @@ function newStream(body: unknown): NewStream {
     ...(contentType === undefined ? {} : { contentType }),
     ...(description === undefined ? {} : { description }),
     ...(policy === undefined ? {} : { retention: policy }),
+    ...witnessesIn(body),
   };
+}
+
+/** Validated by the schema; what the keys are, the stream's policy says. */
+function witnessesIn(body: unknown): Pick<NewStream, 'witnesses'> {
+  const witnesses = memberOf(body, 'witnesses');
+  const keys = memberOf(witnesses, 'keys');
+  const quorum = numberOf(witnesses, 'quorum');
+  if (!Array.isArray(keys) || quorum === undefined) return {};
+  return { witnesses: { keys: keys.map(String), quorum } };
 }
 
 const noTarget = err(fault('usage', 'name a target or a url', { pointer: 'body/target' }));

@@ -8,6 +8,7 @@ import { nodeCrypto } from '../../crypto-node.ts';
 import { utf8 } from '../../bytes.ts';
 import { fault } from '../../errors.ts';
 import { sendProblem } from './problem.ts';
+import { isWitnessPath } from './witness-routes.ts';
 
 const open = new Set(['/health/live', '/health/ready', '/openapi.json']);
 
@@ -21,7 +22,9 @@ export function requireToken(
     'onRequest',
     async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
       const path = request.raw.url?.split('?', 1)[0] ?? '';
-      if (open.has(path) || isOpen(request)) return undefined;
+      if (open.has(path) || isWitnessPath(request.method, path) || isOpen(request)) {
+        return undefined;
+      }
       const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
       if (timingSafeEqual(nodeCrypto.sha256(utf8(given)), expected)) return undefined;
       const message =

@@ -5,16 +5,19 @@
  */
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { at, fault, type Fault } from '../../errors.ts';
+import { at, fault } from '../../errors.ts';
 import { contentMode, parseHttp } from '../../event/parse-http.ts';
 import { checkSupported } from '../../event/supported.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { ParsedEvent } from '../../types.ts';
-import type { NodeApi, ReceiptView, StreamView } from '../node-api.ts';
+import type { ReceiptView, StreamView } from '../node-api.ts';
+import type { AckWanted } from '../witness-api.ts';
+import { acknowledged, ackOf } from './ack.ts';
+import { readerSignal } from './live-response.ts';
 import { ingestLines } from './ndjson-ingest.ts';
 import type { HttpParts } from './parts.ts';
 import { problemOf, sendProblem } from './problem.ts';
-import { flagOf, streamOf, textOf } from './request.ts';
+import { flagOf, streamOf } from './request.ts';
 import { ingestQuery, streamParams } from './schemas.ts';
 
 /** Its own context: bodies here are bytes or streams, whatever their type says. */
@@ -33,23 +36,11 @@ export function ingestRoutes(server: FastifyInstance, parts: HttpParts): void {
       {
         schema,
         bodyLimit: parts.limits.maxJsonBatchBytes,
-        // Before the schema calls a planned value a wrong one.
-        preValidation: async (request, reply) => {
-          const planned = plannedAck(request);
-          return planned === undefined ? undefined : sendProblem(reply, planned);
-        },
       },
       (request, reply) => ingest(parts, request, reply),
     );
     done();
   });
-}
-
-/** Acknowledgements that are designed but not built yet. */
-function plannedAck(request: FastifyRequest): Fault | undefined {
-  const ack = textOf(request.query, 'ack') ?? '';
-  if (!/^(?:witnessed|replicated:\d+)$/.test(ack)) return undefined;
-  return fault('not-supported', `ack=${ack} is not supported`, { pointer: 'querystring/ack' });
 }
 
 /** The stream, if it is ours and the node takes events now. */
@@ -71,10 +62,12 @@ async function ingest(
   const { api, limits } = parts;
   const stream = target(parts, request);
   if (!stream.ok) return sendProblem(reply, stream.error);
+  const wanted = ackOf(api, stream.value, request);
+  if (!wanted.ok) return sendProblem(reply, wanted.error);
   const partial = flagOf(request, 'partial');
   const { body } = request;
   if (contentMode(request.headers['content-type']) === 'ndjson' && body instanceof Readable) {
-    await ingestLines(parts, stream.value, body, partial, reply);
+    await ingestLines(parts, stream.value, body, { partial, wanted: wanted.value }, reply);
     return reply;
   }
   const bytes = body instanceof Uint8Array ? body : new Uint8Array(0);
@@ -82,8 +75,8 @@ async function ingest(
   if (!parsed.ok) return sendProblem(reply, parsed.error);
   const events = parsed.value.map(supported);
   return partial
-    ? publishEach(api, stream.value, events, reply)
-    : publishAll(api, stream.value, events, reply);
+    ? publishEach(parts, stream.value, events, wanted.value, reply)
+    : publishAll(parts, stream.value, events, wanted.value, reply);
 }
 
 function supported(event: Result<ParsedEvent>, index: number): Result<ParsedEvent> {
@@ -94,9 +87,10 @@ function supported(event: Result<ParsedEvent>, index: number): Result<ParsedEven
 
 /** 202 with a receipt for each event; the first fault otherwise. */
 async function publishAll(
-  api: NodeApi,
+  parts: HttpParts,
   stream: StreamView,
   events: readonly Result<ParsedEvent>[],
+  wanted: AckWanted,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const sound: ParsedEvent[] = [];
@@ -104,7 +98,7 @@ async function publishAll(
     if (!event.ok) return sendProblem(reply, event.error);
     sound.push(event.value);
   }
-  const published = await publish(api, stream, sound);
+  const published = await publish(parts, stream, sound, wanted, reply);
   if (!published.ok) return sendProblem(reply, published.error);
   const receipts: ReceiptView[] = [];
   for (const [index, result] of published.value.entries()) {
@@ -116,13 +110,14 @@ async function publishAll(
 
 /** 200 with a receipt or an error for each event, in order. */
 async function publishEach(
-  api: NodeApi,
+  parts: HttpParts,
   stream: StreamView,
   events: readonly Result<ParsedEvent>[],
+  wanted: AckWanted,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const sound = events.flatMap((event) => (event.ok ? [event.value] : []));
-  const published = await publish(api, stream, sound);
+  const published = await publish(parts, stream, sound, wanted, reply);
   if (!published.ok) return sendProblem(reply, published.error);
   let next = 0;
   const results = events.map((event, index) => {
@@ -134,12 +129,19 @@ async function publishEach(
   return reply.code(200).send({ results });
 }
 
-function publish(
-  api: NodeApi,
+async function publish(
+  { api, closing }: HttpParts,
   stream: StreamView,
   events: readonly ParsedEvent[],
+  wanted: AckWanted,
+  reply: FastifyReply,
 ): Promise<Result<readonly Result<ReceiptView>[]>> {
-  return events.length === 0 ? Promise.resolve(ok([])) : api.publish(stream, events);
+  if (events.length === 0) return ok([]);
+  const published = await api.publish(stream, events);
+  if (!published.ok || wanted.kind === 'local') return published;
+  // Who has gone waits for nothing any more.
+  const signal = readerSignal(reply.raw, closing);
+  return ok(await acknowledged(api, wanted, published.value, signal));
 }
 
 function missing(): Result<ReceiptView> {

@@ -14,25 +14,33 @@ import { contentTypes } from '../../event/render.ts';
 import { checkSupported } from '../../event/supported.ts';
 import { err, type Result } from '../../result.ts';
 import type { ReceiptView, StreamView } from '../node-api.ts';
+import type { AckWanted } from '../witness-api.ts';
+import { acknowledged } from './ack.ts';
 import { readerSignal, takeOver, written } from './live-response.ts';
 import { LineQueue, type Line, type Numbered } from './line-queue.ts';
 import { nextChunk } from './next-chunk.ts';
 import type { HttpParts } from './parts.ts';
 import { problemOf } from './problem.ts';
 
+export interface IngestMode {
+  /** Bad lines are answered one by one and the rest goes on. */
+  readonly partial: boolean;
+  readonly wanted: AckWanted;
+}
+
 /** Takes the reply over; resolves when the last answer is written. */
 export async function ingestLines(
   parts: HttpParts,
   stream: StreamView,
   body: Readable,
-  partial: boolean,
+  mode: IngestMode,
   reply: FastifyReply,
 ): Promise<void> {
   const { raw } = reply;
   takeOver(reply, { 'content-type': contentTypes.ndjson });
   const signal = readerSignal(raw, parts.closing);
   try {
-    await new LineIngest(parts, stream, partial, raw, signal).run(body);
+    await new LineIngest(parts, stream, mode, raw, signal).run(body);
   } finally {
     finish(parts, body, raw);
   }
@@ -60,21 +68,24 @@ function finish({ timers, limits, closing }: HttpParts, body: Readable, raw: Ser
 class LineIngest {
   readonly #parts: HttpParts;
   readonly #stream: StreamView;
-  readonly #partial: boolean;
+  readonly #mode: IngestMode;
   readonly #raw: ServerResponse;
   readonly #signal: AbortSignal;
   readonly #queue: LineQueue;
+  /** Answers that wait for an acknowledgement, in their order; false once no more is to be said. */
+  #told: Promise<boolean> = Promise.resolve(true);
+  #unacked = 0;
 
   constructor(
     parts: HttpParts,
     stream: StreamView,
-    partial: boolean,
+    mode: IngestMode,
     raw: ServerResponse,
     signal: AbortSignal,
   ) {
     this.#parts = parts;
     this.#stream = stream;
-    this.#partial = partial;
+    this.#mode = mode;
     this.#raw = raw;
     this.#signal = signal;
     this.#queue = new LineQueue(parts.limits);
@@ -85,6 +96,7 @@ class LineIngest {
     const reading = this.#read(body, AbortSignal.any([this.#signal, enough.signal]));
     try {
       while (await this.#next());
+      await this.#told;
     } finally {
       enough.abort();
       this.#queue.end();
@@ -113,7 +125,8 @@ class LineIngest {
     const lot: Numbered[] = [];
     for (const line of lines) {
       if (!('problem' in line)) lot.push(line);
-      else if (!(await this.#say(line.problem)) || !this.#partial) return false;
+      else if (!(await this.#told)) return false;
+      else if (!(await this.#say(line.problem)) || !this.#mode.partial) return false;
     }
     return lot.length > 0 ? this.#publish(lot) : lines.length > 0;
   }
@@ -124,10 +137,29 @@ class LineIngest {
     const events = lot.map(({ event }) => event);
     const published = await this.#patiently(() => api.publish(this.#stream, events));
     if (!published.ok) {
+      if (!(await this.#told)) return false;
       await this.#say(at(published.error, { line: lot[0]?.line ?? 0 }));
       return false;
     }
-    return this.#receipts(lot, published.value);
+    if (this.#mode.wanted.kind === 'local') return this.#receipts(lot, published.value);
+    return this.#later(lot, published.value);
+  }
+
+  /** Answers once it is acknowledged, and goes on with the next lines meanwhile, within a bound. */
+  async #later(
+    lot: readonly Numbered[],
+    results: readonly Result<ReceiptView>[],
+  ): Promise<boolean> {
+    const { api, limits } = this.#parts;
+    const acked = acknowledged(api, this.#mode.wanted, results, this.#signal);
+    const before = this.#told;
+    this.#unacked += 1;
+    this.#told = (async () => {
+      const [isOpen, final] = [await before, await acked];
+      this.#unacked -= 1;
+      return isOpen && this.#receipts(lot, final);
+    })();
+    return this.#unacked < limits.maxUnackedRuns || this.#told;
   }
 
   /** A full queue is no reason to end a stream: reading stops until there is room again. */
@@ -155,7 +187,7 @@ class LineIngest {
       if (run !== undefined && !(await this.#answer(runAnswer(run)))) return false;
       run = result.ok ? { from: line, to: line, receipt: result.value } : undefined;
       if (result.ok) continue;
-      if (!(await this.#say(at(result.error, { line }))) || !this.#partial) return false;
+      if (!(await this.#say(at(result.error, { line }))) || !this.#mode.partial) return false;
     }
     return run === undefined || this.#answer(runAnswer(run));
   }
@@ -198,14 +230,15 @@ interface Run {
 function joins(
   { from, to, receipt }: Run,
   line: number,
-  { log, block, index }: ReceiptView,
+  { log, block, index, ack }: ReceiptView,
 ): boolean {
   const follows = line === to + 1 && index === receipt.index + (line - from);
-  return follows && log === receipt.log && block === receipt.block;
+  return follows && log === receipt.log && block === receipt.block && ack === receipt.ack;
 }
 
-function runAnswer({ from, to, receipt: { log, index, block, ack } }: Run): unknown {
-  return { lines: [from, to], log, index, block, ack };
+function runAnswer({ from, to, receipt }: Run): unknown {
+  const { log, index, block, ack, replicated, shortfall } = receipt;
+  return { lines: [from, to], log, index, block, ack, replicated, shortfall };
 }
 
 function answerLine(answer: unknown): string {

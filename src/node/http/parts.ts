@@ -22,6 +22,8 @@ export type HttpLimits = Pick<
   | 'maxApiRequestsPerSecond'
   | 'maxApiConnections'
   | 'apiDrainMs'
+  | 'maxWitnessedPerSecond'
+  | 'maxUnackedRuns'
 >;
 
 export interface HttpParts {
