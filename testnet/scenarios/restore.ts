@@ -33,12 +33,7 @@ class Network {
   #next = 0;
   #lost = 0;
 
-  private constructor(
-    work: Workspace,
-    options: Options,
-    writer: Peer,
-    followers: readonly Peer[],
-  ) {
+  private constructor(work: Workspace, options: Options, writer: Peer, followers: readonly Peer[]) {
     this.#work = work;
     this.#options = options;
     this.#writer = writer;
@@ -114,8 +109,8 @@ class Network {
     const began = performance.now();
     await this.#publish(1);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    const journal = await this.#writer.api.replay(`${await this.#peerDid()}/_journal`);
-    const warned = journal.some((line) => line.includes('"head-unconfirmed"'));
+    const journal = (await this.#writer.hw(['replay', '_journal', '--from', 'start'])).expect(0);
+    const warned = journal.stdout.includes('"head-unconfirmed"');
     must(warned, 'normal: no warning in the journal');
     this.#options.holds(`normal, no follower there: goes on after ${seconds} s, with a warning`);
     await Promise.all(this.#followers.map((follower) => follower.up()));
@@ -211,14 +206,14 @@ class Network {
   async #whilePublishing(work: () => Promise<void>): Promise<readonly [number, number]> {
     const began = performance.now();
     const before = this.#next;
-    let done = false;
+    const done = new AbortController();
     const publishing = (async () => {
-      while (!done) await this.#publish(20);
+      while (!done.signal.aborted) await this.#publish(20);
     })();
     try {
       await work();
     } finally {
-      done = true;
+      done.abort();
       await publishing;
     }
     return [(performance.now() - began) / 1000, this.#next - before];
@@ -232,10 +227,5 @@ class Network {
       if (cause instanceof ApiError) return cause.code;
       throw cause;
     }
-  }
-
-  async #peerDid(): Promise<string> {
-    const streams = (await this.#writer.api.get('/streams')).list('streams');
-    return streams.find((one) => one.text('name') === '_journal')?.text('owner') ?? '';
   }
 }
