@@ -4,6 +4,7 @@ import { apply } from './apply.ts';
 import type { Bench } from './bench.ts';
 import { publishDeduped } from './dedupe.ts';
 import { figureSpecs, type FigureName } from './figures.ts';
+import { forkProof } from './forks.ts';
 import { memory } from './memory.ts';
 import { large, million } from './million.ts';
 import { publish, publishSingle } from './publish.ts';
@@ -21,6 +22,7 @@ export const benches: readonly Bench[] = [
   million,
   large,
   across,
+  forkProof,
   memory,
 ];
 

@@ -174,6 +174,7 @@ export type OtherName =
   | 'ingestLarge'
   | 'diskBytesLarge'
   | 'wireBytesLarge'
+  | 'forkProof'
   | 'audit';
 
 const others: Readonly<Record<OtherName, FigureSpec>> = {
@@ -221,6 +222,12 @@ const others: Readonly<Record<OtherName, FigureSpec>> = {
   ingestLarge: { unit: rate, what: 'HTTP ingest, batches of 100, events of 1 KB' },
   diskBytesLarge: { unit: 'bytes/event', what: 'disk, events of 1 KB' },
   wireBytesLarge: { unit: 'bytes/event', what: 'wire, events of 1 KB' },
+  forkProof: {
+    unit: 'operations/s',
+    what: 'fork proofs verified, with a rotation on one branch; each within 1 ms',
+    atLeast: 1000,
+    ratioTo: 'rawVerify',
+  },
   audit: { unit: rate, what: 'verify: everything that is stored of a log is read and checked' },
 };
 
