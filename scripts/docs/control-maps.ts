@@ -34,7 +34,7 @@ const genesis: readonly ControlField[] = [
   { name: 'writerKey', kind: 32, meaning: 'Ed25519 key that signs from here on' },
   { name: 'recoveryHash', kind: 32, meaning: 'SHA-256 of the recovery public key' },
   { name: 'visibility', kind: 'text', meaning: '`public`, `sealed` or `direct`' },
-  { name: 'retention', kind: 'map', meaning: 'what bodies are kept: {"keep": "all"}' },
+  { name: 'retention', kind: 'map', meaning: 'what bodies are kept: a retention policy' },
   { name: 'random', kind: 16, meaning: 'makes the id unique' },
   {
     name: 'proof',

@@ -166,6 +166,15 @@ function unitText(value: number, units: Readonly<Record<string, number>>): strin
   return `${value / factor} ${text}`;
 }
 
+/** What a verified log says of contents that are gone. */
+export function goneLines(log: JsonView): readonly string[] {
+  const counts = ['redacted', 'dropped'].flatMap((name) => {
+    const count = log.number(name) ?? 0;
+    return count === 0 ? [] : [`${countText(count)} ${name}`];
+  });
+  return counts.length === 0 ? [] : [`    of its events ${counts.join(', ')}: leaves checked`];
+}
+
 /** What a reader from the start does not get, for stderr; undefined where all is there. */
 export function goneNote(view: JsonView, from: string): string | undefined {
   const logs = view.list('logs');

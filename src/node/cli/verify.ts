@@ -64,11 +64,14 @@ async function verifyOnline(
   using open = connection.value;
   const path = await readablePath(open, context, stream, options);
   if (!path.ok) return path;
+  const workers = options.count('workers', 0);
+  if (!workers.ok) return workers;
   const answer = await callOn(open, context, {
     method: 'POST',
     path: `${path.value}/verify`,
     query: {
       repair: options.flag('repair') || undefined,
+      workers: workers.value,
       trust: stated.owners?.join(',') || undefined,
       witness: stated.witnesses?.join(',') || undefined,
       quorum: stated.quorum,
@@ -87,6 +90,8 @@ async function verifyStopped(
     const { repairStopped } = await import('./verify-repair.ts');
     return repairStopped(context, stream, options);
   }
+  const wanted = options.count('workers', 0);
+  if (!wanted.ok) return wanted;
   // Before the store is opened: LevelDB may write tables anew when it is.
   const { checkTables } = await import('../table-check.ts');
   const damage = await checkTables(context.paths.store);
@@ -94,11 +99,19 @@ async function verifyStopped(
   const view = await withStoppedHome(context, options, async (home, ledger) => {
     using progress = await startProgress(context.runtime.stderr, `verify ${stream}`, 100);
     const { verifyOffline } = await import('../offline-verify.ts');
-    const found = await verifyOffline(home, ledger, stream, context.runtime.clock, {
-      onProgress: (checked, of) =>
-        progress.update((100 * checked) / Math.max(1, of), `${countText(checked)} entries`),
-      signal: context.signal,
-    });
+    const entries = ledger.logs().reduce((sum, { size }) => sum + size, 0);
+    const { runtime } = context;
+    const { usualWorkers, withWorkers } = await import('../audit-workers.ts');
+    const found = await withWorkers(
+      wanted.value ?? usualWorkers(entries, runtime.cores()),
+      (workers) =>
+        verifyOffline(home, ledger, stream, runtime.clock, {
+          onProgress: (checked, of) =>
+            progress.update((100 * checked) / Math.max(1, of), `${countText(checked)} entries`),
+          signal: context.signal,
+          workers,
+        }),
+    );
     if (!found.ok) return found;
     const policy = statedTrust(stated);
     if (!policy.ok) return policy;
