@@ -51,8 +51,13 @@ const rules: readonly Rule[] = [
   },
   {
     reason: 'clock, timers, environment and processes live in src/node/runtime.ts',
-    target: /^node:(?:process|timers.*|worker_threads|child_process|os|readline.*)$/,
+    target: /^node:(?:process|timers.*|child_process|os|readline.*)$/,
     allowed: /^src\/node\/runtime\.ts$/,
+  },
+  {
+    reason: 'threads are for the audit alone',
+    target: /^node:worker_threads$/,
+    allowed: /^src\/node\/audit-workers?\.ts$/,
   },
 ];
 
@@ -140,6 +145,7 @@ describe('the house', () => {
       'src/node/a.ts',
       "import { spawn } from 'node:child_process';",
     ],
+    ['a thread beside the audit', 'src/node/a.ts', "import { Worker } from 'node:worker_threads';"],
     ['an import of a door', 'src/node/a.ts', "import { x } from '../index.ts';"],
     ['a room without a floor', 'src/attic/a.ts', 'export {};'],
     ['a file that is too long', 'src/event/a.ts', '\n'.repeat(401)],

@@ -2,6 +2,7 @@
 import { readUint48 } from '../bytes.ts';
 import { keyspace, logKey, numberKey, type Table } from '../keyspace.ts';
 import type { ParsedEvent } from '../types.ts';
+import type { CheckedBlock } from './audit-range.ts';
 import { isEvent, type DecodedBlock } from './block.ts';
 import { lookUpIds } from './id-rows.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -54,6 +55,15 @@ export class IndexTally {
       if (entry.control !== undefined) this.#controls += 1;
       else if (isEvent(entry) && entry.bodyOffset < 0) this.#gone += 1;
     }
+  }
+
+  /** Of a block that was checked beside others. */
+  checked(number: number, block: CheckedBlock): void {
+    this.#starts[number] = block.firstIndex;
+    this.#events += block.events;
+    this.#subjects += block.subjects;
+    this.#controls += block.controls.length;
+    this.#gone += block.gone.length;
   }
 
   /** Empty where all fits. */

@@ -17,6 +17,7 @@ import type {
   TreeSize,
 } from '../types.ts';
 import type { Closing } from './closing.ts';
+import type { RangeWorkers } from './audit-range.ts';
 import type { Genesis } from './genesis.ts';
 import type { Guard } from './guard.ts';
 import type { Judges } from './judges.ts';
@@ -276,6 +277,10 @@ export interface VerifyOptions {
   /** After each block: entries checked so far, and of how many. */
   readonly onProgress?: (checked: number, of: number) => void;
   readonly signal?: AbortSignal;
+  /** Threads that check stretches of blocks beside each other. */
+  readonly workers?: RangeWorkers | undefined;
+  /** False: the indexes, which are no evidence, are not counted. */
+  readonly rows?: boolean;
 }
 
 /** Counters for metrics; all only grow, but for those that say what is held now. */

@@ -5,16 +5,23 @@
  * check can begin at any block, and go on behind one that is gone.
  */
 import { equal } from '../bytes.ts';
-import { fault, type Fault } from '../errors.ts';
+import type { Hasher } from '../crypto.ts';
+import { fault } from '../errors.ts';
 import { keyspace, numberKey } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asBlockNumber, asLogIndex, asTimeMs, asTreeSize } from '../types.ts';
 import type { DecodedBlock, VerifiedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
 import { BlockRecord } from './block-record.ts';
-import { parseControl } from './control.ts';
+import { parseControl, type EpochOpening } from './control.ts';
 import { controlsOf } from './controls.ts';
-import { readKeyChain, recoveryHashAt, writerKeyAt, type KeyEntry } from './key-chain.ts';
+import {
+  readKeyChain,
+  recoveryHashAt,
+  writerKeyAt,
+  type KeyChain,
+  type KeyEntry,
+} from './key-chain.ts';
 import { decodeLeaf } from './leaf.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
@@ -58,21 +65,32 @@ export async function stateBefore(
   number: number,
 ): Promise<Result<LogState | UnknownLog>> {
   if (number === 0) return ok({ logId: handle.logId });
+  const times = await KeyTimes.read(env, handle, block.firstIndex);
+  // Where control entries cannot be read, what the head knows may be right all the same.
+  const keys = times.ok ? times.value.at(block.firstIndex) : handle.stored?.state;
+  if (keys === undefined) return times.ok ? err(fault('genesis-missing', 'no genesis')) : times;
+  return stateWith(env.options.crypto, handle, block, number, keys);
+}
+
+/** The same with keys that are known. Codes: frontier-size, seal-place. */
+export function stateWith(
+  h: Hasher,
+  { logId, log }: Pick<LogHandle, 'logId' | 'log'>,
+  block: DecodedBlock,
+  number: number,
+  { genesis, genesisLeaf, writerKey, recoveryHash, epoch, generation }: Keys,
+): Result<LogState> {
   const frontier = checkFrontier(asTreeSize(block.firstIndex), block.frontier);
   if (!frontier.ok) return frontier;
-  const keys = await keysBefore(env, handle, block.firstIndex);
-  if (!keys.ok) return keys;
   const seal = block.entries.at(-1);
   const from = seal?.leafOffset ?? 0;
   const leaf = decodeLeaf(block.wire.subarray(from, from + (seal?.leafLength ?? 0)));
   if (!leaf.ok || leaf.value.kind !== 2) return err(fault('seal-place', 'a block without a seal'));
   return ok({
-    logId: handle.logId,
-    log: handle.log,
-    ...keys.value,
+    ...{ logId, log, genesis, genesisLeaf, writerKey, recoveryHash, epoch, generation },
     size: asTreeSize(block.firstIndex),
     frontier: frontier.value,
-    root: rootOf(env.options.crypto, frontier.value),
+    root: rootOf(h, frontier.value),
     blocks: asBlockNumber(number),
     sealHash: leaf.value.previousSeal,
     time: asTimeMs(0),
@@ -80,34 +98,52 @@ export async function stateBefore(
   });
 }
 
+/** What the control entries of a log say of its keys, at any size. */
+export class KeyTimes {
+  readonly #chain: KeyChain;
+  readonly #genesisLeaf: Uint8Array;
+  readonly #epochs: readonly { readonly index: number; readonly opening: EpochOpening }[];
+
+  private constructor(chain: KeyChain, entries: readonly KeyEntry[]) {
+    this.#chain = chain;
+    this.#genesisLeaf = entries[0]?.leaf ?? new Uint8Array(0);
+    this.#epochs = entries.flatMap(({ index, leaf }) => {
+      const decoded = decodeLeaf(leaf);
+      const isMap = decoded.ok && decoded.value.kind === 3;
+      const control = isMap ? parseControl(decoded.value.map) : undefined;
+      return control?.ok === true && control.value.type === 'epoch'
+        ? [{ index, opening: control.value }]
+        : [];
+    });
+  }
+
+  /** From the entries before an index. Codes: those of reading and checking them. */
+  static async read(env: LedgerEnv, handle: LogHandle, size: number): Promise<Result<KeyTimes>> {
+    const entries = await entriesBefore(env, handle, size);
+    if (!entries.ok) return entries;
+    const chain = readKeyChain(env.options.crypto, handle.log, entries.value);
+    return chain.ok ? ok(new KeyTimes(chain.value, entries.value)) : chain;
+  }
+
+  /** In force for a block that begins at this size. */
+  at(size: number): Keys {
+    const epoch = this.#epochs.findLast(({ index }) => index < size)?.opening;
+    return {
+      genesis: this.#chain.genesis,
+      genesisLeaf: this.#genesisLeaf,
+      // What the next block is signed with: the key in force at a size just behind this one.
+      writerKey: writerKeyAt(this.#chain, asTreeSize(size + 1)),
+      recoveryHash: recoveryHashAt(this.#chain, asTreeSize(size)),
+      epoch: epoch?.epoch,
+      generation: epoch?.generation,
+    };
+  }
+}
+
 type Keys = Pick<
   LogState,
   'genesis' | 'genesisLeaf' | 'writerKey' | 'recoveryHash' | 'epoch' | 'generation'
 >;
-
-/** From the control entries before an index; where they cannot be read, from what the head knows. */
-async function keysBefore(env: LedgerEnv, handle: LogHandle, size: number): Promise<Result<Keys>> {
-  const { crypto } = env.options;
-  const controls = await entriesBefore(env, handle, size);
-  const known = handle.stored?.state;
-  const chain = controls.ok ? readKeyChain(crypto, handle.log, controls.value) : controls;
-  if (!controls.ok || !chain.ok) return known === undefined ? err(faultOf(chain)) : ok(known);
-  let [epoch, generation]: (number | undefined)[] = [undefined, undefined];
-  for (const { leaf } of controls.value) {
-    const decoded = decodeLeaf(leaf);
-    const control =
-      decoded.ok && decoded.value.kind === 3 ? parseControl(decoded.value.map) : decoded;
-    if (control.ok && 'type' in control.value && control.value.type === 'epoch') {
-      ({ epoch, generation } = control.value);
-    }
-  }
-  // What the next block is signed with: the key in force at a size just behind this one.
-  const writerKey = writerKeyAt(chain.value, asTreeSize(size + 1));
-  const recoveryHash = recoveryHashAt(chain.value, asTreeSize(size));
-  const genesisLeaf = controls.value[0]?.leaf ?? new Uint8Array(0);
-  const { genesis } = chain.value;
-  return ok({ genesis, genesisLeaf, writerKey, recoveryHash, epoch, generation });
-}
 
 /** By the index of control entries; where that gives nothing the genesis alone, from block 0. */
 async function entriesBefore(
@@ -127,10 +163,6 @@ async function entriesBefore(
   const from = entries[0]?.leafOffset ?? 0;
   const leaf = wire.slice(from, from + (entries[0]?.leafLength ?? 0));
   return ok([{ index: asLogIndex(0), leaf }]);
-}
-
-function faultOf(result: Result<unknown>): Fault {
-  return result.ok ? fault('internal', 'no fault') : result.error;
 }
 
 /**

@@ -146,10 +146,12 @@ export interface EvidenceApi {
   proof(log: LogId, index: number, part: DisclosedPart): Promise<Result<string>>;
   /** `to` is the head's size where it is left out. */
   consistency(log: LogId, from: number, to?: number): Promise<Result<ConsistencyView>>;
+  /** `threads` check beside each other; as many as suit the machine where it is left out. */
   verify(
     stream: VerifiedStream,
     onProgress: (checked: number, of: number) => void,
     signal: AbortSignal,
+    threads?: number,
   ): Promise<Result<VerifyView>>;
   /** Mends what is damaged, with blocks from peers, then verifies. */
   repair(stream: VerifiedStream, actor: Actor, signal: AbortSignal): Promise<Result<VerifyView>>;

@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import type { Host } from '../host.ts';
 import { asTimeMs } from '../types.ts';
@@ -56,6 +57,8 @@ export interface Runtime extends Host {
   setExitCode(code: number): void;
   /** Ends the process at once. Only for a drain that has run out of time. */
   exit(code: number): never;
+  /** Processor cores that this process may use. */
+  cores(): number;
   /** Resident memory in bytes. */
   residentBytes(): number;
   /** True while a process of that id exists. */
@@ -121,6 +124,7 @@ export function processRuntime(): Runtime {
       process.exitCode = code;
     },
     exit: (code) => process.exit(code),
+    cores: () => availableParallelism(),
     residentBytes: () => process.memoryUsage.rss(),
     processAlive,
     processStart,

@@ -129,6 +129,7 @@ export const commands: readonly CommandSpec[] = [
     [
       ['--offline', 'read the store of a stopped node'],
       ['--repair', 'mend what is damaged first, with blocks from peers (not with --offline)'],
+      ['--workers <n>', 'threads that check beside each other (one a core, for a long stream)'],
       ['--follow', 'follow the stream first, if it is not followed yet'],
       ['--trust <did...>', 'one of these owners or writer keys must have made it'],
       ['--witness <key...>', 'vkey or did:key of a witness that must have cosigned it'],

@@ -5,6 +5,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { parseDatasetId, type MarquezNode } from '../../lineage/marquez.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId } from '../../types.ts';
+import { usualWorkers, withWorkers } from '../audit-workers.ts';
 import type {
   BundleRequest,
   BundleView,
@@ -70,6 +71,7 @@ export class Evidence implements EvidenceApi {
     stream: VerifiedStream,
     onProgress: (checked: number, of: number) => void,
     signal: AbortSignal,
+    threads?: number,
   ): Promise<Result<VerifyView>> {
     const { ledger, runtime } = this.#parts;
     if (stream.logs.length === 0) {
@@ -77,7 +79,13 @@ export class Evidence implements EvidenceApi {
         err(fault('stream-not-followed', `${stream.display} is not kept here`)),
       );
     }
-    return verifyLogs(ledger, stream.display, stream.logs, runtime.clock, { onProgress, signal });
+    const entries = stream.logs.reduce((sum, { size }) => sum + size, 0);
+    // One core stays for those whom the node serves.
+    const count = threads ?? usualWorkers(entries, runtime.cores() - 1);
+    return withWorkers(count, (workers) => {
+      const options = { onProgress, signal, workers };
+      return verifyLogs(ledger, stream.display, stream.logs, runtime.clock, options);
+    });
   }
 
   async repair(

@@ -120,7 +120,12 @@ export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpPa
       const { evidence } = api;
       const view = flagOf(request, 'repair')
         ? evidence.repair(stream.value, actorOf(request), signal)
-        : evidence.verify(stream.value, () => undefined, signal);
+        : evidence.verify(
+            stream.value,
+            () => undefined,
+            signal,
+            numberOf(request.query, 'workers'),
+          );
       const stated = trustIn(request.query);
       return answer(
         reply,
