@@ -94,6 +94,7 @@ export const nodeCodes = {
   'url-content': ['invalid', 'What lies there is not the tree of this stream; ask who serves it.'],
   'url-known': ['conflict', 'hw unfollow --url ends what is followed from there now.'],
   'url-unknown': ['missing', 'hw status shows the URLs that are followed.'],
+  'cosigned-unknown': ['missing', 'The stream has no witness, or none has answered yet.'],
   'export-conflict': ['conflict', 'Export to an empty folder, and look at what lies in this one.'],
   'stream-private': ['denied', 'A direct stream is never exported as a tree.'],
   'route-unknown': ['missing', 'GET /openapi.json lists what there is.'],

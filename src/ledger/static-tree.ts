@@ -3,13 +3,14 @@
  * object store or disk carries, and that a reader verifies without trusting the place.
  *
  *   headwater.json                       which logs there are (below)
- *   <logId>/checkpoint                   signed note of the newest size, with cosignatures
+ *   <logId>/checkpoint                   signed note of the newest size, with its cosignatures
+ *   <logId>/cosigned                     the newest note that witnesses cosigned, where there is one
  *   <logId>/tile/<L>/<N>[.p/<W>]         hashes, 32 bytes each, 256 in a full tile
  *   <logId>/tile/entries/<N>[.p/<W>]     leaves of those entries, each behind its uint16 length
  *   <logId>/block/<n>                    wire block n, from 0, full or reduced
  *
  * A node serves the files of one log under `/logs/<logId>/`. Tiles and entry bundles never change.
- * `checkpoint` does, and `block/<n>` where bodies are dropped. A writer puts the checkpoint there
+ * `checkpoint` and `cosigned` do, and `block/<n>` where bodies are dropped. A writer puts the checkpoint there
  * last, so whoever reads it finds all that it needs; a partial tile stays until its full one is
  * there. The leaf hash of an entry of a bundle is the hash at its place in the tile of level 0. The
  * root that the hashes give is the one that the checkpoint signs, and that of the blocks up to it.
@@ -28,13 +29,13 @@ import { parseTilePath, tileSpan, tileWidth, type TilePath } from './tile.ts';
 
 /** A file of one log's tree. */
 export type StaticPath =
-  | { readonly kind: 'checkpoint' }
+  | { readonly kind: 'checkpoint' | 'cosigned' }
   | { readonly kind: 'tile'; readonly tile: TilePath }
   | { readonly kind: 'block'; readonly number: number };
 
 /** Only the canonical form is read: `bad-tile-path` otherwise. */
 export function parseStaticPath(text: string): Result<StaticPath> {
-  if (text === 'checkpoint') return ok({ kind: 'checkpoint' });
+  if (text === 'checkpoint' || text === 'cosigned') return ok({ kind: text });
   const number = /^block\/(0|[1-9]\d{0,15})$/.exec(text)?.[1];
   if (number !== undefined && Number.isSafeInteger(Number(number))) {
     return ok({ kind: 'block', number: Number(number) });

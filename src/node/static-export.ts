@@ -101,6 +101,8 @@ class Export {
     const { size } = now.value;
     const done = await this.#content(log, from.value, size);
     if (!done.ok) return done;
+    const attested = await this.#cosigned(log, size);
+    if (!attested.ok) return attested;
     if (stored.value === undefined || !equal(stored.value, note.value)) {
       const settled = await folder.settle();
       if (!settled.ok) return settled;
@@ -158,6 +160,18 @@ class Export {
     if (!reduced.ok) return reduced;
     const numbers = range(reduced.value ? 0 : start.value, end.value);
     return this.#each(numbers, (number) => this.#block(log, blockPath(number)));
+  }
+
+  /** The newest cosigned checkpoint, if it is of a size that lies there. */
+  async #cosigned(log: LogId, size: number): Promise<Result<void>> {
+    const path = `${log}/cosigned`;
+    const bytes = await this.#parts.source.read(log, 'cosigned');
+    if (!bytes.ok) return bytes.error.code === 'cosigned-unknown' ? ok(undefined) : bytes;
+    const note = readNote(bytes.value);
+    const stored = note.ok ? await this.#parts.folder.read(path) : note;
+    if (!note.ok || !stored.ok) return note.ok ? ok(undefined) : note;
+    const known = stored.value !== undefined && equal(stored.value, bytes.value);
+    return known || note.value.size > size ? ok(undefined) : this.write(path, bytes.value);
   }
 
   /** A file that never changes. */

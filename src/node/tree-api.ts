@@ -9,7 +9,8 @@ export interface TreeApi {
   isPublic(log: string): boolean;
   /**
    * The exact bytes of a file. Codes: stream-unknown (also for what belongs to the peer alone),
-   * event-unknown (nothing has arrived yet), tile-unknown, block-unknown, store-corrupt.
+   * event-unknown (nothing has arrived yet), tile-unknown, block-unknown,
+   * cosigned-unknown, store-corrupt.
    */
   file(log: LogId, path: StaticPath): Promise<Result<Uint8Array>>;
   /** False while none of the log's blocks can have lost a body: what was copied is still right. */

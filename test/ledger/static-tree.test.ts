@@ -135,6 +135,8 @@ function tilesOf(leaves: readonly Hash[]): { read: ReadTile; asked: string[] } {
   return { read, asked };
 }
 
+const gone: ReadTile = async () => err(fault('url-missing', 'gone'));
+
 describe('tiles that are verified from a root', () => {
   it('give the root of every smaller size, and full tiles', async () => {
     const all = namedLeaves(1400);
@@ -191,7 +193,6 @@ describe('tiles that are verified from a root', () => {
     const { read } = tilesOf(leaves);
     const short: ReadTile = async (path) => ok(must(await read(path)).subarray(0, -1));
     refused(await VerifiedTiles.open(nodeCrypto, checkpoint, short), 'tile-mismatch');
-    const gone: ReadTile = async () => err(fault('url-missing', 'gone'));
     refused(await VerifiedTiles.open(nodeCrypto, checkpoint, gone), 'url-missing');
   });
 });

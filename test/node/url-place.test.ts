@@ -27,13 +27,14 @@ import { must, refused } from '../support/result.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { exportLog, serveFolder } from './static-support.ts';
 
+const pace = (): Promise<void> => Promise.resolve();
+
 /** One look at a place, into a ledger. */
 async function look(ledger: Ledger, text: string, stream: LogId): Promise<Result<void>> {
   const url = must(parseSourceUrl(text));
   using source = openSource(url, testHost().timers);
   const { crypto, judges } = env;
   const keep = (logId: LogId): Promise<Result<void>> => ledger.follow(logId);
-  const pace = (): Promise<void> => Promise.resolve();
   const { signal } = new AbortController();
   const parts = { source, url, ledger, crypto, judges, keep, pace, signal };
   return await new UrlPlace(parts).sync(stream);

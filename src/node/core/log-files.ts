@@ -35,6 +35,8 @@ export class LogFiles implements TreeApi {
     switch (path.kind) {
       case 'checkpoint':
         return newestCheckpoint(this.#ledger, log);
+      case 'cosigned':
+        return newestCosigned(this.#ledger, log);
       case 'tile':
         return this.#ledger.tree.tile(log, path.tile);
       case 'block':
@@ -45,9 +47,21 @@ export class LogFiles implements TreeApi {
   }
 }
 
-/** The note that a static tree shows: of the newest size, with the cosignatures that it has. */
-export function newestCheckpoint(ledger: Ledger, log: LogId): Promise<Result<Uint8Array>> {
-  const note = ledger.log(log)?.checkpoint ?? '';
-  if (note !== '') return Promise.resolve(ok(utf8(note)));
-  return Promise.resolve(err(fault('event-unknown', 'nothing of this log has arrived yet')));
+/** The note of the newest size, with the cosignatures that it has. */
+async function newestCheckpoint(ledger: Ledger, log: LogId): Promise<Result<Uint8Array>> {
+  const head = ledger.log(log);
+  if (head === undefined || head.checkpoint === '') {
+    return err(fault('event-unknown', 'nothing of this log has arrived yet'));
+  }
+  const kept = await ledger.cosigned.newest(log, head.size);
+  if (!kept.ok) return kept;
+  const same = kept.value?.size === head.size ? kept.value.note : undefined;
+  return ok(utf8(same ?? head.checkpoint));
+}
+
+async function newestCosigned(ledger: Ledger, log: LogId): Promise<Result<Uint8Array>> {
+  const kept = await ledger.cosigned.newest(log);
+  if (!kept.ok) return kept;
+  if (kept.value !== undefined) return ok(utf8(kept.value.note));
+  return err(fault('cosigned-unknown', 'no cosigned checkpoint of this log is kept here'));
 }

@@ -31,6 +31,10 @@ export interface PlaceLedger {
   log(logId: LogId): LogSummary | undefined;
   apply(wire: Uint8Array, via: 'sync'): Promise<ApplyOutcome>;
   blocks(logId: LogId, from: LogIndex): AsyncIterable<StoredBlock>;
+  readonly cosigned: {
+    witnesses(logId: LogId): readonly unknown[];
+    add(logId: LogId, note: string): Promise<Result<unknown>>;
+  };
   readonly proofs: {
     rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>>;
   };
@@ -99,8 +103,11 @@ export class UrlPlace {
     let problem: Fault | undefined;
     for (const found of listing.value.logs) {
       if (this.#parts.signal.aborted) return err(fault('interrupted', 'interrupted'));
+      // A log that is closed ends where its successor says, whatever lies there.
+      if (this.#parts.ledger.log(found.log)?.state === 'closed') continue;
       const done = await this.#log(listing.value, found);
       if (!done.ok) problem ??= done.error;
+      else await this.#attested(found);
     }
     return problem === undefined ? ok(undefined) : err(problem);
   }
@@ -134,6 +141,17 @@ export class UrlPlace {
     if (!kept.ok) return kept;
     const fetched = await this.#fetch(found, tiles.value, checkpoint);
     return fetched.ok ? this.#agree(found, note.value) : fetched;
+  }
+
+  /** Cosignatures of witnesses that count here; the ledger takes nothing that does not verify. */
+  async #attested({ log, prefix }: Found): Promise<void> {
+    const { cosigned } = this.#parts.ledger;
+    if (cosigned.witnesses(log).length === 0) return;
+    for (const name of ['cosigned', 'checkpoint']) {
+      const bytes = await this.#read(`${prefix}${name}`, protocol.maxNoteBytes);
+      const text = bytes.ok && bytes.value !== undefined ? fromUtf8(bytes.value) : undefined;
+      if (text?.ok === true) await cosigned.add(log, text.value);
+    }
   }
 
   /** Blocks from our head up to the checkpoint, each under tiles that are verified before. */

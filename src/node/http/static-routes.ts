@@ -27,6 +27,11 @@ export function staticRoutes(server: FastifyInstance, api: NodeApi): void {
     file(() => 'checkpoint'),
   );
   server.get(
+    '/logs/:logId/cosigned',
+    { schema: { params: logParams, summary: 'newest cosigned checkpoint of a log' } },
+    file(() => 'cosigned'),
+  );
+  server.get(
     '/logs/:logId/tile/*',
     { schema: { params, summary: 'tile or entry bundle of a log (C2SP tlog-tiles)' } },
     file((request) => `tile/${star(request)}`),
@@ -68,7 +73,7 @@ async function sendFile(
   const scope = log.ok && api.tree.isPublic(log.value) ? 'public' : 'private';
   void reply.header('etag', etag).header('cache-control', `${scope}, ${freshness(path.value)}`);
   if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send();
-  const isText = path.value.kind === 'checkpoint';
+  const isText = path.value.kind === 'checkpoint' || path.value.kind === 'cosigned';
   return reply
     .type(isText ? 'text/plain; charset=utf-8' : 'application/octet-stream')
     .send(Buffer.from(bytes.value.buffer, bytes.value.byteOffset, bytes.value.byteLength));
@@ -87,7 +92,8 @@ function isKnown(header: string | undefined, etag: string): boolean {
   return given.includes(etag) || given.includes('*');
 }
 
-const treePath = /^\/logs\/([a-z2-7]{1,64})\/(?:checkpoint|tile\/[x0-9p./a-z]+|block\/\d+)$/;
+const treePath =
+  /^\/logs\/([a-z2-7]{1,64})\/(?:checkpoint|cosigned|tile\/[x0-9p./a-z]+|block\/\d+)$/;
 
 /** Does this request need no token (access.md "Node API")? */
 export function isOpenTree(api: NodeApi, { raw, socket }: FastifyRequest): boolean {
