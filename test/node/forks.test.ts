@@ -40,6 +40,11 @@ async function withLedger<T>(folder: string, run: (ledger: Ledger) => Promise<T>
   return await run(ledger);
 }
 
+function orders(ledger: Ledger): string {
+  const log = ledger.logs().find(({ genesis }) => genesis?.name === 'orders');
+  return log?.logId ?? assert.fail('no log');
+}
+
 /** A home whose own stream was continued by a copy of the home too; it has met one block of that. */
 async function forked(folder: string, other: string): Promise<string> {
   {
@@ -51,10 +56,6 @@ async function forked(folder: string, other: string): Promise<string> {
   rmSync(join(other, 'run'), { recursive: true, force: true });
   await publish(folder, ['two', 'three']);
   await publish(other, ['thief']);
-  const orders = (ledger: Ledger): string => {
-    const log = ledger.logs().find(({ genesis }) => genesis?.name === 'orders');
-    return log?.logId ?? assert.fail('no log');
-  };
   const wires = await withLedger(other, async (ledger) => {
     const found: Uint8Array[] = [];
     for (const log of ledger.logs().filter(({ logId }) => logId === orders(ledger))) {
