@@ -2,8 +2,10 @@
 import { warmCache } from './lib/hw.ts';
 import type { Workspace } from './lib/workspace.ts';
 import { forks } from './scenarios/forks.ts';
+import { recovery } from './scenarios/recovery.ts';
 import { restore } from './scenarios/restore.ts';
 import { retention } from './scenarios/retention.ts';
+import { witness } from './scenarios/witness.ts';
 
 export interface NetworkOptions {
   /** At most 40 s, for CI. */
@@ -15,8 +17,10 @@ export type NetworkScenario = (work: Workspace, options: NetworkOptions) => Prom
 
 export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
   forks: checked('forks', forks),
+  recovery: checked('recovery', recovery),
   restore: checked('restore', restore),
   retention: checked('retention', retention),
+  witness: checked('witness', witness),
 };
 
 /** Throws where something does not hold; `holds` prints what was seen to. */

@@ -99,8 +99,6 @@ describe('who may call the API, and what it says of itself', function () {
       ['GET', `${events}?last=true`, 'usage', 'querystring/last'],
       ['GET', `${events}?last=true&subject=a&follow=true`, 'usage', 'querystring/last'],
       ['GET', `${events}/first`, 'usage', 'params/index'],
-      ['POST', `${events}?ack=witnessed`, 'not-supported', 'querystring/ack'],
-      ['POST', `${events}?ack=replicated:2`, 'not-supported', 'querystring/ack'],
       ['POST', `${events}?ack=maybe`, 'usage', 'querystring/ack'],
       ['POST', `${events}?sync=true`, 'not-supported', 'querystring/sync'],
     ] as const;

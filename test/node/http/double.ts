@@ -1,4 +1,5 @@
 /** A small node in memory behind the real HTTP server: what it answers is up to the test. */
+import type { WitnessApi } from '../../../src/node/witness-api.ts';
 import type { RecoveryApi } from '../../../src/node/recovery-api.ts';
 import type { AddressInfo } from 'node:net';
 import { fault, HeadwaterError, type Fault } from '../../../src/errors.ts';
@@ -158,6 +159,18 @@ export class Double implements NodeApi {
     trace: notUsed,
     marquez: notUsed,
   };
+  witness: WitnessApi = {
+    view: notUsed,
+    ofOwnLogs: notUsed,
+    answers: notUsed,
+    addCheckpoint: notUsed,
+    monitored: notUsed,
+    checkpoint: notUsed,
+    judge: notUsed,
+    check: () => ok(undefined),
+    acknowledge: (receipts, wanted) => this.acknowledgeWith(receipts, wanted),
+  };
+  acknowledgeWith: WitnessApi['acknowledge'] = notUsed;
   retention: RetentionApi = { setPolicy: notUsed, redact: notUsed };
   tree: TreeApi = { isPublic: () => false, file: notUsed, mayBeReduced: notUsed };
   backup: BackupApi = { rows: notUsed };
