@@ -1,5 +1,6 @@
 /** The golden files, in the order in which they are made. */
 import { block } from './block.ts';
+import { bundle } from './bundle.ts';
 import { checkpoint } from './checkpoint.ts';
 import { commitment } from './commitment.ts';
 import { eventProof } from './event-proof.ts';
@@ -18,6 +19,7 @@ export const formats: readonly Format[] = [
   block,
   eventProof,
   forkProof,
+  bundle,
 ];
 
 /** Text of every file, by name with `.json`. */

@@ -80,7 +80,9 @@ function logLines(log: BundleLogView): readonly string[] {
 
 /** The events themselves, where they are few. */
 function entriesLines(entries: readonly BundleEntryView[]): readonly string[] {
-  const asked = entries.filter((entry) => entry.asked && entry.entry !== 'seal');
+  const asked = entries.filter(
+    (entry) => entry.asked && (entry.entry === 'event' || entry.entry === 'sealed'),
+  );
   if (asked.length === 0 || asked.length > 3) return [];
   return asked.flatMap((entry) => [
     `  ${entry.ref}`,
