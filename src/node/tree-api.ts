@@ -24,6 +24,14 @@ export interface UrlView {
   readonly problem?: string;
 }
 
+export interface UrlFollowed {
+  /** `<owner DID>/<name>` and id of the stream that lies there. */
+  readonly name: string;
+  readonly stream: LogId;
+  /** As far as something of it is here already. */
+  readonly streams: readonly StreamView[];
+}
+
 /** What is followed from static trees at URLs. */
 export interface UrlApi {
   list(): readonly UrlView[];
@@ -32,11 +40,7 @@ export interface UrlApi {
    * lie there. Codes: bad-url, url-known, url-unreachable, url-missing, url-content, control-full,
    * and what speaks against the blocks.
    */
-  follow(
-    url: string,
-    target: string | undefined,
-    actor: Actor,
-  ): Promise<Result<readonly StreamView[]>>;
+  follow(url: string, target: string | undefined, actor: Actor): Promise<Result<UrlFollowed>>;
   /** Codes: bad-url, url-unknown. */
   unfollow(url: string, purge: boolean, actor: Actor): Promise<Result<readonly StreamView[]>>;
 }

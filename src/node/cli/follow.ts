@@ -14,7 +14,12 @@ export const follow: Action = async (context, [target], options) => {
   if (!what.ok) return what;
   const body = { ...what.value, ...actor(options) };
   const answer = await callNode(context, { method: 'POST', path: '/follows', body });
-  return answer.ok ? tell(context, answer.value, 'following') : answer;
+  if (!answer.ok) return answer;
+  const url = options.text('url');
+  if (url === undefined) return tell(context, answer.value, 'following');
+  await context.value(answer.value.value);
+  await context.say(`following ${answer.value.text('name') ?? ''} from ${url}`);
+  return ok(0);
 };
 
 export const unfollow: Action = async (context, [target], options) => {

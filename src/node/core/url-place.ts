@@ -73,15 +73,15 @@ export class UrlPlace {
 
   /** The logs that lie there, of one stream whose first genesis verifies. Stores nothing. */
   async list(): Promise<Result<Listing>> {
-    const bytes = await this.#read(indexName, limits.maxUrlIndexBytes);
-    if (!bytes.ok) return bytes;
     const single = logIdInUrl(this.#parts.url);
-    if (bytes.value === undefined && single !== undefined) {
+    if (single !== undefined) {
       const genesis = await this.#genesis({ log: single, prefix: '' });
       if (!genesis.ok) return genesis;
       const stream = streamOf(genesis.value, single);
       return ok({ stream, genesis: genesis.value, logs: [{ log: single, prefix: '' }] });
     }
+    const bytes = await this.#read(indexName, limits.maxUrlIndexBytes);
+    if (!bytes.ok) return bytes;
     if (bytes.value === undefined) return err(fault('url-missing', `there is no ${indexName}`));
     const index = parseIndex(bytes.value);
     if (!index.ok) return index;

@@ -4,7 +4,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
 import type { Actor, StreamView } from '../node-api.ts';
-import type { UrlApi, UrlView } from '../tree-api.ts';
+import type { UrlApi, UrlFollowed, UrlView } from '../tree-api.ts';
 import type { Follows } from './follows.ts';
 import type { Streams } from './streams.ts';
 import type { UrlFollows } from './url-follows.ts';
@@ -36,14 +36,16 @@ export class Urls implements UrlApi {
     url: string,
     target: string | undefined,
     actor: Actor,
-  ): Promise<Result<readonly StreamView[]>> {
+  ): Promise<Result<UrlFollowed>> {
     const { follows, urlFollows } = this.#parts;
     const wanted = target === undefined ? ok(undefined) : follows.target(target);
     if (!wanted.ok) return wanted;
     const listing = await urlFollows.follow(url, (found) => mismatch(found, wanted.value));
     if (!listing.ok) return listing;
     this.#record('follow.url', url, actor);
-    return ok(this.#views(listing.value.stream));
+    const { stream, genesis } = listing.value;
+    const name = `${genesis.owner}/${genesis.name}`;
+    return ok({ name, stream, streams: this.#views(stream) });
   }
 
   async unfollow(

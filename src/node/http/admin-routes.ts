@@ -179,7 +179,7 @@ const noTarget = err(fault('usage', 'name a target or a url', { pointer: 'body/t
 export function controlRoutes(server: FastifyInstance, api: NodeApi): void {
   const follow: Handler = async (request) => {
     const [url, target] = [textOf(request.body, 'url'), textOf(request.body, 'target')];
-    if (url !== undefined) return streams(await api.urls.follow(url, target, actorOf(request)));
+    if (url !== undefined) return api.urls.follow(url, target, actorOf(request));
     return target === undefined ? noTarget : streams(await api.follow(target, actorOf(request)));
   };
   const unfollow: Handler = async (request) => {
