@@ -8,7 +8,8 @@ import { GossipNode } from '../../src/gossip/gossip-node.ts';
 import { KnownNetwork, type NetworkDocument } from '../../src/gossip/network-document.ts';
 import { peerIdFromKey } from '../../src/gossip/peer-id.ts';
 import { didFromKey } from '../../src/ids.ts';
-import { MemoryGuard } from '../../src/ledger/guard.ts';
+import { MemoryGuard, type GuardMark } from '../../src/ledger/guard.ts';
+import type { LedgerOptions } from '../../src/ledger/ledger-types.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory-store.ts';
 import { limits, protocol } from '../../src/limits.ts';
@@ -24,6 +25,8 @@ export interface NodeOptions {
   readonly livePulls: boolean;
   /** Peers whose addresses it starts with. */
   readonly bootstrap: readonly PeerId[];
+  /** Own logs that others have wait at the start for their word. */
+  readonly restoreGuard?: NonNullable<LedgerOptions['restoreGuard']>;
 }
 
 /** What runs between a start and a crash. */
@@ -103,6 +106,7 @@ export class SimNode {
         },
         limits: { ...protocol, ...limits },
         nodeSecret: this.#secret,
+        ...(this.options.restoreGuard && { restoreGuard: this.options.restoreGuard }),
       }),
     );
     for (const log of ledger.logs()) {
@@ -184,6 +188,19 @@ export class SimNode {
     this.crash('nothing');
     this.#store = copy;
     await this.start();
+  }
+
+  /** Dies and comes back with an older copy of all of its home, guard included. */
+  async restoreHome(copy: MemoryStore, marks: readonly GuardMark[]): Promise<void> {
+    this.crash('nothing');
+    this.#store = copy;
+    this.#guard = new MemoryGuard(marks);
+    await this.start();
+  }
+
+  /** What the guard holds now. */
+  marks(): readonly GuardMark[] {
+    return this.#guard.marks();
   }
 
   /** The store as it is now; the node is restarted for it. */
