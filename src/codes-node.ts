@@ -139,6 +139,8 @@ export const nodeCodes = {
   'ucan-replayed': ['denied', 'Issue a new invocation for each request.'],
   'ucan-revoked': ['denied', 'The delegation was taken back; ask its issuer for a new one.'],
   'revocations-full': ['failed', 'Raise maxRevocations; until then granted reads must stop.'],
+  'hpke-key': ['invalid', 'A public encryption key is 32 bytes of X25519; ask for it again.'],
+  'hpke-open': ['denied', 'The message was made for another key, or changed on its way.'],
   'ucan-container': ['denied', 'A container is base64url text that begins with C.'],
   // access: key files
   'key-file-missing': ['config', 'hw init makes the keys; or bring the file back from a backup.'],

@@ -47,7 +47,7 @@ const rules: readonly Rule[] = [
     reason: 'Node built-ins have their own files',
     target: /^node:/,
     allowed:
-      /^src\/(?:crypto-node\.ts|ledger\/(?:store|guard[a-z-]*)\.ts|access\/key-file[a-z-]*\.ts|gossip\/libp2p-[a-z-]*\.ts|node\/.*)$/,
+      /^src\/(?:c(?:rypto|ipher)-node\.ts|ledger\/(?:store|guard[a-z-]*)\.ts|access\/key-file[a-z-]*\.ts|gossip\/libp2p-[a-z-]*\.ts|node\/.*)$/,
   },
   {
     reason: 'clock, timers, environment and processes live in src/node/runtime.ts',

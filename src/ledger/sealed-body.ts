@@ -1,0 +1,140 @@
+/**
+ * Bodies of sealed events (access.md "Sealed streams"; FACTS.md section 7):
+ *
+ *   plaintext   dag-cbor [attributes salt 32, data salt 32, kind uint, attributes bytes, data bytes]
+ *   key         SHA-256(`headwater/seal/1` ‖ epoch key ‖ log 32 ‖ uint64 index ‖ attributes commitment
+ *               ‖ data commitment)
+ *   body        AES-256-GCM(key, 12 zero bytes, aad, plaintext) ‖ tag 16
+ *   aad         the leaf with the hash of the body zero
+ *
+ * Fresh salts make each key single-use. Not GCM but the two commitments in the signed leaf bind what
+ * was said: they are recomputed before anything is given out.
+ */
+import { concat, utf8, writeUint64 } from '../bytes.ts';
+import { CborReader, CborWriter } from '../cbor.ts';
+import type { Cipher } from '../cipher.ts';
+import type { Hasher } from '../crypto.ts';
+import { fault, type Fault } from '../errors.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { EventBytes, Hash } from '../types.ts';
+import { checkSealedBody } from './block-leaves.ts';
+import { isKind } from './body.ts';
+import { checkOpening, saltsBytes } from './commitment.ts';
+import { leafAt } from './leaf.ts';
+
+const keyPrefix = utf8('headwater/seal/1');
+const nonce = new Uint8Array(12);
+const tagBytes = 16;
+
+/** Where a sealed event stands. */
+export interface SealedPlace {
+  /** The log's id as bytes. */
+  readonly log: Hash;
+  readonly index: number;
+  /** Its leaf, of kind 1. */
+  readonly leaf: Uint8Array;
+}
+
+/** Length of the body of an event, which its leaf says before it is sealed. */
+export function sealedLength(event: EventBytes): number {
+  return plaintextOf(new Uint8Array(saltsBytes), event).length + tagBytes;
+}
+
+/**
+ * The body. `leaf` is complete but for the hash of the body, which is zero here and is then put in.
+ * `salts` are 64 fresh random bytes, those of the commitments in the leaf.
+ */
+export function sealBody(
+  cipher: Cipher,
+  h: Hasher,
+  place: SealedPlace,
+  epochKey: Uint8Array,
+  salts: Uint8Array,
+  event: EventBytes,
+): Uint8Array {
+  const aad = associated(place.leaf);
+  return cipher.seal(sealedKey(h, place, epochKey), nonce, aad, plaintextOf(salts, event));
+}
+
+/** An opened body. With `salts` one event can be disclosed to others. */
+export interface OpenedBody {
+  readonly event: EventBytes;
+  /** 64 bytes. */
+  readonly salts: Uint8Array;
+}
+
+/**
+ * Opens a body with the key of its epoch. Codes: `body-length`, `sealed-body-hash`,
+ * `sealed-decrypt`, `sealed-plaintext`, `body-kind`, `attributes-commitment`, `data-commitment`.
+ */
+export function openBody(
+  cipher: Cipher,
+  h: Hasher,
+  place: SealedPlace,
+  epochKey: Uint8Array,
+  body: Uint8Array,
+): Result<OpenedBody> {
+  return openBodyWith(cipher, h, place, sealedKey(h, place, epochKey), body);
+}
+
+/** The same with the key of this one event: what an auditor is given. */
+export function openBodyWith(
+  cipher: Cipher,
+  h: Hasher,
+  place: SealedPlace,
+  key: Uint8Array,
+  body: Uint8Array,
+): Result<OpenedBody> {
+  const { leaf } = place;
+  const wrong = checkSealedBody(h, leaf, body);
+  if (wrong !== undefined) return err(wrong);
+  const plaintext = cipher.open(key, nonce, associated(leaf), body);
+  if (plaintext === undefined) {
+    const message = 'the ciphertext does not authenticate under this key, index and leaf';
+    return err(fault('sealed-decrypt', message));
+  }
+  const opened = readPlaintext(plaintext);
+  if (!opened.ok) return opened;
+  const { salts, event } = opened.value;
+  const untrue = checkOpening(h, salts, event, leaf, leafAt.attributesCommitment);
+  return untrue === undefined ? opened : err(untrue);
+}
+
+/** The single-use key of one event: given to an auditor it opens this event only. */
+export function sealedKey(h: Hasher, place: SealedPlace, epochKey: Uint8Array): Hash {
+  const index = new Uint8Array(8);
+  writeUint64(index, 0, place.index);
+  const both = place.leaf.subarray(leafAt.attributesCommitment, leafAt.attributesCommitment + 64);
+  return h.sha256(concat(keyPrefix, epochKey, place.log, index, both));
+}
+
+function associated(leaf: Uint8Array): Uint8Array {
+  const aad = leaf.slice();
+  aad.fill(0, leafAt.bodyHash, leafAt.bodyHash + 32);
+  return aad;
+}
+
+function plaintextOf(salts: Uint8Array, { attributes, kind, data }: EventBytes): Uint8Array {
+  const writer = new CborWriter(96 + attributes.length + data.length);
+  writer.list(5).bytes(salts.subarray(0, 32)).bytes(salts.subarray(32, saltsBytes));
+  return writer.uint(kind).bytes(attributes).bytes(data).take();
+}
+
+function readPlaintext(bytes: Uint8Array): Result<OpenedBody> {
+  const reader = new CborReader(bytes);
+  if (reader.list() !== 5) return err(malformed());
+  const salts = [reader.bytes(), reader.bytes()] as const;
+  if (salts.some((salt) => salt.length !== 32)) return err(malformed());
+  const kind = reader.uint();
+  const attributes = reader.bytes();
+  const data = reader.bytes();
+  reader.end();
+  if (reader.failed !== undefined) return err(malformed());
+  if (!isKind(kind)) return err(fault('body-kind', 'the kind is not 0..3'));
+  if (kind === 0 && data.length > 0) return err(fault('body-kind', 'kind none with data'));
+  return ok({ event: { attributes, kind, data }, salts: concat(...salts) });
+}
+
+function malformed(): Fault {
+  return fault('sealed-plaintext', 'not [attributesSalt, dataSalt, kind, attributes, data]');
+}
