@@ -53,6 +53,7 @@ export type {
   VerifyReport,
 } from './ledger/ledger-types.ts';
 export { Ledger } from './ledger/ledger.ts';
+export { policyMap, readPolicy, type RetentionPolicy } from './ledger/retention-policy.ts';
 export { MemoryStore } from './ledger/memory-store.ts';
 export { LevelStore, type Store } from './ledger/store.ts';
 export { limits, protocol } from './limits.ts';

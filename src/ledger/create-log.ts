@@ -135,6 +135,7 @@ export async function purgeLog(
   const { store } = env.options;
   env.recent.drop(handle.row.number);
   handle.kept = freshRow;
+  handle.lookedAt = 0;
   for (const table of logTables) {
     await using scan = store.scan({
       ...prefixRange(logKey(table, handle.row.number)),

@@ -39,6 +39,8 @@ export class LogHandle {
   loaded: LogTiles | undefined;
   /** How far forgetting has come (retention.ts). */
   kept: RetentionRow = freshRow;
+  /** Size at which control entries were looked at last: quiet logs cost nothing. */
+  lookedAt = 0;
   /** The writer's next seal offers no body below it. */
   offerFrom = 0;
 

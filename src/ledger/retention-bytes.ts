@@ -31,7 +31,7 @@ export class ByteTally {
 
   /** One block; passed over where it is not the next. */
   add(firstIndex: number, size: number, bytes: number): void {
-    if (firstIndex !== this.#counted) return;
+    if (firstIndex !== this.#counted || size <= firstIndex) return;
     this.#counted = size;
     const last = this.#segments.at(-1);
     if (last === undefined || last.bytes >= this.#step) this.#segments.push({ firstIndex, bytes });

@@ -210,14 +210,18 @@ export class Retention implements AsyncDisposable {
   }
 
   #isActive({ row, stored }: LogHandle): boolean {
-    return !this.#closed && row.role !== 'unfollowed' && stored !== undefined;
+    const kept = row.role !== 'unfollowed' && row.standing !== 'damaged';
+    return !this.#closed && kept && stored !== undefined;
   }
 
-  /** Everything that is due in one log. */
+  /**
+   * Everything that is due in one log. Of a log with two histories nothing is dropped any more, both
+   * are evidence; what its control entries redacted goes all the same.
+   */
   async #look(handle: LogHandle): Promise<Result<void>> {
     const go = (): boolean => this.#isActive(handle);
     const told = await this.#controls(handle);
-    if (!told.ok) return told;
+    if (!told.ok || handle.row.standing === 'frozen') return told;
     const moved = await this.#advance(handle);
     if (!moved.ok) return moved;
     const dropped = await this.#forgetting.drop(handle, go);
@@ -244,9 +248,12 @@ export class Retention implements AsyncDisposable {
   }
 
   async #controls(handle: LogHandle): Promise<Result<void>> {
+    const { size } = handle;
+    if (handle.lookedAt === size) return ok(undefined);
     const ranges = await this.#forgetting.controls(handle);
     if (!ranges.ok) return ranges;
     this.#again.push(...ranges.value);
+    handle.lookedAt = size;
     return ok(undefined);
   }
 

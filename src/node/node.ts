@@ -21,6 +21,7 @@ import { Rates } from './core/rates.ts';
 import { Registries } from './core/registries.ts';
 import { RegistryFeed } from './core/registry-feed.ts';
 import { guardOfNode, noticeText, watchRestoreGuard } from './core/restore-guard.ts';
+import { retentionFinding } from './core/retention.ts';
 import { settle } from './core/settle.ts';
 import { scrubFinding, startScrub } from './core/scrubbing.ts';
 import { Streams } from './core/streams.ts';
@@ -332,6 +333,7 @@ class Starting {
     const findings = [
       ...seen,
       scrubbed,
+      retentionFinding(ledger.retention),
       ...urlFollows.findings(),
       ...witnessFindings(witness, this.#runtime.clock.now()),
     ];

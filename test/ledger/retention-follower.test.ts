@@ -12,6 +12,7 @@ import { asLogIndex } from '../../src/types.ts';
 import { FailingStore } from '../support/failing-store.ts';
 import { env } from '../support/judges.ts';
 import {
+  event,
   events,
   idsOf,
   openLedger,
@@ -147,5 +148,40 @@ describe('retention at a follower and after faults', () => {
     await until(async () => (await ledger.retention.run()).ok && ledger.log(log)?.lowest === 20);
     assert.equal((await idsOf(ledger, log, start)).length, 22);
     assert.equal(must(await ledger.verify(log)).firstProblem?.code, 'event-dropped');
+  });
+
+  it('drops nothing any more of a log with two histories, but for what was redacted', async () => {
+    const store = new MemoryStore();
+    const guard = new MemoryGuard([]);
+    const { ledger, log } = await withLog({ store, guard });
+    await using _ = ledger;
+    await publish(ledger, log, events(10));
+    const copy = new MemoryStore();
+    await using scan = store.scan({ gte: new Uint8Array(0), lt: Uint8Array.of(0xff) });
+    must(await copy.batch(must(await scan.next(10_000)), { sync: true }));
+    await using two = await openLedger({ store: copy, guard: new MemoryGuard(guard.marks()) });
+    must(two.attachSigner(log, signer));
+    await publish(two, log, [event('other history')]);
+    must(await ledger.appendControl(log, { type: 'redact', index: 4, reason: 'asked' }));
+    must(await ledger.retention.setPolicy(log, { below: 8 }));
+    must(await ledger.retention.run());
+    await using other = await follower(ledger, log);
+    const before = await missing(other, log);
+    const [foreign] = await wires(two, log, asLogIndex(13));
+    assert.ok(foreign !== undefined);
+    await other.apply(foreign, 'sync');
+    assert.equal(other.log(log)?.state, 'frozen');
+    must(await other.retention.run());
+    assert.deepEqual(await missing(other, log), before);
+    // A follower that had all of it when it learnt of the fork keeps it, as evidence.
+    await using early = await openLedger();
+    must(await early.follow(log));
+    for (const wire of await wires(two, log, asLogIndex(0))) await early.apply(wire, 'sync');
+    const [, , control] = await wires(ledger, log, asLogIndex(0));
+    assert.ok(control !== undefined);
+    await early.apply(control, 'sync');
+    assert.equal(early.log(log)?.state, 'frozen');
+    must(await early.retention.run());
+    assert.deepEqual(await missing(early, log), {});
   });
 });

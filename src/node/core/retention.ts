@@ -4,7 +4,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import type { RetentionPolicy } from '../../ledger/retention-policy.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId } from '../../types.ts';
-import type { Actor, StreamView } from '../node-api.ts';
+import type { Actor, Check, StreamView } from '../node-api.ts';
 import type { RedactionView, RetentionApi } from '../retention-api.ts';
 import { journalName, type OwnLogs } from './own-logs.ts';
 import { journalPolicy, policyText, viewOf, type JournalLimits } from './retention-view.ts';
@@ -61,6 +61,14 @@ export class StreamRetention implements RetentionApi {
     if (!done.value.already) this.#record('redact', `hw:${log}/${index}`, { ...actor, why });
     return done;
   }
+}
+
+/** What cannot be dropped although it is due, for `hw doctor`. */
+export function retentionFinding({ problem }: Ledger['retention']): Omit<Check, 'since'> {
+  const name = 'retention';
+  if (problem === undefined) return { name, ok: true, level: 'ok' };
+  const { code, message, hint } = problem;
+  return { name, ok: false, level: 'warning', reason: `${message} (${code})`, hint };
 }
 
 /** Keeps the journal within its limits, also one that an earlier version has begun. */
