@@ -140,7 +140,8 @@ export class ForkWatch implements Disposable {
   #roots(): readonly RootRow[] {
     const rows: RootRow[] = [];
     for (const log of this.#net.ledger.logs()) {
-      if (!isShared(log) || log.size === 0 || log.state === 'frozen') continue;
+      const done = log.state === 'frozen' || log.state === 'closed';
+      if (!isShared(log) || log.size === 0 || done) continue;
       rows.push({ logId: log.logId, size: log.size, root: log.root });
     }
     if (rows.length <= maxRootRows) return rows;

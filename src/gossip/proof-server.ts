@@ -44,10 +44,12 @@ async function answerTo(net: Net, request: ProofMessage): Promise<Result<ProofMe
     case 'range':
       return prove(net, request);
     case 'askFork': {
-      const proof = (await net.ledger.forks?.proof(request.logId)) ?? ok(undefined);
-      if (!proof.ok) return proof;
-      if (proof.value === undefined)
+      const told = forkedLogs(net).includes(request.logId);
+      const proof = told ? await net.ledger.forks?.proof(request.logId) : undefined;
+      if (proof?.ok === false) return proof;
+      if (proof?.value === undefined) {
         return err(fault('log-unknown', 'no fork of it is known here'));
+      }
       return ok({ kind: 'fork', proof: proof.value });
     }
     case 'askForks': {

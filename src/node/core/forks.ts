@@ -53,7 +53,9 @@ export class ForkDesk implements ForksApi {
   onNotice(logs: readonly LogId[], listener: (notice: Fault) => void): Disposable {
     const wanted = new Set(logs);
     return this.#ledger.forks.onFound(({ fork }) => {
-      if (wanted.has(fork.logId)) listener(noticeOf(fork));
+      // A log that is closed has a successor, where its readers go on.
+      const frozen = this.#ledger.log(fork.logId)?.state === 'frozen';
+      if (frozen && wanted.has(fork.logId)) listener(noticeOf(fork));
     });
   }
 }
