@@ -107,16 +107,17 @@ export function checkAttributes(set: AttributeSet, locate: Locate): Result<Uint8
 }
 
 /**
- * Whether `bytes` are the canonical form of a set that keeps the rules of a replica. Codes as above,
- * and `event-invalid` where the rules are kept but the bytes are not canonical.
+ * Whether `bytes` are the canonical form of a set that keeps the rules of a replica; with `plain`
+ * that was seen before (canonical.ts). Codes as above, and `event-invalid` where the rules are kept but the bytes are not canonical.
  */
 export function checkCanonical(
   set: AttributeSet,
   locate: Locate,
   bytes: Uint8Array,
+  plain: boolean,
 ): Fault | undefined {
   const broken = ruleFault(set, locate, 'replica');
-  if (broken !== undefined) return broken;
+  if (broken !== undefined || plain) return broken;
   const { context, names } = set;
   const canonical = isCanonical(names, (name) => context[name] ?? '', bytes);
   if (canonical === true) return undefined;

@@ -11,6 +11,7 @@
 import { utf8 } from '../bytes.ts';
 import type { Code } from '../errors.ts';
 import type { AttributeValue } from '../types.ts';
+import { valueKind, type Member } from './json-scan.ts';
 import { stringFault } from './text-rules.ts';
 
 /** Why a value cannot be written, and the attribute it belongs to. */
@@ -42,6 +43,26 @@ export function isCanonical(
   if (length !== bytes.length) return false;
   for (let i = 0; i < length; i++) if (scratch[i] !== bytes[i]) return false;
   return true;
+}
+
+const plainText = /^[\x20-\x7e]*$/;
+
+/**
+ * True where the text is surely canonical, seen by where its members stand: in order, nothing
+ * between them, only printable ASCII and no escape. Of sound attributes few are not like this.
+ */
+export function isPlain(text: string, members: readonly Member[]): boolean {
+  let at = 1;
+  let before = '';
+  for (const { name, nameStart, kind, start, end, escaped } of members) {
+    const placed = nameStart === at && start === at + name.length + 3;
+    const isContent = name === 'data' || name === 'data_base64';
+    if (!placed || escaped || isContent || kind === valueKind.null) return false;
+    if (name <= before) return false;
+    before = name;
+    at = end + 1;
+  }
+  return members.length > 0 && at === text.length && plainText.test(text);
 }
 
 /** Writes to `scratch`; the length written. */

@@ -96,7 +96,7 @@ export class JsonScanner {
       const nameStart = this.at;
       this.#name();
       if (this.failure !== undefined) return members;
-      const name = stringAt(this.text, nameStart, this.#nameEnd, this.#escaped);
+      const name = this.#nameAt(nameStart, members.length);
       const start = this.at;
       const kind = this.value();
       if (this.failure !== undefined) return members;
@@ -113,6 +113,19 @@ export class JsonScanner {
   }
 
   #nameEnd = 0;
+
+  /** The name that was read; mostly the one that stood at this place in the object before. */
+  #nameAt(start: number, place: number): string {
+    const { text } = this;
+    const usual = usualNames[place];
+    const length = this.#nameEnd - start - 2;
+    if (usual?.length === length && !this.#escaped && text.startsWith(usual, start + 1)) {
+      return usual;
+    }
+    const name = stringAt(text, start, this.#nameEnd, this.#escaped);
+    if (place < maxUsualNames && name.length <= maxUsualLength) usualNames[place] = name;
+    return name;
+  }
 
   /** A string, a colon and the space around it; leaves `at` on the value. */
   #name(): void {
@@ -237,6 +250,12 @@ export class JsonScanner {
     this.at = at;
   }
 }
+
+// Events of one source have the same members in the same order: their names need not be cut out of
+// the text, and hashed, each time.
+const usualNames: string[] = [];
+const maxUsualNames = 32;
+const maxUsualLength = 64;
 
 /** The value of the string whose quotes stand at `start` and before `end`; the grammar was checked. */
 export function stringAt(text: string, start: number, end: number, escaped: boolean): string {

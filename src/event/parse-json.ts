@@ -19,6 +19,7 @@ import {
 } from '../types.ts';
 import { AttributeSet, checkAttributes, checkCanonical, internName } from './attributes.ts';
 import { jsonText, syntaxFault, view, withinSize } from './data.ts';
+import { isPlain } from './canonical.ts';
 import { JsonScanner, stringAt, valueKind, type Member } from './json-scan.ts';
 import { memberPointer, PlaceFinder, shown } from './text-place.ts';
 import { isJsonType } from './text-rules.ts';
@@ -77,7 +78,8 @@ export function readAttributes(bytes: Uint8Array): Result<Attributes> {
   if (!collected.ok) return collected;
   // Nulls, `data`, order and escapes are not in the set, so equal bytes mean canonical ones.
   const { set } = collected.value;
-  const broken = checkCanonical(set, (name) => locate(scanned, name), bytes);
+  const plain = isPlain(text.value, members);
+  const broken = checkCanonical(set, (name) => locate(scanned, name), bytes, plain);
   return broken === undefined ? ok(set.context) : err(broken);
 }
 

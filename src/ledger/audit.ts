@@ -12,6 +12,7 @@ import { keyspace, numberKey, tileKey } from '../keyspace.ts';
 import { asBlockNumber, asLogIndex, asTreeSize } from '../types.ts';
 import { isEvent, type DecodedBlock, type VerifiedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
+import { BlockFeed } from './block-feed.ts';
 import { BlockRecord } from './block-record.ts';
 import { locate } from './audit-locate.ts';
 import { GoneBodies } from './audit-gone.ts';
@@ -29,7 +30,6 @@ import {
   type UnknownLog,
 } from './log-state.ts';
 import { packTile } from './packed-tile.ts';
-import type { Store } from './store.ts';
 import { emptyRoot, rootOf } from './tree.ts';
 import { verifyDecoded } from './verify-block.ts';
 
@@ -41,7 +41,7 @@ export async function auditLog(
   handle: LogHandle,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  const audit = new Audit(env, handle);
+  await using audit = new Audit(env, handle);
   const head = handle.stored;
   const blocks = head?.state.blocks ?? (await audit.countBlocks());
   if (head === undefined) audit.noHead(blocks, handle.row.reason);
@@ -53,7 +53,7 @@ export async function auditLog(
         await audit.range(range);
         number += range.blocks.length;
       } else {
-        await audit.block(number, number + 1 < blocks);
+        await audit.block(number);
         number += 1;
       }
       options.onProgress?.(audit.checked, handle.size);
@@ -64,7 +64,7 @@ export async function auditLog(
   return audit.report(blocks);
 }
 
-class Audit {
+class Audit implements AsyncDisposable {
   readonly #env: LedgerEnv;
   readonly #handle: LogHandle;
   #state: LogState | UnknownLog;
@@ -78,12 +78,17 @@ class Audit {
   #missing: VerifyProblem | undefined;
   #checkedEvents = 0;
   readonly #gone = new GoneBodies();
+  #feed: BlockFeed | undefined;
   checked = 0;
 
   constructor(env: LedgerEnv, handle: LogHandle) {
     this.#env = env;
     this.#handle = handle;
     this.#state = { logId: handle.logId };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#feed?.[Symbol.asyncDispose]();
   }
 
   get #next(): number {
@@ -124,20 +129,9 @@ class Audit {
     await this.#compareTiles();
   }
 
-  /** What is read while the block before it is judged. */
-  #ahead: { readonly number: number; readonly value: ReturnType<Store['get']> } | undefined;
-
-  #read(number: number): ReturnType<Store['get']> {
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
-    if (ahead?.number === number) return ahead.value;
-    return this.#env.options.store.get(numberKey(keyspace.blocks, this.#handle.row.number, number));
-  }
-
-  /** Checks one block; with `more` the next one is read meanwhile. */
-  async block(number: number, more: boolean): Promise<void> {
-    const value = await this.#read(number);
-    if (more) this.#ahead = { number: number + 1, value: this.#read(number + 1) };
+  async block(number: number): Promise<void> {
+    this.#feed ??= new BlockFeed(this.#env, this.#handle.row.number);
+    const value = await this.#feed.take(number);
     if (!value.ok) {
       await this.#unreadable(number, 'broken', value.error.code, value.error.message);
       return;

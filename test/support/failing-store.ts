@@ -40,7 +40,11 @@ export class FailingStore implements Store {
     return err(fault(code ?? 'store-failed', 'told to fail'));
   }
   scan(range: StoreRange): StoreScan {
-    return this.inner.scan(range);
+    const scan = this.inner.scan(range);
+    return {
+      next: async (max) => this.#readFault() ?? scan.next(max),
+      [Symbol.asyncDispose]: () => scan[Symbol.asyncDispose](),
+    };
   }
   compact(range: StoreRange): Promise<Result<void>> {
     return this.inner.compact(range);
