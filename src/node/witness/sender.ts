@@ -204,7 +204,7 @@ export class WitnessSender implements AsyncDisposable {
     const patience = new AbortController();
     using _ = host.timers.after(limits.witnessTimeoutMs, () => patience.abort());
     const signal = AbortSignal.any([patience.signal, this.#closing.signal]);
-    return this.#parts.post(target.route, body, signal);
+    return await this.#parts.post(target.route, body, signal);
   }
 
   /** What a witness answered counts only once it is verified and kept. */
