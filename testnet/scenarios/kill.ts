@@ -20,6 +20,8 @@ export const kill: Scenario = {
   promise: 'nothing acknowledged is lost and nothing stored twice, however often it is killed',
   async run({ work, kills, random }) {
     const writer = await loneNode(work, 'writer', 'events');
+    // From the next start on: it is killed more often than a follower can confirm its head.
+    writer.configure('limits.restoreGuardMs', 50);
     const follower = await joined(work, 'follower', writer);
     await until('the follower to hear of the stream', async () => {
       await follower.api.post('/follows', { target: stream });
