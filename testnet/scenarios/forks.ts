@@ -118,7 +118,7 @@ async function common(work: Workspace, perHalf: number): Promise<Common> {
 }
 
 /** Tests should not wait for politeness. */
-function tuned(peer: Peer): Peer {
+export function tuned(peer: Peer): Peer {
   peer.configure('limits.dialIntervalMs', 300);
   peer.configure('limits.peerBackoffMs', 200);
   peer.configure('limits.maxPeerBackoffMs', 1000);
@@ -129,7 +129,7 @@ async function half(peers: readonly Peer[]): Promise<Half> {
   return { peers, ids: await Promise.all(peers.map(idOf)) };
 }
 
-async function idOf(peer: Peer): Promise<string> {
+export async function idOf(peer: Peer): Promise<string> {
   return (await peer.api.get('/status')).text('peer') ?? '';
 }
 
@@ -166,7 +166,7 @@ async function complete(peer: Peer, writer: Peer): Promise<void> {
 }
 
 /** The home again, with a peer key of its own: what a thief or a cheat would run. */
-async function twinOf(
+export async function twinOf(
   work: Workspace,
   cheat: Peer,
   { peers, ids }: Half,
@@ -193,7 +193,7 @@ function noPassphrase(): Promise<never> {
   return Promise.reject(new Error('no passphrase is needed'));
 }
 
-async function banAll(peer: Peer, ids: readonly string[], state: 'ok' | 'banned'): Promise<void> {
+export async function banAll(peer: Peer, ids: readonly string[], state: 'ok' | 'banned'): Promise<void> {
   for (const id of ids) await peer.api.call('PATCH', `/peers/${id}`, { body: { state } });
 }
 
