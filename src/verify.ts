@@ -71,6 +71,25 @@ export { openNote, parseVkey, type NoteKey, type OpenedNote } from './ledger/not
 export { parsePolicyFile, type PolicyFile } from './ledger/policy-file.ts';
 export { verifyConsistency, verifyInclusion } from './ledger/proof.ts';
 export {
+  makeRangeFile,
+  parseRangeFile,
+  verifyRangeFile,
+  type ProvenRange,
+  type RangeProofFile,
+  type RangeVerdict,
+} from './ledger/range-file.ts';
+export { verifyRangeMember } from './ledger/range-member.ts';
+export { verifyBundle, type VerifyBundleOptions } from './ledger/verify-bundle.ts';
+export type { Inflate } from './ledger/bundle-gzip.ts';
+export type {
+  BundleCheckpoint,
+  BundleLogReport,
+  BundleReport,
+  BundleVerdict,
+  SeenEntry,
+} from './ledger/bundle-report.ts';
+export { streamInflate } from './ledger/stream-inflate.ts';
+export {
   discloseEvent,
   proofKeyChain,
   rotationsOf,

@@ -19,6 +19,8 @@ import {
 import { EvidenceLog, evidenceEnv, namedEvent } from '../../scripts/vectors/evidence-log.ts';
 import { concat, fromBase64, toBase64, utf8 } from '../../src/bytes.ts';
 import { encodeParents } from '../../src/ledger/leaf.ts';
+import { HeadwaterError } from '../../src/errors.ts';
+import { bundleTextLines } from '../../src/ledger/bundle-gzip.ts';
 import { verifyBundle } from '../../src/ledger/verify-bundle.ts';
 import { inflateRaw } from '../../src/node/inflate.ts';
 
@@ -91,22 +93,29 @@ function* changes(value: Value): Generator<Value> {
       for (const one of changes(item)) yield list.with(i, one);
   } else {
     const entries = Object.entries(value);
-    for (const [name, item] of entries) {
-      for (const one of changes(item)) yield { ...value, [name]: one };
-      yield Object.fromEntries(entries.filter(([other]) => other !== name));
+    for (const [i, [name, item]] of entries.entries()) {
+      for (const one of changes(item)) yield Object.fromEntries(entries.with(i, [name, one]));
+      yield Object.fromEntries(entries.toSpliced(i, 1));
     }
-    yield { ...value, more: 1 };
+    yield Object.fromEntries([...entries, ['more', 1]]);
   }
+}
+
+/** Bytes without end: what is too much is told by their number alone. */
+async function* bomb(): AsyncGenerator<Uint8Array> {
+  const lines = new Uint8Array(1_048_576).fill(0x41).fill(10, 524_288, 524_289).fill(10, -1);
+  for (let i = 0; i < 2000; i++) yield lines;
+}
+
+function at(lines: readonly string[], kind: string): number {
+  return lines.findIndex((line) => line.startsWith(`{"kind":"${kind}"`));
 }
 
 describe('an audit bundle that was changed', () => {
   for (const how of [
-    'one event',
     'blocks behind a rotation',
     'inputs of inputs',
     'a stream with its inputs',
-    'inputs left out',
-    'cosigned',
     'an older checkpoint cosigned',
   ]) {
     it(`never verifies with a value replaced: ${how}`, async function () {
@@ -223,12 +232,12 @@ describe('an audit bundle that was changed', () => {
       yield new Uint8Array(1000);
       yield new Uint8Array(8);
     };
-    const bomb = async function* (): AsyncGenerator<Uint8Array> {
-      // Sound lines without end: what is too much is told by the bytes alone.
-      for (let i = 0; i < 2000; i++) yield new Uint8Array(1_048_576).fill(0x41);
+    const read = async (): Promise<void> => {
+      for await (const _ of bundleTextLines(many(), () => bomb()));
     };
-    const report = await verifyBundle(evidenceEnv, many(), () => bomb());
-    assert.equal(report.reasons[0]?.code, 'bundle-too-large');
+    await assert.rejects(read, (cause) => {
+      return cause instanceof HeadwaterError && cause.fault.code === 'bundle-too-large';
+    });
   });
 
   it("is refused with a block, an entry or a key chain of another log's", async () => {
@@ -237,8 +246,6 @@ describe('an audit bundle that was changed', () => {
     await using ledger = await ledgerOf([inputs, other]);
     const mine = (await bundleText(ledger, [[inputs, 2, 6]], false)).split('\n').slice(0, -2);
     const theirs = (await bundleText(ledger, [[other, 2, 6]], false)).split('\n').slice(0, -2);
-    const at = (lines: readonly string[], kind: string): number =>
-      lines.findIndex((line) => line.startsWith(`{"kind":"${kind}"`));
     for (const [kind, code] of [
       ['block', 'block-log'],
       ['control', 'block-log'],
