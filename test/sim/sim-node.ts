@@ -48,7 +48,8 @@ export class SimNode {
   readonly #dice: Dice;
   readonly #document: NetworkDocument;
   #key: Signer;
-  #writer: Signer;
+  writer: Signer;
+  #recovery: Signer | undefined;
   #secret: Uint8Array;
   #delegation: Uint8Array;
   #store = new MemoryStore();
@@ -62,7 +63,7 @@ export class SimNode {
     this.name = name;
     this.#key = signerFromSeed(dice.bytes(32));
     this.owner = signerFromSeed(dice.bytes(32));
-    this.#writer = signerFromSeed(dice.bytes(32));
+    this.writer = signerFromSeed(dice.bytes(32));
     this.#secret = dice.bytes(32);
     this.peer = peerIdFromKey(this.#key.publicKey);
     this.#delegation = mintPeerDelegation(this.owner, dice, {
@@ -110,7 +111,7 @@ export class SimNode {
       }),
     );
     for (const log of ledger.logs()) {
-      if (log.role === 'writer') must(ledger.attachSigner(log.logId, this.#writer));
+      if (log.role === 'writer') must(ledger.attachSigner(log.logId, this.writer));
       this.#network.trace(`open ${this.name} ${log.logId.slice(-6)} ${log.size} ${log.state}`);
     }
     ledger.onAppended((block) => {
@@ -145,7 +146,7 @@ export class SimNode {
   async create(name: string): Promise<LogId> {
     const stream = asStreamName(name);
     const proof = mintWriteDelegation(this.owner, this.#dice, {
-      audience: this.#writer.publicKey,
+      audience: this.writer.publicKey,
       name: stream,
       partition: 0,
     });
@@ -156,14 +157,34 @@ export class SimNode {
           name: stream,
           partition: 0,
           partitions: 1,
-          recoveryHash: nodeCrypto.sha256(this.#dice.bytes(32)),
+          recoveryHash: nodeCrypto.sha256(this.#recoveryKey().publicKey),
           visibility: 'public',
           retention: { keep: 'all' },
           proof: [proof],
         },
-        this.#writer,
+        this.writer,
       ),
     );
+  }
+
+  /** Goes on from a stream of its own in a successor log. */
+  async recover(logId: LogId): Promise<LogId> {
+    const { ledger } = this.#alive();
+    const name = ledger.log(logId)?.genesis?.name;
+    if (name === undefined || this.#recovery === undefined) throw new Error('not a stream of ours');
+    const proof = mintWriteDelegation(this.owner, this.#dice, {
+      audience: this.writer.publicKey,
+      name,
+      partition: 0,
+    });
+    const recoveryHash = nodeCrypto.sha256(this.#recovery.publicKey);
+    const plan = { recoveryHash, proof: [proof] };
+    return must(await ledger.successors.succeed(logId, plan, this.#recovery, this.writer));
+  }
+
+  #recoveryKey(): Signer {
+    this.#recovery ??= signerFromSeed(this.#dice.bytes(32));
+    return this.#recovery;
   }
 
   async follow(logId: LogId): Promise<void> {
@@ -216,7 +237,7 @@ export class SimNode {
   async twin(name: string): Promise<SimNode> {
     const other = new SimNode(this.#network, this.#dice.fork(), this.#document, name);
     other.owner = this.owner;
-    other.#writer = this.#writer;
+    other.writer = this.writer;
     other.#secret = this.#secret;
     other.#delegation = mintPeerDelegation(this.owner, this.#dice, {
       peerKey: other.#key.publicKey,
