@@ -77,9 +77,8 @@ export class Forgetting {
   }
 
   /** Drops what the newest seal does not offer any more. Codes: those of the store. */
-  async drop(handle: LogHandle, go: () => boolean): Promise<Result<BlockSpan | undefined>> {
+  async drop(handle: LogHandle, go: () => boolean): Promise<Result<void>> {
     const lowest = handle.stored?.state.lowest ?? 0;
-    const { retentionBatchBlocks } = this.#env.options.limits;
     const blocks = handle.stored?.state.blocks ?? 0;
     if (handle.kept.dropped >= lowest) return ok(undefined);
     const first = await blockNumberAt(this.#env, handle, asLogIndex(handle.kept.dropped));
@@ -88,20 +87,33 @@ export class Forgetting {
     let end = handle.kept.dropped;
     while (end < lowest && number < blocks && go()) {
       const batch: Dropped[] = [];
-      while (batch.length < retentionBatchBlocks && end < lowest && number < blocks) {
+      const { retentionBatchBlocks } = this.#env.options.limits;
+      for (; batch.length < retentionBatchBlocks && end < lowest && number < blocks; number++) {
         const dropped = await this.#dropOne(handle, asBlockNumber(number), (i) => i < lowest);
         if (!dropped.ok) return dropped;
-        if (dropped.value !== undefined) {
-          batch.push(dropped.value);
-          end = dropped.value.size;
-        }
-        number += 1;
+        if (dropped.value === undefined) continue;
+        batch.push(dropped.value);
+        end = dropped.value.size;
       }
-      const row = { ...handle.kept, dropped: Math.min(end, lowest) };
+      const dropped = Math.min(end, lowest);
+      // Blocks that came in the reduced form have nothing to free.
+      const nothing = batch.every(({ bodies }) => bodies === 0);
+      const freed = nothing && handle.kept.freed === handle.kept.dropped;
+      const row = { ...handle.kept, dropped, ...(freed ? { freed: dropped } : {}) };
       const written = await this.#write(handle, batch, row, false);
       if (!written.ok) return written;
     }
-    return ok(number === first.value ? undefined : { first: first.value, end: number });
+    return ok(undefined);
+  }
+
+  /** Blocks that were dropped and whose files were not rewritten since. Codes: those of the store. */
+  async unfreed(handle: LogHandle): Promise<Result<BlockSpan | undefined>> {
+    const { freed, dropped } = handle.kept;
+    if (freed >= dropped) return ok(undefined);
+    const first = await blockNumberAt(this.#env, handle, asLogIndex(freed));
+    if (!first.ok) return first;
+    const last = await blockNumberAt(this.#env, handle, asLogIndex(dropped - 1));
+    return last.ok ? ok({ first: first.value, end: last.value + 1 }) : last;
   }
 
   /** Drops bodies of whose subject there is a later event. Codes: those of the store. */
@@ -112,11 +124,11 @@ export class Forgetting {
       const found = await supersededBy(this.#env, handle, handle.kept.compacted);
       if (!found.ok) return found;
       const { indexes, next } = found.value;
+      const gone = new Set(indexes);
       const batch: Dropped[] = [];
       for (let i = 0; i < indexes.length;) {
         const number = await blockNumberAt(this.#env, handle, asLogIndex(indexes[i] ?? 0));
         if (!number.ok) return number;
-        const gone = new Set(indexes);
         const dropped = await this.#dropOne(handle, number.value, (index) => gone.has(index));
         if (!dropped.ok) return dropped;
         const size = dropped.value?.size ?? (indexes[i] ?? 0) + 1;

@@ -224,16 +224,20 @@ export class Retention implements AsyncDisposable {
     if (!told.ok || handle.row.standing === 'frozen') return told;
     const moved = await this.#advance(handle);
     if (!moved.ok) return moved;
-    const dropped = await this.#forgetting.drop(handle, go);
-    if (!dropped.ok) return dropped;
+    const done = await this.#forgetting.drop(handle, go);
+    if (!done.ok) return done;
     const compact = handle.retention.compact === true;
     const pushed = compact ? await this.#forgetting.subjects(handle, go) : ok(undefined);
     if (!pushed.ok) return pushed;
-    for (const span of [dropped.value, pushed.value]) {
+    const { dropped } = handle.kept;
+    const unfreed = await this.#forgetting.unfreed(handle);
+    if (!unfreed.ok) return unfreed;
+    for (const span of [unfreed.value, pushed.value]) {
       const freed = span === undefined ? ok(undefined) : await this.#free(handle, span);
       if (!freed.ok) return freed;
     }
-    return ok(undefined);
+    if (unfreed.value === undefined || !go()) return ok(undefined);
+    return this.#forgetting.keep(handle, { ...handle.kept, freed: dropped });
   }
 
   /** Rewrites the files of blocks that are smaller now, in pieces: a node that stops waits for one. */

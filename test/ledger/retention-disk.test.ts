@@ -8,12 +8,14 @@ import { describe, it } from 'mocha';
 import { utf8 } from '../../src/bytes.ts';
 import { nodeCrypto } from '../../src/crypto-node.ts';
 import { keyspace, numberKey } from '../../src/keyspace.ts';
+import { fault } from '../../src/errors.ts';
 import { GuardFile } from '../../src/ledger/guard-file.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { LevelStore } from '../../src/ledger/store.ts';
+import { err } from '../../src/result.ts';
 import { asLogIndex, type LogId, type LogIndex, type ParsedEvent } from '../../src/types.ts';
 import { event, events, newLog, options, publish, signer, wires } from '../support/ledger-home.ts';
-import { must } from '../support/result.ts';
+import { must, refused } from '../support/result.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 interface Home {
@@ -157,7 +159,42 @@ describe('a redaction on the disk', () => {
   });
 });
 
+describe('a redaction that is cut short', () => {
+  it('is finished at the next start, from the file on', async () => {
+    await using dir = await tempDir();
+    const text = randomText();
+    const { ledger, store } = await openHome(dir.path);
+    const { log, index } = await secretLog(ledger, text);
+    store.compact = () => Promise.resolve(err(fault('store-failed', 'killed')));
+    refused(await ledger.retention.redact(log, index, 'asked'), 'store-failed');
+    assert.equal(must(await ledger.entry(log, index)).bodyMissing, 'redacted');
+    assert.ok((await filesWith(dir.path, utf8(text))).length > 0);
+    await ledger.close();
+    const again = await openHome(dir.path);
+    again.ledger.retention.start();
+    await again.ledger.retention.settled();
+    assert.deepEqual(await filesWith(dir.path, utf8(text)), []);
+    await again.ledger.close();
+  });
+});
+
 describe('retention on the disk', () => {
+  it('frees it too where the node was killed between dropping and freeing', async () => {
+    await using dir = await tempDir();
+    const text = randomText();
+    const { ledger, store } = await openHome(dir.path);
+    const { log } = await secretLog(ledger, text);
+    must(await ledger.retention.setPolicy(log, { below: 100 }));
+    store.compact = () => Promise.resolve(err(fault('store-failed', 'killed')));
+    refused(await ledger.retention.run(), 'store-failed');
+    assert.ok((await filesWith(dir.path, utf8(text))).length > 0);
+    await ledger.close();
+    const again = await openHome(dir.path);
+    must(await again.ledger.retention.run());
+    assert.deepEqual(await filesWith(dir.path, utf8(text)), []);
+    await again.ledger.close();
+  });
+
   it('frees the room of what it drops', async () => {
     await using dir = await tempDir();
     const { ledger } = await openHome(dir.path);

@@ -56,6 +56,7 @@ describe('retention policies', () => {
     const rows = fc.record(
       {
         dropped: count,
+        freed: count,
         controls: count,
         compacted: count,
         policy: fc.option(policies, { nil: undefined }),
