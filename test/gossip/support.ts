@@ -37,6 +37,8 @@ export interface NodeSettings extends Partial<GossipOptions> {
   /** Starts with no document, knowing the id only. */
   readonly newcomer?: boolean;
   readonly skewMs?: number;
+  /** As its hello says. */
+  readonly roles?: readonly string[];
   readonly setUp?: (ledger: FakeLedger) => void;
 }
 
@@ -64,7 +66,7 @@ export class World implements AsyncDisposable {
   }
 
   async add(settings: NodeSettings = {}): Promise<TestNode> {
-    const { owner, peerKey, newcomer, skewMs, setUp, ...rest } = settings;
+    const { owner, peerKey, newcomer, skewMs, roles = [], setUp, ...rest } = settings;
     const host = new VirtualHost(this.time, this.dice.fork(), skewMs);
     const key = peerKey ?? signerFromSeed(this.dice.bytes(32));
     const organisation = owner ?? signerFromSeed(this.dice.bytes(32));
@@ -81,7 +83,7 @@ export class World implements AsyncDisposable {
       host,
       crypto: nodeCrypto,
       network: known,
-      self: { organisation: did, delegations: () => [token], roles: [], software: 'test/1' },
+      self: { organisation: did, delegations: () => [token], roles, software: 'test/1' },
       judgeEvent: () => ok({}),
       bootstrap: [],
       ...rest,

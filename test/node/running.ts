@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { openHome } from '../../src/node/home.ts';
 import { createHome } from '../../src/node/home-create.ts';
-import type { Limits } from '../../src/node/config-schema.ts';
+import type { Config, Limits } from '../../src/node/config-schema.ts';
 import { startNode } from '../../src/node/node.ts';
 import type { RunningNode, StartOptions } from '../../src/node/running-node.ts';
 import type { Runtime } from '../../src/node/runtime.ts';
@@ -15,6 +15,8 @@ import { Client } from './http/client.ts';
 export interface NodeOptions extends StartOptions {
   readonly limits?: Partial<Limits>;
   readonly follow?: readonly string[];
+  /** Further settings, as config.yaml would have them. */
+  readonly config?: Partial<Config>;
   /** host:port of the API; a free port unless said. */
   readonly listen?: string;
   /** Of an earlier node, stopped meanwhile. */
@@ -35,7 +37,8 @@ export interface TestNode extends AsyncDisposable {
 
 /** Starts a node; disposing stops it and removes its home unless the folder was given. */
 export async function testNode(options: NodeOptions = {}): Promise<TestNode> {
-  const { limits, follow, folder, runtime, listen = '127.0.0.1:0', ...start } = options;
+  const { limits, follow, folder, runtime, listen = '127.0.0.1:0', ...rest } = options;
+  const { config: more, ...start } = rest;
   await using stack = new AsyncDisposableStack();
   const path = folder ?? stack.use(tempFolder()).path;
   const made = await createHome(path, {
@@ -47,6 +50,7 @@ export async function testNode(options: NodeOptions = {}): Promise<TestNode> {
   const home = must(await openHome(path), 'open');
   const config = {
     ...home.config,
+    ...more,
     ...(follow === undefined ? {} : { follow }),
     http: { listen },
     limits: { ...home.config.limits, ...limits },
