@@ -5,6 +5,7 @@ import { forks } from './scenarios/forks.ts';
 import { recovery } from './scenarios/recovery.ts';
 import { restore } from './scenarios/restore.ts';
 import { retention } from './scenarios/retention.ts';
+import { scrub } from './scenarios/scrub.ts';
 import { witness } from './scenarios/witness.ts';
 
 export interface NetworkOptions {
@@ -20,6 +21,7 @@ export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
   recovery: checked('recovery', recovery),
   restore: checked('restore', restore),
   retention: checked('retention', retention),
+  scrub: checked('scrub', scrub),
   witness: checked('witness', witness),
 };
 

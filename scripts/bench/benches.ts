@@ -1,6 +1,7 @@
 /** All benches in the order in which they run, and which of them a choice of figures needs. */
 import { across } from './across.ts';
 import { apply } from './apply.ts';
+import { audit, scrubImpact } from './audit.ts';
 import type { Bench } from './bench.ts';
 import { publishDeduped } from './dedupe.ts';
 import { figureSpecs, type FigureName } from './figures.ts';
@@ -9,6 +10,7 @@ import { memory } from './memory.ts';
 import { large, million } from './million.ts';
 import { publish, publishSingle } from './publish.ts';
 import { rawCpu, rawLevelMillion, rawResident, rawTcp } from './raw.ts';
+import { witness } from './witness.ts';
 
 export const benches: readonly Bench[] = [
   rawCpu,
@@ -20,9 +22,12 @@ export const benches: readonly Bench[] = [
   apply,
   rawLevelMillion,
   million,
+  audit,
+  scrubImpact,
   large,
   across,
   forkProof,
+  witness,
   memory,
 ];
 

@@ -67,7 +67,11 @@ function text(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-async function proofMicroseconds(ledger: Ledger, log: LogId, count: number): Promise<number> {
+async function proofMicroseconds(
+  ledger: Ledger,
+  log: LogId,
+  count: number,
+): Promise<{ readonly p50: number; readonly p99: number }> {
   const size = ledger.log(log)?.size ?? 0;
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
@@ -76,7 +80,8 @@ async function proofMicroseconds(ledger: Ledger, log: LogId, count: number): Pro
     must(await ledger.proofs.inclusion(log, index));
     times.push(1000 * (performance.now() - begun));
   }
-  return percentile(times.slice(count / 10), 0.5);
+  const warm = times.slice(count / 10);
+  return { p50: percentile(warm, 0.5), p99: percentile(warm, 0.99) };
 }
 
 async function openMilliseconds(folder: string): Promise<number> {
@@ -107,7 +112,7 @@ export const million: Bench = {
     'inclusionProof',
     'diskBytes',
     'wireBytes',
-    'audit',
+    'inclusionProofP99',
   ],
   async run({ quick }: BenchOptions): Promise<readonly Measured[]> {
     const count = quick ? 100_000 : 1_000_000;
@@ -120,17 +125,14 @@ export const million: Bench = {
     const bytes = await rounds(3, () => replay(ledger, log, takeBytes));
     const parsed = await rounds(3, () => replay(ledger, log, takeParsed));
     const proof = await proofMicroseconds(ledger, log, quick ? 2000 : 20_000);
-    const begun = performance.now();
-    const report = must(await ledger.verify(log));
-    if (report.verdict !== 'intact') throw new Error(`the log is ${report.verdict}`);
     return [
       { name: 'replayLibrary', value: median(parsed) },
       { name: 'replayBytes', value: median(bytes) },
       { name: 'coldOpen', value: median(opens) },
-      { name: 'inclusionProof', value: proof },
+      { name: 'inclusionProof', value: proof.p50 },
       { name: 'diskBytes', value: disk },
       { name: 'wireBytes', value: await wireBytes(ledger, log) },
-      { name: 'audit', value: perSecond(report.checkedEvents, begun) },
+      { name: 'inclusionProofP99', value: proof.p99 },
     ];
   },
 };
