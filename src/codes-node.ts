@@ -75,7 +75,7 @@ export const nodeCodes = {
   'stream-not-followed': ['missing', 'hw follow STREAM fetches it; --follow does it in one step.'],
   'position-ambiguous': [
     'conflict',
-    'The stream has more than one log: give a time or a position token.',
+    'The stream has more than one log: give a time or a position token; one event is hw:<logId>/<index>.',
   ],
   'peer-unknown': ['missing', 'hw peer list shows the peers that are known.'],
   'config-follow': ['conflict', 'Take it out of follow in config.yaml and start the node again.'],

@@ -8,6 +8,7 @@ import { equal } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
 import { fault, HeadwaterError, type Fault } from '../errors.ts';
 import { logIdFromHash, logIdHash } from '../ids.ts';
+import { hashKey, keyspace } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
 import {
   asBlockNumber,
@@ -21,9 +22,10 @@ import type { BlockRecord } from './block-record.ts';
 import { isWhole, successorsOf, successorWrite, type Closing } from './closing.ts';
 import { controlsOf } from './controls.ts';
 import { unknownLog } from './create-log.ts';
-import { rowWrite } from './fork-check.ts';
+import { markFrozen, rowWrite } from './fork-check.ts';
+import { decodeForkProof } from './fork-proof.ts';
 import type { Genesis, Predecessor } from './genesis.ts';
-import { readKeyChain, recoveryHashAt } from './key-chain.ts';
+import { readKeyChain, recoveryHashAt, type KeyChain, type KeyEntry } from './key-chain.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
 import { readRangeRoot } from './range.ts';
@@ -229,14 +231,12 @@ export class Successors implements AsyncDisposable {
     genesis: Genesis,
     named: Predecessor,
   ): Promise<'waiting' | Fault | undefined> {
-    if (handle.stored === undefined) return 'waiting';
     const { crypto, judges } = this.#env.options;
-    const controls = await controlsOf(this.#env, handle);
-    const chain = controls.ok ? readKeyChain(crypto, handle.log, controls.value) : controls;
-    if (!chain.ok) return 'waiting';
+    const chain = await this.#chainOf(handle);
+    if (chain === undefined) return 'waiting';
     const have = handle.closing?.size ?? handle.size;
-    const recoveryHash = recoveryHashAt(chain.value, asTreeSize(Math.min(named.size, have)));
-    const before = { log: handle.log, genesis: chain.value.genesis, recoveryHash };
+    const recoveryHash = recoveryHashAt(chain, asTreeSize(Math.min(named.size, have)));
+    const before = { log: handle.log, genesis: chain.genesis, recoveryHash };
     const sound = checkSuccessor({ crypto, judges }, before, genesis);
     if (!sound.ok) {
       // The hash may change in what we do not have yet.
@@ -247,6 +247,22 @@ export class Successors implements AsyncDisposable {
     const ends = await blocksUpTo(this.#env, handle, named.size);
     if (ends.ok) return undefined;
     return ends.error.code === 'successor-predecessor' ? ends.error : 'waiting';
+  }
+
+  /** The keys of the predecessor, as far as they are known: of a forked log its genesis, by the proof. */
+  async #chainOf(handle: LogHandle): Promise<KeyChain | undefined> {
+    const { crypto } = this.#env.options;
+    const controls = await controlsOf(this.#env, handle);
+    if (!controls.ok) return undefined;
+    let entries: readonly KeyEntry[] = controls.value;
+    if (handle.stored === undefined) {
+      const proof = await this.#env.forks.proof(handle.logId);
+      const fork = proof.ok && proof.value !== undefined ? decodeForkProof(proof.value) : undefined;
+      if (fork?.ok !== true) return undefined;
+      entries = [{ index: asLogIndex(0), leaf: fork.value.genesisLeaf }];
+    }
+    const chain = readKeyChain(crypto, handle.log, entries);
+    return chain.ok ? chain.value : undefined;
   }
 
   async #rootAt(handle: LogHandle, size: TreeSize): Promise<Hash> {
@@ -314,7 +330,31 @@ export class Successors implements AsyncDisposable {
       const done = await setAside(this.#env, handle, end);
       if (!done.ok) return;
     }
+    if (isWhole(handle) && (await this.#reopened(handle, closing))) return;
     this.#tell({ ...news, kind: isWhole(handle) ? 'closed' : 'wanted' });
+  }
+
+  /**
+   * Now that all of it is here: is the key that the successor reveals the one in force at its end? If not it
+   * was an old one, and the log goes on as if nothing had been said.
+   */
+  async #reopened(handle: LogHandle, { next, size }: Closing): Promise<boolean> {
+    const rows = await successorsOf(this.#env, handle);
+    const key = rows.ok ? rows.value[0]?.genesis.recovery?.key : undefined;
+    const chain = await this.#chainOf(handle);
+    if (key === undefined || chain === undefined) return false;
+    const { crypto, store } = this.#env.options;
+    if (equal(crypto.sha256(key), recoveryHashAt(chain, size))) return false;
+    const reason = fault('recovery-key', 'the successor reveals a key that was replaced before');
+    handle.closing = undefined;
+    handle.setStanding('open', undefined);
+    const fork = this.#env.forks.get(handle.logId);
+    if (fork !== undefined) markFrozen(this.#env, handle, fork);
+    const row = hashKey(keyspace.successors, handle.row.number, logIdHash(next));
+    await store.batch([rowWrite(handle), { key: row }], { sync: true });
+    this.#judged.set(next, reason);
+    this.#tell({ logId: handle.logId, successor: next, kind: 'refused', reason });
+    return true;
   }
 
   /** The end of the last block that ends before the size. */

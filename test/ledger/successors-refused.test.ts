@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { didFromKey } from '../../src/ids.ts';
+import { didFromKey, logIdHash } from '../../src/ids.ts';
+import { controlMap } from '../../src/ledger/control.ts';
+import { makeRecovery } from '../../src/ledger/key-chain.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { SuccessionNews } from '../../src/ledger/successors.ts';
 import { asLogIndex, asStreamName, type LogId } from '../../src/types.ts';
-import { otherSigner } from '../support/ledger-home.ts';
+import { event, otherSigner, publish } from '../support/ledger-home.ts';
 import { must } from '../support/result.ts';
 import {
   recovery,
   recoveryHash,
+  nextHash,
   start,
   written,
   follower,
@@ -113,6 +116,38 @@ describe('a successor that is none', () => {
       assert.equal(kept + blocks, 4);
       await replica.close();
     }
+  });
+
+  it('reveals a key that was replaced in what we did not have yet: the log goes on', async () => {
+    const { ledger, log } = await written(2);
+    const replica = await follower();
+    await sync(ledger, replica, log);
+    const index = asLogIndex(ledger.log(log)?.size ?? 0);
+    const entry = makeRecovery(logIdHash(log), index, recovery, nextHash);
+    must(await ledger.appendControl(log, controlMap(entry)));
+    await publish(ledger, log, [event('later')]);
+    const { size, root } = head(ledger, log);
+    const old = successorOf(genesisOf(ledger, log), log, size, root);
+    const news: SuccessionNews[] = [];
+    replica.successors.onNews((one) => news.push(one));
+    must(await replica.follow(old.logId));
+    await replica.apply(old.wire, 'sync');
+    await replica.successors.settled();
+    assert.equal(replica.log(log)?.state, 'closed', 'as far as it can tell it is sound');
+    await sync(ledger, replica, log);
+    assert.equal(replica.log(log)?.state, 'open');
+    assert.equal(replica.log(log)?.closing, undefined);
+    assert.deepEqual(
+      news.map(({ kind, reason }) => [kind, reason?.code]),
+      [
+        ['wanted', undefined],
+        ['refused', 'recovery-key'],
+      ],
+    );
+    await publish(ledger, log, [event('on')]);
+    await sync(ledger, replica, log);
+    assert.equal(replica.log(log)?.size, ledger.log(log)?.size);
+    await Promise.all([ledger.close(), replica.close()]);
   });
 
   it('is the second sound one: both are kept, neither goes on until one is recovered', async () => {

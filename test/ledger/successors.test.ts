@@ -223,7 +223,18 @@ describe('recovery into a successor', () => {
     for (const block of other) {
       assert.ok(kept.some(({ wire }) => Buffer.compare(wire, block.wire) === 0));
     }
-    await Promise.all([ledger.close(), replica.close()]);
+    // Who joins late has heard of the fork and taken nothing of the log.
+    const proof = must(await replica.forks.proof(log));
+    const late = await follower();
+    must(await late.forks.offer(proof ?? new Uint8Array(0), 'gossip'));
+    must(await late.follow(log));
+    assert.equal(late.log(log)?.state, 'frozen');
+    await sync(ledger, late, next);
+    assert.equal(late.log(log)?.state, 'closed');
+    await sync(ledger, late, log);
+    assert.deepEqual(await idsOf(late, log, start), await idsOf(ledger, log, start));
+    assert.equal(late.log(log)?.closing?.whole, true);
+    await Promise.all([ledger.close(), replica.close(), late.close()]);
   });
 
   it('closes a home that has not got so far yet exactly there', async () => {

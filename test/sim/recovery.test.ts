@@ -36,6 +36,10 @@ async function otherHistory(writer: SimNode, logId: LogId, count: number): Promi
   return signed;
 }
 
+function size(node: SimNode, log: LogId): number {
+  return node.ledger?.log(log)?.size ?? 0;
+}
+
 describe('recovery with half of the peers on the rejected history', function () {
   this.timeout(20_000);
 
@@ -80,7 +84,6 @@ describe('recovery with half of the peers on the rejected history', function () 
         const results = must(await run(writer.ledger?.publish(log, [event(id)]) ?? never()));
         for (const result of results) must(result);
       };
-      const size = (node: SimNode, log: LogId): number => node.ledger?.log(log)?.size ?? 0;
       for (const id of ['one', 'two']) await publish(logId, id);
       const all = (log: LogId): boolean =>
         nodes.every((node) => size(node, log) === size(writer, log));
