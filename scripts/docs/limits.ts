@@ -1,9 +1,9 @@
-/** docs/reference/limits.md from src/limits.ts. */
+/** docs/reference/limits.md from src/limits-protocol.ts and src/limits.ts. */
 import { limits as local, protocol } from '../../src/limits.ts';
 import { variableName } from '../../src/node/config.ts';
 import { code, declaredMembers, prose, readSource, table, type Page } from './markdown.ts';
 
-const source = 'src/limits.ts';
+const sources = { protocol: 'src/limits-protocol.ts', limits: 'src/limits.ts' } as const;
 const minute = 60_000;
 const day = 86_400_000;
 
@@ -31,6 +31,7 @@ function rows(
   name: 'protocol' | 'limits',
   values: Readonly<Record<string, number>>,
 ): readonly (readonly string[])[] {
+  const source = sources[name];
   return declaredMembers(readSource(source), name).map((member) => {
     const value = values[member.name];
     if (value === undefined) throw new Error(`${source}: ${member.name} was read but is no limit`);
@@ -47,7 +48,7 @@ function rows(
 export const limits: Page = {
   name: 'limits',
   title: 'Limits',
-  sources: [source],
+  sources: Object.values(sources),
   make: () =>
     [
       'Everything that could grow has a bound, and what happens at the bound stands beside it. Where',

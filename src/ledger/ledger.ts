@@ -13,9 +13,10 @@ import { auditLog } from './audit.ts';
 import { Cosigned } from './cosigned.ts';
 import { BackupRows } from './backup-rows.ts';
 import { Confirming } from './confirming.ts';
-import { createLog, newHandle, purgeLog, storeRole, unknownLog } from './create-log.ts';
+import { createLog, purgeLog, unknownLog } from './create-log.ts';
 import { Cursors } from './cursors.ts';
-import { markFrozen, rowWrite } from './fork-check.ts';
+import { followLog } from './follow-log.ts';
+import { rowWrite } from './fork-check.ts';
 import { Forks } from './forks.ts';
 import { flushStore, LedgerEnv } from './ledger-env.ts';
 import type {
@@ -37,7 +38,7 @@ import type {
 import { LineageReader } from './lineage-reader.ts';
 import type { LogHandle } from './log-handle.ts';
 import { findById, indexAtTime, subjectIndexes, type SubjectRange } from './lookup.ts';
-import { guardFault, openLogs } from './open-log.ts';
+import { loadLedger } from './open-ledger.ts';
 import { OwnLog } from './own-log.ts';
 import { LogKeys } from './log-keys.ts';
 import { LogProofs } from './log-proofs.ts';
@@ -46,8 +47,7 @@ import { WitnessBook } from './witness-book.ts';
 import { keyChainOf } from './prover.ts';
 import { applyWire, Replica } from './replica.ts';
 import { batchesOf, blocksOf, entriesOf, entryOf, tailOf } from './replay.ts';
-import { loadRetention, Retention } from './retention.ts';
-import { openSchema } from './schema.ts';
+import { Retention } from './retention.ts';
 import { Scrub } from './scrub.ts';
 import { StoreHealth } from './store-health.ts';
 import { Successors } from './successors.ts';
@@ -114,26 +114,9 @@ export class Ledger implements AsyncDisposable {
    */
   static async open(options: LedgerOptions): Promise<Result<Ledger>> {
     const env = new LedgerEnv(options);
-    const schema = await openSchema(options.store);
-    if (!schema.ok) return schema;
-    const handles = await openLogs(env);
-    if (!handles.ok) return handles;
-    const torn = options.guard.recovered;
-    const warnings = torn === undefined ? [] : [torn];
-    const kept = await loadRetention(env, handles.value);
-    if (!kept.ok) return kept;
-    const forks = await env.forks.load();
-    if (!forks.ok) return forks;
-    for (const handle of handles.value) {
-      const fork = env.forks.get(handle.logId);
-      if (fork !== undefined) markFrozen(env, handle, fork);
-      env.logs.set(handle.logId, handle);
-      env.nextLogNumber = Math.max(env.nextLogNumber, handle.row.number + 1);
-      if (handle.row.reason !== undefined) warnings.push(handle.row.reason);
-    }
-    const raised = await guardFault(env, handles.value);
-    if (raised !== undefined) return err(raised);
-    const ledger = new Ledger(env, warnings);
+    const warnings = await loadLedger(env);
+    if (!warnings.ok) return warnings;
+    const ledger = new Ledger(env, warnings.value);
     const waiting = await ledger.confirming.load();
     if (waiting.ok) return ok(ledger);
     ledger.#stop();
@@ -167,21 +150,8 @@ export class Ledger implements AsyncDisposable {
   }
 
   /** Durable. Following what is known already is no error. */
-  async follow(logId: LogId): Promise<Result<void>> {
-    const known = this.#env.logs.get(logId);
-    if (known !== undefined && known.row.role !== 'unfollowed') return ok(undefined);
-    const handle = known ?? newHandle(this.#env, logId, 'replica');
-    if (known?.row.standing === 'damaged') {
-      const purged = await purgeLog(this.#env, handle, { keepRow: true });
-      if (!purged.ok) return purged;
-      handle.reset({ ...handle.row, standing: 'open', reason: undefined }, undefined);
-    }
-    // A proof may have come before the log was followed: then nothing of it is taken.
-    const fork = this.#env.forks.get(logId);
-    if (fork !== undefined) markFrozen(this.#env, handle, fork);
-    const stored = await storeRole(this.#env, handle, 'replica');
-    if (stored.ok) this.#env.logs.set(logId, handle);
-    return stored;
+  follow(logId: LogId): Promise<Result<void>> {
+    return followLog(this.#env, logId);
   }
 
   /** With `purge` all that is stored of the log goes too. Codes: log-unknown, log-exists (an own log). */
