@@ -2,7 +2,7 @@
  * A folder that a static tree is written to, so that a reader and a crash see whole files only: each
  * is written and synced in a folder of this process beside them, then renamed into its place.
  */
-import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -40,7 +40,7 @@ export class DiskFolder implements TreeFolder, AsyncDisposable {
   ): Promise<Result<DiskFolder>> {
     const beside = join(root, `.export-${own.pid}`);
     try {
-      await mkdir(root, { recursive: true });
+      await makeRoot(root);
       for (const name of await readdir(root)) {
         const pid = temporary.exec(name)?.[1];
         if (pid === undefined || (Number(pid) !== own.pid && own.processAlive(Number(pid))))
@@ -121,6 +121,27 @@ export class DiskFolder implements TreeFolder, AsyncDisposable {
     // A new folder's name stands in the one above.
     for (let at = folder; at.length >= this.#root.length; at = dirname(at)) this.#touched.add(at);
   }
+}
+
+/** With the folders above. Node's own recursion never ends where the system refuses a name (/proc). */
+async function makeRoot(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (cause) {
+    const code = systemCode(cause);
+    if (code === 'EEXIST') return;
+    const above = dirname(folder);
+    if (code !== 'ENOENT' || (await isFolder(above))) throw cause;
+    await makeRoot(above);
+    await mkdir(folder);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 function writeFault(file: string, cause: unknown): ReturnType<typeof fault> {

@@ -184,6 +184,8 @@ describe('hw export --static', function () {
     assert.equal(dig(json(absent), 'error', 'code'), 'stream-unknown');
     const onto = await hw([...args, join(stopped, 'headwater.json'), 'orders']);
     assert.equal(dig(json(onto), 'error', 'code'), 'file-unwritable');
+    const nowhere = await hw([...args, join(stopped, 'headwater.json/a/b'), 'orders']);
+    assert.equal(dig(json(nowhere), 'error', 'code'), 'file-unwritable');
   });
 });
 
