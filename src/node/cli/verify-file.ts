@@ -52,7 +52,7 @@ export async function verifyFile(
   await using chunks = input.value;
   if (file.endsWith('.hwb') || isGzip(chunks.head)) {
     const { verifyBundleFile } = await import('./verify-bundle.ts');
-    return verifyBundleFile(context, file, chunks, policy.value, options);
+    return await verifyBundleFile(context, file, chunks, policy.value, options);
   }
   if (options.text('html') !== undefined) {
     return err(fault('usage', '--html is for audit bundles', { pointer: '--html' }));
