@@ -81,8 +81,11 @@ async function byItself(work: Workspace, reader: Peer, name: string): Promise<vo
   const wait = { timeoutMs: 30_000, everyMs: 250, signal: work.signal };
   await until('the scrub to mend the log', mended, wait);
   (await reader.hw(['verify', name])).expect(0);
-  const journal = (await reader.api.replay('_journal')).join('\n');
-  must(journal.includes('org.headwater.store.repaired'), 'the journal does not tell the repair');
+  const journal = (await reader.hw(['replay', '_journal'])).expect(0);
+  must(
+    journal.stdout.includes('org.headwater.store.repaired'),
+    'the journal does not tell the repair',
+  );
 }
 
 async function brokenTable(reader: Peer, name: string, events: number): Promise<void> {
