@@ -133,7 +133,7 @@ describe('hw export --bundle and hw verify out.hwb', function () {
         '--json',
         ...home,
       ]);
-      assert.equal(faultOf(bounds), 'usage');
+      assert.equal(faultOf(bounds)['code'], 'usage');
       const empty = await hw([
         'export',
         'orders',
@@ -144,9 +144,9 @@ describe('hw export --bundle and hw verify out.hwb', function () {
         '--json',
         ...home,
       ]);
-      assert.equal(faultOf(empty), 'bundle-empty');
+      assert.equal(faultOf(empty)['code'], 'bundle-empty');
       const seal = await hw(['export', 'orders#1', '--bundle', file, '--json', ...home]);
-      assert.equal(faultOf(seal), 'event-unknown');
+      assert.equal(faultOf(seal)['code'], 'event-unknown');
     } finally {
       await node[Symbol.asyncDispose]();
     }
@@ -158,7 +158,10 @@ describe('hw export --bundle and hw verify out.hwb', function () {
     const stranger = 'did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK';
     assert.equal((await verify(file, '--trust', stranger)).code, 4);
     assert.equal((await verify(file, '--witness', stranger)).code, 4);
-    assert.equal(faultOf(await verify(join(folder.path, 'none.hwb'), '--json')), 'file-unreadable');
+    assert.equal(
+      faultOf(await verify(join(folder.path, 'none.hwb'), '--json'))['code'],
+      'file-unreadable',
+    );
   });
 
   it('prove a range and one entry in it, over HTTP and as a file', async () => {
