@@ -45,10 +45,12 @@ export async function replaceRecoveryKey(
   if (!secret.ok) return secret;
   if (!peer.ok) return peer;
   if (!writer.ok) return writer;
-  const next = await nextKey(home, host, seeds.passphrase);
-  if (!next.ok) return next;
-  const nextHash = nodeCrypto.sha256(next.value.publicKey);
-  if (equal(home.identity.recoveryHash, nextHash)) return finish(home, next.value, nextHash, []);
+  const begun = await begunKey(home, seeds.passphrase);
+  if (!begun.ok) return begun;
+  const begunHash = begun.value && nodeCrypto.sha256(begun.value.publicKey);
+  if (begun.value && begunHash && equal(home.identity.recoveryHash, begunHash)) {
+    return finish(home, begun.value, begunHash, []);
+  }
   const old = await readSigner(keyFile ?? keyPath(home.paths, 'recovery'), seeds.passphrase);
   if (!old.ok) return old;
   if (!equal(nodeCrypto.sha256(old.value.publicKey), home.identity.recoveryHash)) {
@@ -61,6 +63,10 @@ export async function replaceRecoveryKey(
   const own = ledger.logs().filter((log) => log.createdLocally && log.state !== 'closed');
   const first = own.map((log) => unsigned(log, [writer.value, peer.value])).find(Boolean);
   if (first !== undefined) return err(first);
+  // From here on the change has begun: the home does not start before it is complete.
+  const next = begun.value ? ok(begun.value) : await nextKey(home, host, seeds.passphrase);
+  if (!next.ok) return next;
+  const nextHash = nodeCrypto.sha256(next.value.publicKey);
   const changed: LogId[] = [];
   for (const log of own) {
     const signer = [writer.value, peer.value].find((one) => holds(one, log)) ?? writer.value;
@@ -105,19 +111,25 @@ async function change(
   return done.ok ? ok(true) : done;
 }
 
+/** The new key of a run that was cut off. */
+async function begunKey(
+  { paths }: HomeView,
+  passphrase: string | undefined,
+): Promise<Result<Signer | undefined>> {
+  const file = nextRecoveryPath(paths);
+  return (await exists(file)) ? readSigner(file, passphrase) : ok(undefined);
+}
+
 async function nextKey(
   { paths }: HomeView,
   host: Host,
   passphrase: string | undefined,
 ): Promise<Result<Signer>> {
   const file = nextRecoveryPath(paths);
-  if (!(await exists(file))) {
-    const seed = host.random.bytes(32);
-    const written = await writeKeyFile(file, seed, host.random, passphrase);
-    seed.fill(0);
-    if (!written.ok) return written;
-  }
-  return readSigner(file, passphrase);
+  const seed = host.random.bytes(32);
+  const written = await writeKeyFile(file, seed, host.random, passphrase);
+  seed.fill(0);
+  return written.ok ? readSigner(file, passphrase) : written;
 }
 
 /** The name of the key goes last: while recovery.next.key is there, the work is not done. */

@@ -2,6 +2,11 @@ import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
+import { buildBlock } from '../../src/ledger/build-block.ts';
+import type { LogState, UnknownLog } from '../../src/ledger/log-state.ts';
+import { verifyBlock } from '../../src/ledger/verify-block.ts';
+import { asLogIndex } from '../../src/types.ts';
+import { env } from '../support/judges.ts';
 import { readSigner } from '../../src/access/key-file-store.ts';
 import { openHome, readHome } from '../../src/node/home.ts';
 import { rotateWriterKey } from '../../src/node/key-rotation.ts';
@@ -162,6 +167,41 @@ describe('recovering a stream', function () {
     assert.equal((await logsOf(home, `/streams/${home.organisation}/_registry`)).length, 2);
   });
 
+  it('rotates the writer key past a frozen log, which then goes on with the new key', async () => {
+    using folder = tempFolder();
+    {
+      await using home = await testNode({ folder: folder.path });
+      await createStream(home.client, 'orders');
+      await publish(home, 1);
+    }
+    {
+      // A copy of the home, or a thief, has signed another second block.
+      const home = must(await openHome(folder.path));
+      await using ledger = must(await openHomeLedger(home, real));
+      const log = ledger.logs().find(({ genesis }) => genesis?.name === 'orders') ?? assert.fail();
+      let state: LogState | UnknownLog = { logId: log.logId };
+      for await (const { wire } of ledger.blocks(log.logId, asLogIndex(0), { maxBytes: 1 })) {
+        state = must(verifyBlock(env, state, wire.slice(), { form: 'any' })).state;
+      }
+      const options = { time: real.clock.now(), seed: new Uint8Array(32) };
+      const other = must(buildBlock(env, state, home.keys.writer, [], options));
+      await ledger.apply(other.wire, 'gossip');
+      assert.equal(ledger.log(log.logId)?.state, 'frozen');
+    }
+    const view = must(await readHome(folder.path));
+    refused(await replaceRecoveryKey(view, real, never, undefined), 'recover-first');
+    must(await openHome(folder.path), 'nothing was begun');
+    const rotated = must(await rotateWriterKey(view, real, never));
+    assert.deepEqual([rotated.logs.length, rotated.left.length], [1, 1]);
+    await using home = await testNode({ folder: folder.path });
+    const frozen = await home.client.batch(`${path}/events`, [event(2)]);
+    assert.notEqual(frozen.status, 202);
+    const done = await home.client.json('POST', `${path}/recover`, { reason: 'fork' });
+    assert.equal(done.status, 200, done.text);
+    await publish(home, 2);
+    assert.deepEqual(await ids(home.client, `${path}/events`), ['1', '2']);
+  });
+
   it('recovers with a recovery key that was replaced, and no longer with the old one', async () => {
     using folder = tempFolder();
     {
@@ -174,7 +214,7 @@ describe('recovering a stream', function () {
     await copyFile(join(folder.path, 'keys/recovery.key'), kept);
     const peerKey = join(folder.path, 'keys/peer.key');
     refused(await replaceRecoveryKey(view, real, never, peerKey), 'recovery-key');
-    refused(await openHome(folder.path), 'rotation-unfinished');
+    must(await openHome(folder.path), 'nothing was begun');
     const replaced = must(await replaceRecoveryKey(view, real, never, undefined));
     assert.equal(replaced.logs.length, 3);
     await using home = await testNode({ folder: folder.path });
