@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { readUint32 } from '../../src/bytes.ts';
 import { keyOf, keyspace, prefixRange } from '../../src/keyspace.ts';
-import { LevelStore } from '../../src/ledger/store.ts';
+import { LevelStore, type StoreEntry } from '../../src/ledger/store.ts';
 import { flipByte, forgeBody, settleStore, tableFiles } from '../lib/damage.ts';
 import type { Peer } from '../lib/peer.ts';
 import { until } from '../lib/until.ts';
@@ -112,17 +112,24 @@ async function ofTheWriter(writer: Peer): Promise<void> {
   await writer.api.publish(stream, [numbered(1_000_000)]);
 }
 
-/** Deletes blocks of the log that has most of them; `at` counts from its end where negative. */
+/** Deletes blocks of the largest log; `at` counts from its end where negative. */
 async function dropBlocks(store: string, at: number, many: number): Promise<void> {
   const opened = await LevelStore.open(store);
   if (!opened.ok) throw new Error(opened.error.message);
   await using level = opened.value;
   const range = prefixRange(keyOf(keyspace.blocks, new Uint8Array(0)));
-  await using scan = level.scan({ ...range, keysOnly: true });
-  const rows = await scan.next(100_000);
-  if (!rows.ok) throw new Error(rows.error.message);
-  const logs = Map.groupBy(rows.value, ({ key }) => readUint32(key, 1));
-  const [longest = []] = [...logs.values()].toSorted((a, b) => b.length - a.length);
+  await using scan = level.scan(range);
+  const rows: StoreEntry[] = [];
+  for (;;) {
+    const page = await scan.next(64);
+    if (!page.ok) throw new Error(page.error.message);
+    if (page.value.length === 0) break;
+    rows.push(...page.value);
+  }
+  const bytes = (list: readonly StoreEntry[]): number =>
+    list.reduce((sum, { value }) => sum + value.length, 0);
+  const logs = Map.groupBy(rows, ({ key }) => readUint32(key, 1));
+  const [longest = []] = [...logs.values()].toSorted((a, b) => bytes(b) - bytes(a));
   const from = at < 0 ? longest.length + at : at;
   const writes = longest.slice(from, from + many).map(({ key }) => ({ key }));
   const done = await level.batch(writes, { sync: true });
