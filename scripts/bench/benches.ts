@@ -3,6 +3,7 @@ import { across } from './across.ts';
 import { apply } from './apply.ts';
 import { audit, scrubImpact } from './audit.ts';
 import type { Bench } from './bench.ts';
+import { bundles } from './bundles.ts';
 import { publishDeduped } from './dedupe.ts';
 import { figureSpecs, type FigureName } from './figures.ts';
 import { forkProof } from './forks.ts';
@@ -27,6 +28,7 @@ export const benches: readonly Bench[] = [
   large,
   across,
   forkProof,
+  bundles,
   witness,
   memory,
 ];

@@ -4,7 +4,8 @@
  * others read them.
  */
 
-export type Unit = 'events/s' | 'requests/s' | 'operations/s' | 'ms' | 'µs' | 'bytes/event' | 'MiB' | 'share';
+export type Unit =
+  'events/s' | 'requests/s' | 'operations/s' | 'ms' | 'µs' | 'bytes/event' | 'MiB' | 'share';
 
 export interface FigureSpec {
   readonly unit: Unit;
@@ -180,7 +181,10 @@ export type OtherName =
   | 'auditTwoWorkers'
   | 'auditWithIndexes'
   | 'scrubImpact'
-  | 'inclusionProofP99';
+  | 'inclusionProofP99'
+  | 'proofVerify'
+  | 'bundleWrite'
+  | 'bundleVerify';
 
 const others: Readonly<Record<OtherName, FigureSpec>> = {
   residentGrowthMiB: {
@@ -256,6 +260,23 @@ const others: Readonly<Record<OtherName, FigureSpec>> = {
     unit: 'share',
     what: 'publish rate beside the scrub at its usual bound, of that without',
     atLeast: 0.9,
+  },
+  proofVerify: {
+    unit: 'µs',
+    what: 'proof of one event verified, the Ed25519 check of its checkpoint included, p50',
+    atMost: 150,
+  },
+  bundleWrite: {
+    unit: rate,
+    what: 'audit bundle of 100,000 events made from the store, packed',
+    atLeast: 30_000,
+    ratioTo: 'audit',
+  },
+  bundleVerify: {
+    unit: rate,
+    what: 'the same unpacked and verified, every block, event and signature',
+    atLeast: 30_000,
+    ratioTo: 'audit',
   },
   inclusionProofP99: {
     unit: 'µs',

@@ -82,6 +82,11 @@ export function startsNode(): boolean {
   return args.includes('up') && !args.includes('--detach');
 }
 
+/** Is this a command that goes through a whole store and may be at it for long? */
+export function readsMuch(): boolean {
+  return process.argv.slice(2).includes('export');
+}
+
 /**
  * Bounds the garbage of a process that runs for long, by starting it again in its place (same id,
  * same streams) where it was started without. V8 would let 128 MiB of young objects and three times

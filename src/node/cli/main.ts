@@ -1,10 +1,10 @@
 /** What bin/hw.js starts: the real process around `runCli`. */
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { boundMemory, processRuntime, startsNode } from '../runtime.ts';
+import { boundMemory, processRuntime, readsMuch, startsNode } from '../runtime.ts';
 import { packageVersion } from './version.ts';
 
-if (startsNode()) boundMemory();
+if (startsNode() || readsMuch()) boundMemory();
 const runtime = processRuntime();
 if (/^(?:--version|-V)$/.test(runtime.arguments.join(' '))) {
   // Before anything else is loaded: scripts ask for it often.
