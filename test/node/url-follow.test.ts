@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, it } from 'mocha';
 import { hw, json, tempFolder } from './cli/harness.ts';
 import { answered, dig, event, problem, textOf, until, type Client } from './http/client.ts';
@@ -263,6 +264,33 @@ describe('following from a URL', function () {
     assert.equal(gone.status, 200, gone.text);
     problem(await beta.client.json('DELETE', '/follows', { url }), 404, 'url-unknown');
     assert.equal(await streamOf(beta), undefined);
+  });
+
+  it('takes every partition of a stream from a folder', async () => {
+    using out = tempFolder();
+    using homes = tempFolder();
+    const folder = join(homes.path, 'acme');
+    let roots: unknown[] = [];
+    {
+      await using home = await testNode({ folder });
+      await createStream(home.client, 'orders', { partitions: 3 });
+      await publishSome(home.client, 0, 60);
+      const logs = (await home.client.get('/streams')).at('streams', 0, 'logs') as unknown[];
+      roots = logs.map((log) => dig(log, 'root'));
+    }
+    const ran = await hw(['--home', folder, '--json', 'export', 'orders', '--static', out.path]);
+    assert.equal(ran.code, 0, ran.stdout);
+    await using beta = await testNode({ limits: poll });
+    const followed = await beta.client.json('POST', '/follows', {
+      url: pathToFileURL(out.path).href,
+    });
+    assert.equal(followed.status, 200, followed.text);
+    const held = async (): Promise<unknown[]> => {
+      const logs = (await beta.client.get('/streams')).at('streams', 0, 'logs');
+      return Array.isArray(logs) ? logs.map((log) => dig(log, 'root')) : [];
+    };
+    assert.equal(roots.length, 3);
+    await until(async () => String(await held()) === String(roots), 'all three');
   });
 
   it('says what is wrong with a place before it is kept', async () => {

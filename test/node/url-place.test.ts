@@ -235,6 +235,24 @@ describe('a place to follow', () => {
     refused(await look(ledger, from.url, from.log), 'url-content');
   });
 
+  it('has the reduced form of a block after a redaction, and is followed all the same', async () => {
+    await using from = await published(300);
+    const index = asLogIndex(40);
+    must(await from.ledger.retention.redact(from.log, index, 'asked'));
+    await from.ledger.retention.settled();
+    const before = await readFile(from.file('block/1'));
+    must(await exportLog(from.ledger, from.log, from.folder));
+    const after = await readFile(from.file('block/1'));
+    assert.notDeepEqual(after, before, 'the block was written again');
+    assert.deepEqual(new Uint8Array(after), must(await from.ledger.tree.block(from.log, 1)));
+    await using ledger = await openLedger();
+    must(await look(ledger, from.url, from.log));
+    assert.deepEqual(ledger.log(from.log)?.root, from.ledger.log(from.log)?.root);
+    const entry = must(await ledger.entry(from.log, index));
+    assert.equal(entry.bodyMissing, 'redacted');
+    assert.equal(must(await ledger.verify(from.log)).verdict, 'incomplete');
+  });
+
   it('that shows another history of the writer freezes the log, with the evidence kept', async () => {
     for (const [ours, theirs] of [
       [10, 30],
