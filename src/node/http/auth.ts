@@ -1,6 +1,7 @@
 /**
  * Who may call: everything needs the bearer token of the home, but for health, the description of
- * the API and static trees of public streams (access.md "Node API"). The comparison takes the same time wherever the difference lies.
+ * the API and static trees of public streams (access.md "Node API"). The comparison takes the same
+ * time wherever the difference lies.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
