@@ -11,6 +11,7 @@ import type { Result } from '../result.ts';
 import { guardOfCommand } from './core/restore-guard.ts';
 import type { Home } from './home.ts';
 import { nodeJudges } from './judges.ts';
+import { trustWitnesses } from './verify-trust.ts';
 
 export interface OpenLedgerOptions extends Pick<
   LedgerOptions,
@@ -50,7 +51,10 @@ export async function openHomeLedger(
     ...(waits.value === undefined ? {} : { restoreGuard: waits.value }),
     ...rest,
   });
-  if (opened.ok) return opened;
+  if (opened.ok) {
+    trustWitnesses(opened.value, home.config.witness.urls);
+    return opened;
+  }
   await guard.value[Symbol.asyncDispose]();
   await store.value[Symbol.asyncDispose]();
   return opened;

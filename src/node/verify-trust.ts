@@ -104,7 +104,10 @@ async function uncovered(
   const entry = await ledger.entry(log, asLogIndex(cosigned));
   const isLate = !entry.ok || entry.value.recordedTime < nowMs - limits.witnessGraceMs;
   if (cosigned > 0 && !isLate) return undefined;
-  return fault('quorum-missing', `enough witnesses have cosigned ${cosigned} of ${size} entries`);
+  return fault(
+    'quorum-missing',
+    `a quorum of the witnesses has cosigned ${cosigned} of ${size} entries`,
+  );
 }
 
 function meets({ quorum }: TrustPolicy, { cosignatures }: CosignedCheckpoint): boolean {

@@ -17,7 +17,7 @@ import { withStoppedHome } from './stopped.ts';
 import { goneLines } from './retention.ts';
 import { countText } from './table.ts';
 import type { StatedTrust } from '../../ledger/trust-policy.ts';
-import { statedTrust, trustWitnesses, withTrust } from '../verify-trust.ts';
+import { statedTrust, withTrust } from '../verify-trust.ts';
 import { withTableDamage } from '../verify-view.ts';
 import { isFileArgument } from './verify-file.ts';
 
@@ -115,7 +115,6 @@ async function verifyStopped(
     if (!found.ok) return found;
     const policy = statedTrust(stated);
     if (!policy.ok) return policy;
-    trustWitnesses(ledger, home.config.witness.urls);
     return await withTrust(ledger, found.value, policy.value, context.runtime.clock.now());
   });
   return withTableDamage(view, damage.value);

@@ -28,7 +28,7 @@ export function parseAck(text: string): Result<AckWanted> {
   }
   const most = protocol.maxAckReplicas;
   const message = `ack is local, witnessed or replicated:N with N from 1 to ${most}`;
-  return err(fault('usage', message, { pointer: 'ack' }));
+  return err(fault('usage', message, { pointer: 'querystring/ack' }));
 }
 
 /** Results in their order, those that succeeded with what was reached of the acknowledgement. */

@@ -155,7 +155,7 @@ export const ingestQuery: TObject = Type.Object(
   {
     ack: Type.Optional(
       Type.String({
-        pattern: '^(?:local|witnessed|replicated:[1-9][0-9]{0,3})$',
+        maxLength: 32,
         description:
           'when to answer: local (after the fsync), replicated:N (N other organisations hold it), witnessed (a quorum of the witnesses of the stream cosigned it)',
       }),
