@@ -103,7 +103,8 @@ export class Cosigned {
     return ok(
       this.#best(
         logId,
-        loaded.value.rows.filter(({ size }) => size >= atLeast),
+        // Behind the head lies only what was set aside: no longer of this log.
+        loaded.value.rows.filter(({ size }) => size >= atLeast && size <= handle.size),
       ),
     );
   }
@@ -113,7 +114,7 @@ export class Cosigned {
     const handle = this.#env.logs.get(logId);
     if (handle === undefined) return err(unknownLog(logId));
     const loaded = await this.#load(handle);
-    return loaded.ok ? ok(loaded.value.rows) : loaded;
+    return loaded.ok ? ok(loaded.value.rows.filter(({ size }) => size <= handle.size)) : loaded;
   }
 
   /** Has a quorum of the stream's own policy cosigned a checkpoint of at least that size? */

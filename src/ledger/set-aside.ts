@@ -24,6 +24,7 @@ import { decodeLeaf } from './leaf.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
 import { blockNumberAt, recordOf } from './read-block.ts';
+import { freshRow } from './retention-row.ts';
 import type { StoreWrite } from './store.ts';
 import { appendLeaves, checkFrontier, rootOf } from './tree.ts';
 
@@ -99,8 +100,11 @@ async function shorten(env: LedgerEnv, handle: LogHandle, keep: number): Promise
   tilesBehind(log, handle.size, size, writes);
   const key = logKey(keyspace.heads, log);
   writes.push(head.value === undefined ? { key } : { key, value: encodeHead(crypto, head.value) });
+  // What is to be forgotten is read from the log anew: a thief may have said so in what goes.
+  writes.push({ key: logKey(keyspace.retention, log) });
   const stored = await store.batch(writes, { sync: true });
   if (!stored.ok) return stored;
+  handle.kept = freshRow;
   env.recent.drop(log);
   env.tiles.clear();
   handle.reset(handle.row, head.value);
