@@ -46,7 +46,7 @@ export const limits = {
   /** Newest blocks of all logs kept in memory for those who follow them; the oldest goes. */
   maxRecentBlockBytes: 8_388_608,
   /** Tiles kept unpacked for proofs; least recently used goes. */
-  maxCachedTiles: 256,
+  maxCachedTiles: 2048,
   /** Blocks that one trace keeps open; the one used longest ago goes. */
   maxLineageBlocks: 32,
   /** Steps of one trace, and how far it may go at most; then it is cut and says so. */
@@ -55,6 +55,16 @@ export const limits = {
   maxLineageDepth: 100_000,
   /** Places where a trace was cut that its answer lists; the rest is counted. */
   maxLineagePending: 1000,
+  /** Logs that are not kept here which one trace or bundle reads from peers, the bytes of their
+   * blocks, and the time it takes for them; then it is cut and says where it goes on. */
+  maxForeignLogs: 256,
+  maxForeignBytes: 67_108_864,
+  maxForeignMs: 60_000,
+  /** Of these, blocks kept in memory while it lasts; the one used longest ago goes. */
+  maxForeignCacheBytes: 16_777_216,
+  /** Peers named by a stream's card that are dialled for it at once, and how long they may take. */
+  maxLookupDials: 4,
+  lookupDialMs: 3000,
   /** Entries of an audit bundle that its page lists; the rest is counted. */
   maxBundlePageEntries: 2000,
   /** Attestations shown of one event, and events of one trace that are asked for them. */

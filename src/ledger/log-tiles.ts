@@ -85,20 +85,28 @@ export class LogTiles implements NodeReader {
 
   /** Throws HeadwaterError: store-corrupt and those of the store. */
   async nodes(refs: readonly NodeRef[]): Promise<readonly Hash[]> {
-    const missing = new Map<string, TileRef>();
-    for (const ref of refs) {
-      const tile = tileOf(ref);
-      if (this.#edge.node(ref) === undefined && this.#tile(tile) === undefined) {
-        missing.set(nameOf(tile), tile);
-      }
+    const known = refs.map((ref) => this.#edge.node(ref));
+    // The nodes of a proof lie in a few tiles: each is looked for once.
+    const tiles = new Map<number, PackedTile>();
+    const missing = new Map<number, TileRef>();
+    for (const [i, ref] of refs.entries()) {
+      if (known[i] !== undefined) continue;
+      const at = tileOf(ref);
+      const key = keyOfTile(at);
+      if (tiles.has(key) || missing.has(key)) continue;
+      const tile = this.#tile(at);
+      if (tile === undefined) missing.set(key, at);
+      else tiles.set(key, tile);
     }
     const read = await this.tiles([...missing.values()]);
-    const fetched = new Map([...missing.keys()].map((name, i) => [name, read[i]]));
-    return refs.map((ref) => {
-      const tile = tileOf(ref);
-      const found = this.#edge.node(ref);
+    for (const [i, key] of [...missing.keys()].entries()) {
+      const tile = read[i];
+      if (tile !== undefined) tiles.set(key, tile);
+    }
+    return refs.map((ref, i) => {
+      const found = known[i] ?? this.#edge.node(ref);
       if (found !== undefined) return found;
-      const full = this.#tile(tile) ?? fetched.get(nameOf(tile));
+      const full = tiles.get(keyOfTile(tileOf(ref)));
       if (full === undefined) throw new RangeError(`no node ${ref.index} at level ${ref.level}`);
       const row = ref.level % 8;
       return full.node(this.#env.options.crypto, row, ref.index % 2 ** (8 - row));
@@ -121,6 +129,11 @@ export class LogTiles implements NodeReader {
     const name = nameOf(ref);
     return this.#unwritten.get(name) ?? this.#env.tiles.get(`${this.#log}/${name}`);
   }
+}
+
+/** Indexes are below 2^45: a log has fewer than 2^53 entries, and a tile 256. */
+function keyOfTile({ level, index }: TileRef): number {
+  return level * 2 ** 45 + index;
 }
 
 function nameOf(tile: TileRef): string {
