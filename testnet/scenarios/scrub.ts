@@ -126,12 +126,14 @@ async function dropBlocks(store: string, at: number, many: number): Promise<void
     if (page.value.length === 0) break;
     rows.push(...page.value);
   }
-  const bytes = (list: readonly StoreEntry[]): number =>
-    list.reduce((sum, { value }) => sum + value.length, 0);
   const logs = Map.groupBy(rows, ({ key }) => readUint32(key, 1));
   const [longest = []] = [...logs.values()].toSorted((a, b) => bytes(b) - bytes(a));
   const from = at < 0 ? longest.length + at : at;
   const writes = longest.slice(from, from + many).map(({ key }) => ({ key }));
   const done = await level.batch(writes, { sync: true });
   if (!done.ok || writes.length !== many) throw new Error('no blocks to delete');
+}
+
+function bytes(rows: readonly StoreEntry[]): number {
+  return rows.reduce((sum, { value }) => sum + value.length, 0);
 }
