@@ -94,8 +94,13 @@ export class Follows {
     await this.#dropUnlisted(card);
     const targets = this.#targets([...this.#configured, ...this.#control.all('follow')]);
     const name = `${card.owner}/${card.name}`;
-    if (!targets.has(name) && !targets.has(card.owner)) return;
-    for (const log of logsOf(card)) await this.#follow(name, log);
+    const all = targets.has(name) || targets.has(card.owner);
+    for (const partition of card.partitions) {
+      const logs = logsOf({ partitions: [partition] });
+      // Who follows one log follows what goes on from it.
+      if (!all && !logs.some((log) => targets.has(`hw:${log}`))) continue;
+      for (const log of all ? logs : logs.slice(1)) await this.#follow(name, log);
+    }
   }
 
   async follow(target: string): Promise<Result<void>> {

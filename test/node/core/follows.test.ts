@@ -20,8 +20,17 @@ import {
   type LogId,
 } from '../../../src/types.ts';
 import { testSigner } from '../../support/blocks.ts';
-import { events, newLog, openLedger, publish, signer, wires } from '../../support/ledger-home.ts';
+import {
+  events,
+  newLog,
+  openLedger,
+  otherSigner,
+  publish,
+  signer,
+  wires,
+} from '../../support/ledger-home.ts';
 import { must, refused } from '../../support/result.ts';
+import { genesisOf, successorOf, written } from '../../support/succession.ts';
 import { tempFolder } from '../cli/harness.ts';
 
 const other = testSigner(41);
@@ -57,6 +66,8 @@ interface Home extends AsyncDisposable {
   readonly said: (readonly [string, string])[];
   /** The producer's registry announces the stream with these logs. */
   announce(name: string, logs: readonly LogId[]): Promise<void>;
+  /** The card lists later logs of the chain. */
+  succeed(name: string, logId: LogId, successors: readonly LogId[]): Promise<void>;
   /** Takes all blocks of a log, as from a peer, and tells of the first. */
   receive(from: Ledger, logId: LogId): Promise<void>;
 }
@@ -99,6 +110,15 @@ async function home(configured: readonly string[] = []): Promise<Home> {
       );
       await follows.learned(taken ?? assert.fail());
     },
+    async succeed(name, logId, successors) {
+      const partitions = [{ log: logId, writer: peer, successors }];
+      const visibility = 'public' as const;
+      const card = { owner: producer, name: asStreamName(name), id: logId, visibility, partitions };
+      const data = json(streamData(card));
+      const taken = must(registries.take(producer, { type: registryTypes.updated }, data));
+      assert.deepEqual(taken, card, 'a card says what it was given');
+      await follows.learned(card);
+    },
     async receive(from, logId) {
       for (const wire of await wires(from, logId, asLogIndex(0))) {
         assert.equal((await ledger.apply(wire, 'sync')).verdict.kind, 'accept');
@@ -124,6 +144,20 @@ describe('following', () => {
     assert.deepEqual(at.said, [['followed', logId]]);
     assert.deepEqual(at.follows.unresolved(), []);
     assert.equal(at.ledger.log(logId)?.role, 'replica');
+  });
+
+  it('goes over to successors that the card lists, however the stream was followed', async () => {
+    const { logs } = await producerWith(['orders', 'second', 'third']);
+    const [first = assert.fail(), second = assert.fail(), third = assert.fail()] = logs;
+    for (const target of [`${producer}/orders`, producer, `hw:${first}`]) {
+      await using at = await home();
+      must(await at.follows.follow(target));
+      await at.announce('orders', [first]);
+      await at.succeed('orders', first, [second, third]);
+      const followed = at.said.filter(([what]) => what === 'followed').map(([, log]) => log);
+      assert.deepEqual(new Set(followed), new Set(logs), target);
+      assert.ok(at.registries.lists({ owner: producer, name: asStreamName('orders') }, third));
+    }
   });
 
   it('takes an organisation for all its streams, the later ones too', async () => {
@@ -239,5 +273,26 @@ describe('a log that the registry of its owner does not name', () => {
     );
     await at.follows.begun(before);
     assert.equal(at.ledger.log(before)?.role, 'replica');
+  });
+});
+
+describe('a successor that the registry lists', () => {
+  it('is let go where it cannot show the recovery key, and not followed again', async () => {
+    await using at = await home();
+    const { ledger: maker, log } = await written(1);
+    const { size, root } = maker.log(log) ?? assert.fail();
+    const { logId, wire } = successorOf(genesisOf(maker, log), log, size, root, otherSigner);
+    must(await at.ledger.follow(log));
+    for (const block of await wires(maker, log, asLogIndex(0)))
+      await at.ledger.apply(block, 'sync');
+    must(await at.follows.follow(`hw:${logId}`));
+    assert.equal((await at.ledger.apply(wire, 'sync')).verdict.kind, 'accept');
+    await at.ledger.successors.settled();
+    await at.follows.begun(logId);
+    assert.equal(at.ledger.log(logId), undefined, 'no longer followed');
+    assert.deepEqual(at.said.at(-1), ['recovery-key', `hw:${logId}`]);
+    assert.equal(at.ledger.log(log)?.state, 'open');
+    refused(await at.follows.follow(`hw:${logId}`), 'recovery-key');
+    await maker.close();
   });
 });
