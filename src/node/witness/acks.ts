@@ -42,7 +42,9 @@ export class AckWaiting {
       return err(fault('network-none', 'there is nobody to replicate to'));
     }
     if (wanted.kind !== 'witnessed') return ok(undefined);
-    const policies = stream.logs.map(({ log }) => this.#parts.ledger.cosigned.policy(log));
+    // Those that a successor has closed take no events any more.
+    const open = stream.logs.filter(({ state }) => state !== 'closed');
+    const policies = open.map(({ log }) => this.#parts.ledger.cosigned.policy(log));
     if (policies.some((policy) => !policy.ok || policy.value === undefined)) {
       return err(fault('ack-none', `${stream.display} names no witnesses`));
     }

@@ -218,6 +218,8 @@ export class WitnessSender implements AsyncDisposable {
     const kept = await this.#parts.ledger.cosigned.add(log.logId, note.value);
     if (!kept.ok) return kept;
     target.size = log.size;
+    // It knows of nothing beyond our head: a log that waited for such a word may go on.
+    await this.#parts.ledger.confirming.reported(log.logId, log.checkpoint);
     return ok(undefined);
   }
 
