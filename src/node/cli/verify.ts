@@ -28,6 +28,9 @@ export const verify: Action = async (context, [stream = ''], options) => {
   }
   const stated = statedIn(options);
   if (!stated.ok) return stated;
+  if (options.text('html') !== undefined) {
+    return err(fault('usage', '--html is for audit bundles', { pointer: '--html' }));
+  }
   const holder = await lockHolder(context.paths, context.runtime);
   if (options.flag('offline') && holder !== undefined) {
     return err(runningFault(context.paths, holder));
