@@ -103,7 +103,7 @@ export class OwnLogs {
   async open(): Promise<Result<void>> {
     const { writer, journal } = this.#home.keys;
     for (const log of this.#ledger.logs()) {
-      if (!log.createdLocally) continue;
+      if (!log.createdLocally || log.state === 'closed') continue;
       const signer = log.genesis?.name === journalName ? journal : writer;
       const attached = this.#ledger.attachSigner(log.logId, signer);
       // A key that was rotated by a thief, or not by us: that log is read, and waits for its recovery.

@@ -3,6 +3,7 @@
  * duplicate. Order holds within a partition; partitions are merged by recorded time as far as what
  * is there allows. Memory is bounded by one block for each partition.
  */
+import { HeadwaterError } from '../../errors.ts';
 import type { EntryBatch } from '../../ledger/ledger-types.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
 import type { Delivery } from '../node-api.ts';
@@ -145,13 +146,25 @@ class Lane {
     while (this.peek() === undefined) {
       if (this.#blocks === undefined) this.#cross();
       this.#blocks ??= this.#open();
-      const step = await this.#blocks?.next();
+      const step = await this.#step();
       if (step === undefined) return;
       if (step.done === true) this.#blocks = undefined;
       else this.#load(step.value);
       if (step.done !== true || (this.#leads() && !this.#signal.aborted)) continue;
       // Nothing came since it was opened: wait for news instead of asking again.
       if (this.next === this.#openedAt || this.next >= this.#end()) return;
+    }
+  }
+
+  /** The next block; none where what we were reading has just been set aside (a recovery). */
+  async #step(): Promise<IteratorResult<EntryBatch> | undefined> {
+    try {
+      return await this.#blocks?.next();
+    } catch (cause) {
+      const gone = cause instanceof HeadwaterError && cause.fault.code === 'index-over-head';
+      if (!gone) throw cause;
+      this.#openedAt = this.next;
+      return { done: true, value: undefined };
     }
   }
 

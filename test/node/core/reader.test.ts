@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { utf8 } from '../../../src/bytes.ts';
+import { fault, HeadwaterError } from '../../../src/errors.ts';
 import { nodeCrypto } from '../../../src/crypto-node.ts';
 import { logIdFromHash } from '../../../src/ids.ts';
 import type { EntryBatch } from '../../../src/ledger/ledger-types.ts';
@@ -155,6 +156,49 @@ describe('reading a stream', () => {
     });
     assert.deepEqual(await all(reading), []);
     assert.equal(ledger.listeners, 0);
+  });
+
+  it('goes on when what it was reading has been set aside', async () => {
+    const ledger = new Blocks();
+    ledger.append(a, 1);
+    const stop = new AbortController();
+    let broken = true;
+    const batches = ledger.batches.bind(ledger);
+    ledger.batches = async function* (logId, from, to) {
+      if (broken) {
+        broken = false;
+        queueMicrotask(() => ledger.append(a, 2));
+        throw new HeadwaterError(fault('index-over-head', 'the log has 0 entries'));
+      }
+      yield* batches(logId, from, to);
+    };
+    const names: string[] = [];
+    const partitions = [{ logId: a, next: 0 }];
+    const reading = { partitions, live: true, signal: stop.signal, position };
+    for await (const batch of readStream(ledger, reading)) {
+      names.push(...batch.map(name));
+      if (names.length === 2) stop.abort();
+    }
+    assert.deepEqual(names, ['a0@1', 'a2@2']);
+  });
+
+  it('crosses to the successor of a closed log, as soon as it is closed', async () => {
+    const ledger = new Blocks();
+    for (const time of [1, 2]) ledger.append(a, time);
+    const stop = new AbortController();
+    const partitions = [{ logId: a, next: 0 }];
+    const reading = { partitions, live: true, signal: stop.signal, position };
+    const names: string[] = [];
+    for await (const batch of readStream(ledger, reading)) {
+      names.push(...batch.map(name));
+      if (names.length === 2) {
+        // A time before the last one: the clock was wrong.
+        ledger.append(b, 0);
+        queueMicrotask(() => ledger.close(a, b));
+      }
+      if (names.length === 3) stop.abort();
+    }
+    assert.deepEqual(names, ['a0@1', 'a2@2', 'b0@0']);
   });
 
   it('ends at the given index of each partition', async () => {
