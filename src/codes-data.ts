@@ -227,6 +227,11 @@ export const dataCodes = {
   'dsse-signature': ['broken', 'Too few of the trusted keys signed these bytes.'],
   'intoto-shape': ['invalid', 'Write the statement as in-toto v1 and SLSA provenance v1 have it.'],
   'lineage-not-kept': ['incomplete', 'Follow the stream that holds this input, and trace again.'],
+  'lineage-unreachable': [
+    'incomplete',
+    'Trace again when a peer that keeps this stream is up, or follow the stream.',
+  ],
+  'lineage-limit': ['incomplete', 'Trace again from the places listed: it fetches on from there.'],
   'lineage-no-access': ['incomplete', 'Ask the owner of that stream for a grant.'],
   'lineage-cut': ['incomplete', 'Trace again with a larger --limit, or from the places listed.'],
   'parent-mismatch': [

@@ -1,6 +1,7 @@
 /** What travels besides blocks and heads: acknowledgements, requests to witnesses, cosignatures, repairs. */
 import { Acks } from './acks.ts';
 import { learnCosigned } from './cosigned-exchange.ts';
+import { Lookups } from './lookups.ts';
 import type { Net } from './net.ts';
 import { Repairs } from './repairs.ts';
 import type { Session } from './sessions.ts';
@@ -10,6 +11,7 @@ export class Evidence {
   readonly acks: Acks;
   readonly witnessing: Witnessing;
   readonly repairs: Repairs;
+  readonly lookups: Lookups;
   readonly #net: Net;
 
   constructor(net: Net) {
@@ -17,6 +19,7 @@ export class Evidence {
     this.acks = new Acks(net);
     this.witnessing = new Witnessing(net);
     this.repairs = new Repairs(net);
+    this.lookups = new Lookups(net, this.repairs);
   }
 
   async serve(): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import { asLogIndex, type LogId, type LogIndex } from '../types.ts';
+import { asLogIndex, type LogId, type LogIndex, type PeerId } from '../types.ts';
 import { decodeBlocks, encodeBlocks } from './blocks-codec.ts';
 import type { Exchange } from './exchange.ts';
 import { penalise, usable, usablePeers, type Net } from './net.ts';
@@ -18,7 +18,20 @@ export type RepairStep = 'more' | 'done' | 'next' | Fault;
 type Take = (wire: Uint8Array, sender: string) => Promise<RepairStep>;
 
 /** Bytes asked for at once: damage is mostly a block or two. */
-const pageBytes = 1_048_576;
+const usualPageBytes = 1_048_576;
+
+export interface FetchOptions {
+  /** Asked before all others. */
+  readonly first?: PeerId;
+  /** Bytes asked for at once; a block comes even where it is larger. */
+  readonly pageBytes?: number;
+}
+
+interface Page {
+  readonly logId: LogId;
+  readonly from: LogIndex;
+  readonly pageBytes: number;
+}
 
 /** How one peer's answer ended. */
 interface Asked {
@@ -44,16 +57,17 @@ export class Repairs {
     from: LogIndex,
     take: Take,
     signal: AbortSignal,
+    { first, pageBytes = usualPageBytes }: FetchOptions = {},
   ): Promise<Result<void>> {
     const peers = usablePeers(this.#net);
     const named = new Set(this.#net.sources.of(logId));
-    const likely = peers.filter(({ peer }) => named.has(peer));
-    const rest = peers.filter(({ peer }) => !named.has(peer));
-    for (const session of [...likely, ...rest]) {
+    const rank = (peer: PeerId): number => (peer === first ? 0 : named.has(peer) ? 1 : 2);
+    for (const session of peers.toSorted((a, b) => rank(a.peer) - rank(b.peer))) {
       if (signal.aborted) return err(fault('interrupted', 'the repair was stopped'));
       if (!usable(this.#net, session)) continue;
       this.#net.counters.add('repairRequests');
-      if (await this.#askAll(session, logId, from, take, signal)) return ok(undefined);
+      if (await this.#askAll(session, { logId, from, pageBytes }, take, signal))
+        return ok(undefined);
     }
     const message =
       peers.length === 0
@@ -63,15 +77,10 @@ export class Repairs {
   }
 
   /** Page after page of one peer; true where no other one need be asked. */
-  async #askAll(
-    session: Session,
-    logId: LogId,
-    from: LogIndex,
-    take: Take,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    for (let next: LogIndex | undefined = from; next !== undefined;) {
-      const asked: Result<Asked> = await this.#ask(session, logId, next, take, signal);
+  async #askAll(session: Session, page: Page, take: Take, signal: AbortSignal): Promise<boolean> {
+    for (let next: LogIndex | undefined = page.from; next !== undefined;) {
+      const from: LogIndex = next;
+      const asked: Result<Asked> = await this.#ask(session, { ...page, from }, take, signal);
       if (!asked.ok) return false;
       if (asked.value.done) return true;
       next = asked.value.next;
@@ -81,8 +90,7 @@ export class Repairs {
 
   #ask(
     session: Session,
-    logId: LogId,
-    from: LogIndex,
+    { logId, from, pageBytes }: Page,
     take: Take,
     signal: AbortSignal,
   ): Promise<Result<Asked>> {

@@ -33,6 +33,8 @@ export interface TracedEntry {
   readonly parents: readonly Parent[];
   /** What does not verify; undefined where all does. */
   readonly problem: Fault | undefined;
+  /** Read from peers: the log is not kept here. */
+  readonly fetched?: true;
 }
 
 export interface ChildRef {

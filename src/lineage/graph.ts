@@ -61,6 +61,8 @@ export interface LineageNode extends Origin {
   readonly event?: EventFacts;
   /** Its body is gone, and why; the leaf and its parents are still proved. */
   readonly bodyMissing?: 'retention' | 'redacted' | 'withheld' | 'sealed';
+  /** Read from peers and verified like all others: its log is not kept here. */
+  readonly fetched?: boolean;
   /** Refs of the next steps: inputs when tracing up, uses when tracing down. */
   readonly next: readonly string[];
   /** It has further steps that the trace did not take. */

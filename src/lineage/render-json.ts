@@ -76,6 +76,7 @@ export function nodeFields(node: LineageNode): Readonly<Record<string, unknown>>
     time: node.event?.time,
     event: node.event === undefined ? undefined : eventFields(node.event),
     bodyMissing: node.bodyMissing,
+    fetched: node.fetched,
     cut: node.cut,
     attestations: node.attestations.length === 0 ? undefined : node.attestations.map(attested),
   };

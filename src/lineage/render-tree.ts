@@ -74,7 +74,8 @@ function headline(node: LineageNode): string {
   const { from, to } = node.place;
   const where = `${node.stream} #${to === from + 1 ? from : `${from}-${to}`}`;
   const what = node.kind === 'range' ? `${to - from} entries` : (node.event?.type ?? node.kind);
-  return [where, node.organisation, what, timeOf(node), verdictText(node)]
+  const source = node.fetched === true ? ', from a peer' : '';
+  return [where, node.organisation, what, timeOf(node), `${verdictText(node)}${source}`]
     .filter((part) => part !== '')
     .join('  ');
 }
@@ -91,6 +92,7 @@ export function verdictText({
   if (problem === undefined) return verdict;
   if (problem.code === 'lineage-no-access') return 'no access';
   if (problem.code === 'lineage-not-kept') return 'not kept here';
+  if (problem.code === 'lineage-unreachable') return 'unreachable';
   return `${verdict}: ${problemText(problem)}`;
 }
 
@@ -108,6 +110,7 @@ function details(node: LineageNode): readonly string[] {
     if (time !== undefined) claimed.push(`time ${time}`);
     lines.push(claimed.join(', '), `activity ${activityText(activity)}`);
   }
+  if (node.problem?.code === 'lineage-unreachable') lines.push(node.problem.message);
   if (node.bodyMissing !== undefined) lines.push(`content not here: ${node.bodyMissing}`);
   for (const one of node.attestations) {
     const said = one.statement === undefined ? '' : `: ${printable(one.statement)}`;

@@ -2,6 +2,7 @@
 import type { Signer } from '../crypto.ts';
 import { fault } from '../errors.ts';
 import type { LineageGraph } from './graph.ts';
+import { consumersJson, consumersText } from './consumers.ts';
 import { renderIntoto } from './intoto.ts';
 import { renderOpenLineage } from './openlineage.ts';
 import { provOf } from './prov-export.ts';
@@ -47,6 +48,17 @@ export function renderTrace(
     return err(fault('usage', 'intoto says what an event was made from: trace up'));
   }
   return ok(rendered(graph, format, signer));
+}
+
+/** Where an event went, of a trace down; `usage` for a format that only a trace has. */
+export function renderConsumers(graph: LineageGraph, format: TraceFormat): Result<Rendered> {
+  if (format === 'json') {
+    return ok({ type: 'application/json', text: `${consumersJson(graph)}\n` });
+  }
+  if (format === 'tree') {
+    return ok({ type: 'text/plain; charset=utf-8', text: consumersText(graph) });
+  }
+  return err(fault('usage', `--consumers is written as tree or json, not as ${format}`));
 }
 
 function rendered(graph: LineageGraph, format: TraceFormat, signer: Signer): Rendered {

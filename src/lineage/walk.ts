@@ -8,12 +8,11 @@
  */
 import { toHex } from '../bytes.ts';
 import { fault, type Fault } from '../errors.ts';
-import { formatReference, logIdFromHash, type Reference } from '../ids.ts';
+import { formatReference, type Reference } from '../ids.ts';
 import type { Parent } from '../ledger/leaf.ts';
 import type { Children, TracedEntry } from '../ledger/lineage-reader.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type Hash, type LogId, type LogIndex } from '../types.ts';
-import { factsOf } from './facts.ts';
 import {
   worse,
   type Cut,
@@ -22,6 +21,16 @@ import {
   type LineageNode,
   type Origin,
 } from './graph.ts';
+import {
+  absent,
+  citesHash,
+  compareText,
+  entryNode,
+  mismatch,
+  plainRef,
+  referenceOf,
+  type StepNode,
+} from './walk-nodes.ts';
 
 export interface LineagePort {
   /** Entries of the log that are here; undefined where none of it may be read. */
@@ -32,6 +41,11 @@ export interface LineagePort {
   entry(logId: LogId, index: LogIndex): Promise<Result<TracedEntry>>;
   rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>>;
   children(logId: LogId, index: LogIndex, max: number): Promise<Result<Children>>;
+  /**
+   * Makes a place readable that is not kept here, or says why it cannot: `lineage-limit` where it
+   * only will not now, so that the walk is cut there. Without it such places are not read.
+   */
+  reach?(place: Reference): Promise<Fault | undefined>;
 }
 
 export interface WalkOptions {
@@ -44,14 +58,14 @@ export interface WalkOptions {
 }
 
 interface Draft {
-  readonly node: Omit<LineageNode, 'next' | 'cut' | 'attestations'>;
+  readonly node: StepNode;
   readonly next: string[];
   cut?: 'depth' | 'limit';
 }
 
 /** An entry that was read, without the block that it stands in. */
 interface Seen {
-  readonly node: Draft['node'];
+  readonly node: StepNode;
   readonly parents: readonly Parent[];
 }
 
@@ -66,21 +80,21 @@ interface Step {
 }
 
 /**
- * The lineage of one event. Codes: `lineage-not-kept` and `lineage-no-access` where the event itself
- * is not here, `index-over-head`, `event-unknown` for an entry that is no event, `interrupted`,
- * those of a failing store. Everything behind the event is in the graph with its own verdict.
+ * The lineage of one event, or of a range: a trace that was cut goes on from either. Codes:
+ * `lineage-not-kept`, `lineage-unreachable` and `lineage-no-access` where the place itself is not
+ * here, `index-over-head`, `event-unknown` for an entry that is no event, `parent-mismatch` where it
+ * has another hash than the one that is given, `interrupted`, those of a failing store. Everything
+ * behind it is in the graph with its own verdict.
  */
 export async function walkLineage(
   port: LineagePort,
-  event: { readonly logId: LogId; readonly index: LogIndex },
+  place: Reference | { readonly logId: LogId; readonly index: LogIndex },
   options: WalkOptions,
 ): Promise<Result<LineageGraph>> {
   const walk = new Walk(port, options);
-  return walk.run({
-    logId: event.logId,
-    from: event.index,
-    to: asLogIndex(event.index + 1),
-  });
+  if (!('index' in place)) return walk.run(place);
+  const { logId, index } = place;
+  return walk.run({ logId, from: index, to: asLogIndex(index + 1) });
 }
 
 class Walk {
@@ -97,25 +111,40 @@ class Walk {
   }
 
   async run(place: Reference): Promise<Result<LineageGraph>> {
-    const away = this.#away(place);
+    const away = await this.#away(place);
     // Of a log that is here the entry itself says that it is over the head.
     if (away !== undefined && this.#port.size(place.logId) === undefined) return err(away);
-    const read = await this.#read(place);
-    if (!read.ok) return read;
-    if (read.value.node.kind !== 'event') {
-      return err(fault('event-unknown', `entry ${place.from} is a seal or a control entry`));
-    }
-    const root = this.#keep(read.value.node);
-    await this.#expand(root, read.value.parents, 0);
+    const root = await this.#begin(place);
+    if (!root.ok) return root;
     for (;;) {
       if (this.#options.signal?.aborted === true) {
         return err(fault('interrupted', 'the trace was broken off'));
       }
       const steps = this.#queue.splice(0, readAhead);
-      if (steps.length === 0) return ok(this.#graph(root.node.ref));
+      if (steps.length === 0) return ok(this.#graph(root.value));
       const seen = await this.#readAll(steps);
       for (const step of steps) await this.#step(step, seen);
     }
+  }
+
+  /** The event or the range that is traced; gives its ref. */
+  async #begin(place: Reference): Promise<Result<string>> {
+    if (place.to > place.from + 1) {
+      const range = await this.#proved(place);
+      if (!range.ok) return range;
+      const { ref } = this.#keep(range.value).node;
+      await this.#members({ place, by: ref, depth: 0 });
+      return ok(ref);
+    }
+    const read = await this.#read(place);
+    if (!read.ok) return read;
+    const { node, parents } = read.value;
+    if (node.kind !== 'event') {
+      return err(fault('event-unknown', `entry ${place.from} is a seal or a control entry`));
+    }
+    if (!citesHash(place, node.hash ?? '')) return err(mismatch(node.ref));
+    await this.#expand(this.#keep(node), parents, 0);
+    return ok(node.ref);
   }
 
   /**
@@ -128,7 +157,7 @@ class Walk {
       const ref = plainRef(place);
       const room = this.#options.maxNodes - this.#drafts.size - wanted.size;
       if (room <= 0 || place.to !== place.from + 1 || this.#drafts.has(ref)) continue;
-      if (this.#away(place) === undefined) wanted.set(ref, place);
+      wanted.set(ref, place);
     }
     const sorted = [...wanted].toSorted(
       ([, a], [, b]) => compareText(a.logId, b.logId) || a.from - b.from,
@@ -136,7 +165,7 @@ class Walk {
     const seen = new Map<string, Result<Seen>>();
     for (const [ref, place] of sorted) {
       if (this.#options.signal?.aborted === true) break;
-      seen.set(ref, await this.#read(place));
+      if ((await this.#away(place)) === undefined) seen.set(ref, await this.#read(place));
     }
     return seen;
   }
@@ -162,7 +191,7 @@ class Walk {
       this.#cutAt(by, formatReference(place));
       return;
     }
-    const away = this.#away(place);
+    const away = seen.has(plain) ? undefined : await this.#away(place);
     if (away !== undefined) return this.#dead(step, away);
     if (!single) return this.#range(step, plain);
     const read = seen.get(plain) ?? (await this.#read(place));
@@ -175,16 +204,31 @@ class Walk {
 
   async #range(step: Step, ref: string): Promise<void> {
     const { place, by, depth } = step;
+    const range = await this.#proved(place);
+    if (!range.ok) return this.#dead(step, range.error);
+    this.#keep(range.value);
+    this.#link(by, ref);
+    await this.#members({ place: range.value.place, by: ref, depth });
+  }
+
+  /** The node of a range whose root is the cited one. */
+  async #proved(place: Reference): Promise<Result<StepNode>> {
     const { logId, from, to } = place;
     const root = await this.#port.rangeRoot(logId, from, to);
-    if (!root.ok) return this.#dead(step, root.error);
+    if (!root.ok) return root;
     const hash = toHex(root.value);
-    if (!citesHash(place, hash)) return this.#dead(step, mismatch(ref));
-    const origin = this.#port.origin(logId);
-    const range = { logId, from, to };
-    this.#keep({ ...origin, ref, place: range, kind: 'range', verdict: 'intact', hash });
-    this.#link(by, ref);
-    await this.#members({ place: range, by: ref, depth });
+    const ref = plainRef(place);
+    if (!citesHash(place, hash)) return err(mismatch(ref));
+    const kept = (this.#port.size(logId) ?? 0) >= to;
+    return ok({
+      ...this.#port.origin(logId),
+      ref,
+      place: { logId, from, to },
+      kind: 'range',
+      verdict: 'intact',
+      hash,
+      ...(kept ? {} : { fetched: true }),
+    });
   }
 
   /** The events of a range that is proved, at the depth of the range. */
@@ -203,6 +247,10 @@ class Walk {
       }
       if (this.#options.signal?.aborted === true) return;
       const read = await this.#read(place);
+      if (!read.ok && read.error.code === 'lineage-limit') {
+        this.#cutAt(step.by, formatReference({ logId, from: asLogIndex(index), to }));
+        return;
+      }
       if (!read.ok) {
         this.#dead({ ...step, place }, read.error);
         continue;
@@ -245,6 +293,10 @@ class Walk {
   #dead(step: Step, problem: Fault): void {
     const { place, by } = step;
     const ref = formatReference(place);
+    if (problem.code === 'lineage-limit') {
+      this.#cutAt(by, ref);
+      return;
+    }
     if (!this.#drafts.has(ref)) {
       const origin = this.#port.origin(place.logId);
       const kind = place.to === place.from + 1 ? 'event' : 'range';
@@ -255,12 +307,14 @@ class Walk {
     this.#link(by, ref);
   }
 
-  #away({ logId, to }: Reference): Fault | undefined {
+  async #away(place: Reference): Promise<Fault | undefined> {
+    const { logId, to } = place;
     const size = this.#port.size(logId);
     if (size !== undefined && to <= size) return undefined;
     if (this.#port.closed(logId)) {
       return fault('lineage-no-access', `${this.#port.origin(logId).stream}: no access`);
     }
+    if (this.#port.reach !== undefined) return this.#port.reach(place);
     const has = size === undefined ? '' : `, which has ${size} entries of it`;
     return fault('lineage-not-kept', `hw:${logId} is not kept here${has}`);
   }
@@ -269,7 +323,7 @@ class Walk {
     return this.#drafts.size >= this.#options.maxNodes;
   }
 
-  #keep(node: Draft['node']): Draft {
+  #keep(node: StepNode): Draft {
     const draft: Draft = { node, next: [] };
     this.#drafts.set(node.ref, draft);
     return draft;
@@ -308,54 +362,4 @@ class Walk {
       more: this.#morePending,
     };
   }
-}
-
-function plainRef({ logId, from, to }: Reference): string {
-  return formatReference({ logId, from, to });
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
-}
-
-function referenceOf({ log, from, to, rangeRoot }: Parent): Reference {
-  return { logId: logIdFromHash(log), from, to, hash: rangeRoot };
-}
-
-function citesHash(place: Reference, hash: string): boolean {
-  return place.hash === undefined || toHex(place.hash) === hash;
-}
-
-function mismatch(ref: string): Fault {
-  return fault('parent-mismatch', `${ref} is not what was cited: it has another hash`);
-}
-
-/** Missing is not wrong, and a store that fails says nothing about the entry. */
-const absent: ReadonlySet<string> = new Set([
-  'lineage-not-kept',
-  'lineage-no-access',
-  'index-over-head',
-  'log-unknown',
-  'store-failed',
-  'store-closed',
-]);
-
-function entryNode(origin: Origin, place: Reference, traced: TracedEntry): Draft['node'] {
-  const { entry, leafHash, problem } = traced;
-  const { logId, from, to } = place;
-  const event = entry.event === undefined ? undefined : factsOf(entry.event);
-  const gone = entry.kind === 'sealed' ? 'sealed' : entry.bodyMissing;
-  const events = entry.kind === 'event' || entry.kind === 'sealed';
-  return {
-    ...origin,
-    ref: formatReference({ logId, from, to }),
-    place: { logId, from, to },
-    kind: events ? 'event' : 'entry',
-    verdict: problem === undefined ? 'intact' : 'broken',
-    hash: toHex(leafHash),
-    recordedTime: entry.recordedTime,
-    ...(problem === undefined ? {} : { problem }),
-    ...(event === undefined ? {} : { event }),
-    ...(gone === undefined ? {} : { bodyMissing: gone }),
-  };
 }

@@ -77,6 +77,8 @@ export interface TraceRequest {
   /** Steps in all. */
   readonly limit?: number;
   readonly format: TraceFormat;
+  /** Where it went, by organisation and stream; of a trace down, as tree or json. */
+  readonly consumers?: boolean;
 }
 
 export interface TraceView {

@@ -91,13 +91,23 @@ describe('hw trace', () => {
     const html = await hw(['trace', ref, '--format', 'html', '--out', out, ...at]);
     assert.deepEqual([html.code, html.stdout], [0, '']);
     assert.ok(readFileSync(out, 'utf8').startsWith('<!doctype html>'));
+    const uses = await hw(['trace', `raw#${index - 2}`, '--consumers', '--json', ...at]);
+    const [consumer] = json(uses)['consumers'] as { organisation: string; events: unknown[] }[];
+    assert.deepEqual([consumer?.organisation, consumer?.events.length], ['acme', 2], uses.stdout);
+    const told = await hw(['trace', `raw#${index - 2}`, '--consumers', '--depth', '1', ...at]);
+    assert.match(told.stdout, /cited by 1 events of 1 organisations\nacme {2}raw {2}1 events\n/);
+    assert.match(told.stdout, /seen are streams that are kept in this home/);
+    // A range can be traced: a trace that was cut goes on from one.
+    const range = await hw(['trace', ref.replace(/\d+$/, `${index - 2}-${index + 1}`), ...at]);
+    assert.match(range.stdout, /3 steps, 1 organisations: 3 intact/, range.stderr);
     const wrong = [
       [['trace', ref, '--up', '--down'], 'usage'],
       [['trace', ref, '--format', 'xml'], 'usage'],
       [['trace', ref, '--format', 'dot'], 'usage'],
       [['trace', 'raw#99'], 'index-over-head'],
       [['trace', 'raw'], 'bad-reference'],
-      [['trace', ref, '--consumers'], 'not-supported'],
+      [['trace', ref, '--consumers', '--up'], 'usage'],
+      [['trace', ref, '--consumers', '--format', 'dot', '--out', out], 'usage'],
     ] as const;
     for (const [args, code] of wrong) {
       const ran = await hw([...args, '--json', ...at]);

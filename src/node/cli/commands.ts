@@ -158,6 +158,7 @@ export const commands: readonly CommandSpec[] = [
     [
       ['--up', 'to what it was made from (the default)'],
       ['--down', 'to what was made of it'],
+      ['--consumers', 'who cites it, by organisation and stream, in the streams kept here'],
       ['--depth <n>', 'so many steps from the event (all)'],
       ['--limit <n>', 'so many steps in all (20000)'],
       ['--format <format>', 'tree, json, dot, html, prov-json, prov-n, openlineage or intoto'],
@@ -165,7 +166,6 @@ export const commands: readonly CommandSpec[] = [
       passphraseFile,
     ],
     async () => (await import('./trace.ts')).trace,
-    { planned: ['--consumers'] },
   ),
   spec(
     'export <stream-or-event>',

@@ -49,6 +49,10 @@ function requestOf(context: Context, event: string, options: Options): Result<Tr
   if (options.flag('up') && options.flag('down')) {
     return err(fault('usage', '--up and --down exclude each other', { pointer: '--down' }));
   }
+  const consumers = options.flag('consumers');
+  if (consumers && options.flag('up')) {
+    return err(fault('usage', '--up and --consumers exclude each other', { pointer: '--up' }));
+  }
   const depth = options.count('depth');
   if (!depth.ok) return depth;
   const limit = options.count('limit', 1);
@@ -57,8 +61,9 @@ function requestOf(context: Context, event: string, options: Options): Result<Tr
   if (!format.ok) return format;
   return ok({
     event,
-    direction: options.flag('down') ? 'down' : 'up',
+    direction: options.flag('down') || consumers ? 'down' : 'up',
     format: format.value,
+    ...(consumers ? { consumers } : {}),
     ...(depth.value === undefined ? {} : { depth: depth.value }),
     ...(limit.value === undefined ? {} : { limit: limit.value }),
   });

@@ -25,6 +25,7 @@ import type { Runtime } from '../runtime.ts';
 import { verifyLogs } from '../verify-view.ts';
 import { journalTypes, type Journal } from './journal.ts';
 import { openBundle } from './bundle.ts';
+import { foreignParts, type ForeignParts } from './foreign-logs.ts';
 import { streamLineage, traceEvent, type LineageParts } from './lineage.ts';
 import { proveConsistency, proveEvent, type DisclosedPart } from './prove.ts';
 import { proveRange, proveRangeFile } from './prove-range.ts';
@@ -136,6 +137,12 @@ export class Evidence implements EvidenceApi {
   #lineage(): LineageParts {
     const { ledger, streams, registries, home } = this.#parts;
     const { config, keys } = home;
-    return { ledger, streams, registries, limits: config.limits, signer: keys.peer };
+    const { limits } = config;
+    return { ledger, streams, registries, limits, signer: keys.peer, foreign: this.#foreign() };
+  }
+
+  #foreign(): ForeignParts | undefined {
+    const { registries, runtime, network } = this.#parts;
+    return foreignParts(network()?.gossip, registries, runtime.clock);
   }
 }

@@ -1,22 +1,24 @@
 /**
- * `hw trace` over the logs of this home, for a running node and for a stopped one: finds the event,
- * walks, and renders. What the steps are called comes from the genesis of each log, else from the
+ * `hw trace` for a running node and for a stopped one: finds the event, walks over the logs of this
+ * home and, on a node with a network, over what its peers show of others, and renders. What the steps are called comes from the genesis of each log, else from the
  * registry that lists it.
  */
 import type { Signer } from '../../crypto.ts';
 import { fault } from '../../errors.ts';
-import { parseReference } from '../../ids.ts';
+import { parseReference, type Reference } from '../../ids.ts';
+import type { ForeignLog } from '../../ledger/foreign-log.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { withAttestations } from '../../lineage/attestations.ts';
 import type { LineageGraph, Origin } from '../../lineage/graph.ts';
 import { marquezGraph, type MarquezNode } from '../../lineage/marquez.ts';
-import { renderTrace } from '../../lineage/render.ts';
+import { renderConsumers, renderTrace } from '../../lineage/render.ts';
 import { walkLineage, type LineagePort } from '../../lineage/walk.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
 import type { Limits } from '../config-schema.ts';
 import type { TraceRequest, TraceView } from '../evidence-api.ts';
 import type { StreamView } from '../node-api.ts';
+import { ForeignLogs, unreachable, type ForeignParts } from './foreign-logs.ts';
 import type { Registries } from './registries.ts';
 import { oneLog, type Streams } from './streams.ts';
 
@@ -33,10 +35,12 @@ export type LineageLimits = Pick<
 export interface LineageParts {
   readonly ledger: Pick<Ledger, 'lineage' | 'log'>;
   readonly streams: Pick<Streams, 'parse' | 'view'>;
-  readonly registries: Pick<Registries, 'ofLog'>;
+  readonly registries: Pick<Registries, 'ofLog' | 'nameOf'>;
   readonly limits: LineageLimits;
   /** The peer's: signs in-toto statements. */
   readonly signer: Signer;
+  /** Where what is not kept here is read from; absent in a stopped node. */
+  readonly foreign?: ForeignParts | undefined;
 }
 
 /** Newest events of a stream from which its place among other streams is told. */
@@ -54,11 +58,17 @@ export async function traceEvent(
   request: TraceRequest,
   signal: AbortSignal,
 ): Promise<Result<TraceView>> {
-  const event = eventOf(parts.streams, request.event);
-  if (!event.ok) return event;
-  const graph = await walk(parts, portOf(parts), event.value, { ...request, signal });
+  const place = placeOf(parts.streams, request.event);
+  if (!place.ok) return place;
+  const { foreign } = parts;
+  const others = foreign === undefined ? undefined : new ForeignLogs(foreign, signal);
+  const port = portOf(parts, others);
+  const graph = await walk(parts, port, place.value, { ...request, signal });
   if (!graph.ok) return graph;
-  const rendered = renderTrace(graph.value, request.format, parts.signer);
+  const rendered =
+    request.consumers === true
+      ? renderConsumers(graph.value, request.format)
+      : renderTrace(graph.value, request.format, parts.signer);
   if (!rendered.ok) return rendered;
   const { verdict, nodes } = graph.value;
   return ok({ verdict, steps: nodes.size, ...rendered.value });
@@ -67,11 +77,11 @@ export async function traceEvent(
 async function walk(
   { limits }: LineageParts,
   port: LineagePort,
-  event: { readonly logId: LogId; readonly index: LogIndex },
+  place: Reference | { readonly logId: LogId; readonly index: LogIndex },
   wanted: Pick<TraceRequest, 'direction' | 'depth' | 'limit'> & { readonly signal: AbortSignal },
 ): Promise<Result<LineageGraph>> {
   const { direction, depth, limit, signal } = wanted;
-  const graph = await walkLineage(port, event, {
+  const graph = await walkLineage(port, place, {
     direction,
     maxDepth: Math.min(depth ?? limits.maxLineageDepth, limits.maxLineageDepth),
     maxNodes: Math.min(limit ?? limits.lineageNodes, limits.maxLineageNodes),
@@ -79,6 +89,16 @@ async function walk(
     signal,
   });
   return graph.ok ? ok(await withAttestations(port, graph.value, limits)) : graph;
+}
+
+/** An event, or a range from which a trace that was cut goes on. */
+function placeOf(streams: LineageParts['streams'], text: string): Result<Reference> {
+  const reference = parseReference(text);
+  if (reference.ok) return reference;
+  const event = eventOf(streams, text);
+  if (!event.ok) return event;
+  const { logId, index } = event.value;
+  return ok({ logId, from: index, to: asLogIndex(index + 1) });
 }
 
 /** EVENT of the command line (ledger.md "Positions"). */
@@ -100,7 +120,7 @@ export function eventOf(
   return log.ok ? ok({ logId: log.value.log, index: asLogIndex(Number(numbered[2])) }) : log;
 }
 
-function portOf({ ledger, streams, registries }: LineageParts): LineagePort {
+function portOf({ ledger, streams, registries }: LineageParts, others?: ForeignLogs): LineagePort {
   const reader = ledger.lineage();
   const views = new Map<LogId, StreamView | undefined>();
   const viewOf = (logId: LogId): StreamView | undefined => {
@@ -111,15 +131,53 @@ function portOf({ ledger, streams, registries }: LineageParts): LineagePort {
     }
     return views.get(logId);
   };
+  const kept = {
+    size: (logId: LogId) => reader.size(logId),
+    closed: (logId: LogId) => viewOf(logId)?.visibility === 'direct',
+    origin: (logId: LogId) => originOf(logId, viewOf(logId)),
+    entry: (logId: LogId, index: LogIndex) => reader.entry(logId, index),
+    rangeRoot: (logId: LogId, from: LogIndex, to: LogIndex) => reader.rangeRoot(logId, from, to),
+    children: (logId: LogId, index: LogIndex, max: number) => reader.children(logId, index, max),
+  };
+  return others === undefined ? kept : { ...kept, ...reading(kept, others, registries) };
+}
+
+/** What is kept is read here, what was reached from its peers. */
+function reading(
+  kept: LineagePort,
+  others: ForeignLogs,
+  registries: Pick<Registries, 'nameOf'>,
+): Partial<LineagePort> {
+  const foreign = (logId: LogId, to: number): ForeignLog | undefined =>
+    (kept.size(logId) ?? 0) >= to ? undefined : others.get(logId);
   return {
-    size: (logId) => reader.size(logId),
-    closed: (logId) => viewOf(logId)?.visibility === 'direct',
-    origin: (logId) => originOf(logId, viewOf(logId)),
-    entry: (logId, index) => reader.entry(logId, index),
-    rangeRoot: (logId, from, to) => reader.rangeRoot(logId, from, to),
-    children: (logId, index, max) => reader.children(logId, index, max),
+    reach: (place) => others.reach(place),
+    entry: async (logId, index) => {
+      const log = foreign(logId, index + 1);
+      if (log === undefined) return kept.entry(logId, index);
+      return toldAs(logId, await log.entry(index));
+    },
+    rangeRoot: async (logId, from, to) => {
+      const log = foreign(logId, to);
+      if (log === undefined) return kept.rangeRoot(logId, from, to);
+      return toldAs(logId, await log.rangeRoot(from, to));
+    },
+    origin: (logId) => {
+      const known = kept.origin(logId);
+      const genesis = known.owner === undefined ? others.get(logId)?.chain?.genesis : undefined;
+      if (genesis === undefined) return known;
+      const { owner, name } = genesis;
+      return { stream: `${owner}/${name}`, organisation: registries.nameOf(owner) ?? owner, owner };
+    },
   };
 }
+
+/** What a peer says wrongly is no word about the entry: nobody showed it. */
+function toldAs<T>(logId: LogId, read: Result<T>): Result<T> {
+  if (read.ok || asTold.has(read.error.code)) return read;
+  return err(unreachable(logId, read.error));
+}
+const asTold: ReadonlySet<string> = new Set(['lineage-limit', 'interrupted', 'index-over-head']);
 
 function originOf(logId: LogId, view: StreamView | undefined): Origin {
   if (view === undefined) return { stream: `hw:${logId}`, organisation: 'unknown' };

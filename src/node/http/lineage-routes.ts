@@ -7,7 +7,7 @@ import { isTraceFormat } from '../../lineage/render.ts';
 import { readerSignal } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
-import { numberOf, textOf } from './request.ts';
+import { isSet, numberOf, textOf } from './request.ts';
 import { marquezQuery, traceQuery } from './schemas.ts';
 
 /** What Marquez takes where no depth is given. */
@@ -30,6 +30,7 @@ export function lineageRoutes(server: FastifyInstance, { api, closing }: HttpPar
         event: textOf(query, 'event') ?? '',
         direction: textOf(query, 'direction') === 'down' ? 'down' : 'up',
         format: isTraceFormat(format) ? format : 'json',
+        ...(isSet(query, 'consumers') ? { consumers: true, direction: 'down' as const } : {}),
         ...(depth === undefined ? {} : { depth }),
         ...(limit === undefined ? {} : { limit }),
       } as const;

@@ -84,6 +84,7 @@ export const traceQuery: TObject = Type.Object(
         { description: 'how the text is written; json where it is left out' },
       ),
     ),
+    consumers: flag('where it went, by organisation and stream; tree or json'),
   },
   strict,
 );

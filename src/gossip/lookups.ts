@@ -1,0 +1,172 @@
+/**
+ * Reading a log that is not followed here, for a trace or a bundle: its keys, its blocks from an
+ * index on, and proofs about it, asked of one connected peer after the other. Whoever asked checks
+ * what comes; a peer whose answer did not hold is passed over. Nothing of it is kept.
+ */
+import { fault, type Fault } from '../errors.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { LogId, LogIndex, PeerId } from '../types.ts';
+import type { KnownPeer } from './hello-codec.ts';
+import { fetchKeys } from './keys.ts';
+import type { KeyEntry } from './keys-codec.ts';
+import { usable, usablePeers, type Net } from './net.ts';
+import { decodeProof, encodeProof, type ProofAnswer, type ProofRequest } from './proof-codec.ts';
+import type { Repairs, RepairStep } from './repairs.ts';
+import { askPeer, protocols, shortLimit } from './serve.ts';
+import type { Session } from './sessions.ts';
+
+/** Judges an answer; after a fault the next peer is asked. */
+type Take<A, T> = (answer: A) => Promise<Result<T>>;
+
+/** Logs of which is remembered who gave an answer last. */
+const maxRemembered = 1024;
+/** Tries with a peer that is asked too often, and the rest between them. */
+const maxTries = 8;
+const restMs = 500;
+
+export class Lookups {
+  readonly #net: Net;
+  readonly #repairs: Repairs;
+  readonly #holders = new Map<LogId, PeerId>();
+
+  constructor(net: Net, repairs: Repairs) {
+    this.#net = net;
+    this.#repairs = repairs;
+  }
+
+  /** Dials those of the peers that are not connected; resolves when they are, or after a while. */
+  async meet(peers: readonly KnownPeer[], signal: AbortSignal): Promise<void> {
+    const { transport, sessions, host, limits } = this.#net;
+    const missing = peers.filter(({ peer, addresses }) => {
+      const here = peer === transport.self || sessions.get(peer) !== undefined;
+      const barred = this.#net.scores.barred(peer, host.clock.monotonic());
+      return !here && !barred && addresses.length > 0;
+    });
+    if (missing.length === 0) return;
+    const ending = new AbortController();
+    const stop = (): void => ending.abort();
+    signal.addEventListener('abort', stop);
+    const dials = missing.slice(0, limits.maxLookupDials).map((one) => this.#dial(one, ending));
+    const patience = host.timers.sleep(limits.lookupDialMs, ending.signal);
+    await Promise.race([Promise.all(dials), patience]);
+    stop();
+    signal.removeEventListener('abort', stop);
+    await patience;
+  }
+
+  async #dial({ peer, addresses }: KnownPeer, { signal }: AbortController): Promise<void> {
+    const { transport, sessions } = this.#net;
+    await transport.learn(peer, addresses);
+    const dialled = await transport.dialPeer(peer, signal);
+    if (dialled.ok) await sessions.get(peer)?.greeted();
+  }
+
+  /** All control entries of a log. Codes: no-holder, interrupted, what the last answer came to. */
+  keys<T>(
+    logId: LogId,
+    take: Take<readonly KeyEntry[], T>,
+    signal: AbortSignal,
+  ): Promise<Result<T>> {
+    return this.#first(logId, signal, async (session) => {
+      const pages = await fetchKeys(this.#net, session, logId, signal);
+      return pages.ok ? take(pages.value.flatMap(({ entries }) => entries)) : pages;
+    });
+  }
+
+  /** One proof. Codes: as above. */
+  prove<T>(
+    request: ProofRequest,
+    take: Take<ProofAnswer, T>,
+    signal: AbortSignal,
+  ): Promise<Result<T>> {
+    return this.#first(request.logId, signal, async (session) => {
+      const answer = await this.#prove(session, request, signal);
+      return answer.ok ? take(answer.value) : answer;
+    });
+  }
+
+  /** Blocks from the one that holds `from` on, about `maxBytes` of them. Codes: as of `Repairs.fetch`. */
+  blocks(
+    logId: LogId,
+    from: LogIndex,
+    maxBytes: number,
+    take: (wire: Uint8Array) => Promise<RepairStep>,
+    signal: AbortSignal,
+  ): Promise<Result<void>> {
+    const first = this.#holders.get(logId);
+    const wanted = { pageBytes: maxBytes, ...(first === undefined ? {} : { first }) };
+    return this.#repairs.fetch(logId, from, take, signal, wanted);
+  }
+
+  async #first<T>(
+    logId: LogId,
+    signal: AbortSignal,
+    run: (session: Session) => Promise<Result<T>>,
+  ): Promise<Result<T>> {
+    const peers = usablePeers(this.#net);
+    const best = this.#holders.get(logId);
+    const named = new Set(this.#net.sources.of(logId));
+    const rank = ({ peer }: Session): number => (peer === best ? 0 : named.has(peer) ? 1 : 2);
+    let last: Fault = fault('no-holder', 'no peer is connected');
+    for (const session of peers.toSorted((a, b) => rank(a) - rank(b))) {
+      if (signal.aborted) return err(fault('interrupted', 'the search was broken off'));
+      if (!usable(this.#net, session)) continue;
+      const found = await this.#patiently(session, signal, run);
+      if (found.ok) {
+        this.#remember(logId, session.peer);
+        return found;
+      }
+      // What a peer had to say of the log counts more than that another one does not know it.
+      if (last.code === 'no-holder' || found.error.code !== 'log-unknown') last = found.error;
+    }
+    this.#holders.delete(logId);
+    if (last.code !== 'log-unknown') return err(last);
+    return err(fault('no-holder', `none of ${peers.length} connected peers serves the log`));
+  }
+
+  async #patiently<T>(
+    session: Session,
+    signal: AbortSignal,
+    run: (session: Session) => Promise<Result<T>>,
+  ): Promise<Result<T>> {
+    for (let tries = 1; ; tries++) {
+      const found = await run(session);
+      const busy = !found.ok && found.error.code === 'rate-limited';
+      if (!busy || tries === maxTries || signal.aborted) return found;
+      await this.#net.host.timers.sleep(restMs, signal);
+    }
+  }
+
+  #remember(logId: LogId, peer: PeerId): void {
+    this.#holders.delete(logId);
+    this.#holders.set(logId, peer);
+    const [oldest] = this.#holders.keys();
+    if (this.#holders.size > maxRemembered && oldest !== undefined) this.#holders.delete(oldest);
+  }
+
+  #prove(
+    session: Session,
+    request: ProofRequest,
+    signal: AbortSignal,
+  ): Promise<Result<ProofAnswer>> {
+    const limit = shortLimit(this.#net);
+    const { proof } = protocols;
+    return askPeer(
+      this.#net,
+      session,
+      proof,
+      limit,
+      async (exchange): Promise<Result<ProofAnswer>> => {
+        const sent = await exchange.send(encodeProof(request));
+        if (!sent.ok) return sent;
+        const frame = await exchange.next();
+        if (!frame.ok) return frame;
+        const answer = decodeProof(frame.value);
+        if (!answer.ok) return answer;
+        if (answer.value.kind === 'proof') return ok(answer.value);
+        return err(fault('message-shape', 'not a proof'));
+      },
+      signal,
+    );
+  }
+}

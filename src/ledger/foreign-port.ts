@@ -1,0 +1,75 @@
+/**
+ * What reading a log that is not kept here needs of the network, and how much of it may be used
+ * (foreign-log.ts). The requests are those of `/headwater/1/proof`.
+ */
+import type { Fault } from '../errors.ts';
+import type { Result } from '../result.ts';
+import type { Hash, LogId, LogIndex, TreeSize } from '../types.ts';
+import type { KeyEntry } from './key-chain.ts';
+
+/** What peers are asked to prove; the messages of `/headwater/1/proof`. A size of 0 is their head. */
+export type ForeignRequest =
+  | {
+      readonly kind: 'inclusion';
+      readonly logId: LogId;
+      readonly index: LogIndex;
+      readonly size: TreeSize;
+    }
+  | {
+      readonly kind: 'consistency';
+      readonly logId: LogId;
+      readonly from: TreeSize;
+      readonly size: TreeSize;
+    }
+  | {
+      readonly kind: 'range';
+      readonly logId: LogId;
+      readonly from: LogIndex;
+      readonly to: LogIndex;
+      readonly size: TreeSize;
+    };
+
+export interface ForeignAnswer {
+  readonly size: TreeSize;
+  readonly root: Hash;
+  /** '' where the size is not the answerer's head. */
+  readonly checkpoint: string;
+  readonly hashes: readonly Hash[];
+}
+
+/** One answer after the other until `take` has one that holds; the fault of the last otherwise. */
+export interface ForeignSource {
+  keys<T>(
+    logId: LogId,
+    take: (controls: readonly KeyEntry[]) => Promise<Result<T>>,
+    signal: AbortSignal,
+  ): Promise<Result<T>>;
+  prove<T>(
+    request: ForeignRequest,
+    take: (answer: ForeignAnswer) => Promise<Result<T>>,
+    signal: AbortSignal,
+  ): Promise<Result<T>>;
+  /** Consecutive blocks from the one that holds `from`; `take` says whether it wants more. */
+  blocks(
+    logId: LogId,
+    from: LogIndex,
+    maxBytes: number,
+    take: (wire: Uint8Array) => Promise<'more' | 'done' | 'next'>,
+    signal: AbortSignal,
+  ): Promise<Result<void>>;
+}
+
+/** What all logs of one trace may use together. */
+export interface ForeignBudget {
+  /** `lineage-limit` once the bytes or the time are used up. */
+  spent(): Fault | undefined;
+  took(bytes: number): void;
+  /** Memory for one more block of this log: older ones are let go by their disposal. */
+  keep(bytes: number, drop: () => void): void;
+}
+
+export interface ForeignHead {
+  readonly size: TreeSize;
+  readonly root: Hash;
+  readonly checkpoint: string;
+}
