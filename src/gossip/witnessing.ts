@@ -101,12 +101,12 @@ export class Witnessing {
   }
 
   async #answer(exchange: Exchange): Promise<Result<void>> {
-    const witness = this.#net.evidence?.witness;
-    if (witness === undefined) return err(fault('witness-origin', 'this peer is no witness'));
     const frame = await exchange.next();
     if (!frame.ok) return frame;
     const message = decodeWitness(frame.value);
     if (!message.ok) return message;
+    const witness = this.#net.evidence?.witness;
+    if (witness === undefined) return err(fault('witness-origin', 'this peer is no witness'));
     switch (message.value.kind) {
       case 'who':
         return exchange.send(encodeWitness({ kind: 'key', key: witness.key }));
