@@ -50,8 +50,7 @@ export class WitnessService {
   async #answer(body: Uint8Array): Promise<WitnessHttpReply> {
     const request = parseAddCheckpoint(body);
     if (!request.ok) return refuseMalformed(request.error);
-    const { origin, size } = request.value;
-    const keys = await this.#keys.of(origin, size);
+    const keys = await this.#keys.of(request.value);
     const contradiction = keys === undefined ? undefined : await this.#judge(request.value, keys);
     if (contradiction !== undefined) return problem(422, contradiction);
     const answer = await this.#ledger.witnessed.submit(this.#witness, request.value, keys);

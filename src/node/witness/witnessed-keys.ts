@@ -10,16 +10,18 @@ import { parseLogId } from '../../ids.ts';
 import { checkpointOrigin } from '../../ledger/checkpoint.ts';
 import type { KeyEntry } from '../../ledger/key-chain.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import { noteAlgorithm, noteKey, type NoteKey } from '../../ledger/note.ts';
+import type { LogKeys } from '../../ledger/log-keys.ts';
+import { noteAlgorithm, noteKey, parseNoteText, type NoteKey } from '../../ledger/note.ts';
 import { proofKeyChain } from '../../ledger/proof-extra.ts';
 import { readProofKeys } from '../../ledger/proof-keys.ts';
+import type { AddCheckpoint } from '../../ledger/witness.ts';
 import { limits } from '../../limits.ts';
 import type { Result } from '../../result.ts';
 import type { Did, LogId, PublicKey, TreeSize } from '../../types.ts';
 import { nodeEnv } from '../judges.ts';
 
 export interface WitnessedKeysParts {
-  readonly ledger: Pick<Ledger, 'log' | 'keys'>;
+  readonly ledger: Pick<Ledger, 'log'> & { readonly keys: Pick<LogKeys, 'of'> };
   readonly configured: readonly NoteKey[];
   readonly now: () => number;
   /** Has the organisation a registry that is known here, and is it admitted? */
@@ -28,13 +30,18 @@ export interface WitnessedKeysParts {
   readonly fetch: (logId: LogId) => Promise<Result<readonly KeysPage[]>>;
 }
 
+type Asked = Pick<AddCheckpoint, 'origin' | 'size' | 'note'>;
+
 interface Fetched {
   readonly atMs: number;
   readonly entries: readonly KeyEntry[] | undefined;
 }
 
-/** A chain that was fetched is asked for again after so long, one that was not found too. */
-const [goodMs, badMs] = [60_000, 5000];
+/**
+ * A chain that was fetched is asked for again after so long, one that was not found too, and sooner
+ * one whose key has not signed what is asked about: the log may have been passed on to another.
+ */
+const [goodMs, badMs, passedOnMs] = [60_000, 5000, 1000];
 
 export class WitnessedKeys {
   readonly #parts: WitnessedKeysParts;
@@ -44,36 +51,44 @@ export class WitnessedKeys {
     this.#parts = parts;
   }
 
-  /** Undefined where the origin is not witnessed here. */
-  async of(origin: string, size: TreeSize): Promise<readonly NoteKey[] | undefined> {
+  /** Of a checkpoint, with its lines; undefined where the origin is not witnessed here. */
+  async of({ origin, size, note }: Asked): Promise<readonly NoteKey[] | undefined> {
     const configured = this.#parts.configured.filter(({ name }) => name === origin);
     if (configured.length > 0) return configured;
     const logId = parseLogId(origin.startsWith('headwater/') ? origin.slice(10) : '');
     if (!logId.ok) return undefined;
-    const key = await this.#writerKey(logId.value, size);
-    if (key === undefined) return undefined;
-    const name = checkpointOrigin(logId.value);
-    return [noteKey(nodeCrypto, name, noteAlgorithm.ed25519, key)];
+    const ours = await this.#kept(logId.value, size);
+    // Up to our own size our own copy decides.
+    const decides = size <= (this.#parts.ledger.log(logId.value)?.size ?? 0);
+    if (ours !== undefined && (decides || isSigner(ours, note))) return [ours];
+    const fetched = await this.#fetchedKey(logId.value, size, goodMs);
+    if (fetched !== undefined && isSigner(fetched, note)) return [fetched];
+    const again = await this.#fetchedKey(logId.value, size, passedOnMs);
+    const key = again ?? ours;
+    return key === undefined ? undefined : [key];
   }
 
-  async #writerKey(logId: LogId, size: TreeSize): Promise<PublicKey | undefined> {
+  /** By our own copy, which may not have come to the size yet. */
+  async #kept(logId: LogId, size: TreeSize): Promise<NoteKey | undefined> {
     const { ledger } = this.#parts;
-    if (ledger.log(logId) !== undefined) {
-      const known = await ledger.keys.of(logId, size);
-      if (known.ok && known.value !== undefined) return known.value;
-    }
-    const { entries } = await this.#chain(logId);
+    if (ledger.log(logId) === undefined) return undefined;
+    const known = await ledger.keys.of(logId, size);
+    return known.ok && known.value !== undefined ? keyOf(logId, known.value) : undefined;
+  }
+
+  /** By a chain that a peer serves, asked for again where ours is older than `maxAgeMs`. */
+  async #fetchedKey(logId: LogId, size: TreeSize, maxAgeMs: number): Promise<NoteKey | undefined> {
+    const { entries } = await this.#chain(logId, maxAgeMs);
     const chain = entries === undefined ? undefined : proofKeyChain(entries, size);
     if (chain?.ok !== true) return undefined;
     const keys = readProofKeys(nodeEnv, logId, chain.value, size);
-    return keys.ok && this.#parts.isMember(keys.value.genesis.owner)
-      ? keys.value.signer
-      : undefined;
+    if (!keys.ok || !this.#parts.isMember(keys.value.genesis.owner)) return undefined;
+    return keyOf(logId, keys.value.signer);
   }
 
-  async #chain(logId: LogId): Promise<Fetched> {
+  async #chain(logId: LogId, maxAgeMs: number): Promise<Fetched> {
     const known = await this.#fetched.get(logId);
-    const restMs = known?.entries === undefined ? badMs : goodMs;
+    const restMs = known?.entries === undefined ? badMs : maxAgeMs;
     if (known !== undefined && this.#parts.now() - known.atMs < restMs) return known;
     const fetching = this.#fetch(logId);
     this.#fetched.delete(logId);
@@ -90,4 +105,16 @@ export class WitnessedKeys {
     const entries = pages.ok ? pages.value.flatMap((page) => page.entries) : undefined;
     return { atMs: this.#parts.now(), entries };
   }
+}
+
+function keyOf(logId: LogId, key: PublicKey): NoteKey {
+  return noteKey(nodeCrypto, checkpointOrigin(logId), noteAlgorithm.ed25519, key);
+}
+
+/** Does a line of the note name the key? Whether it is sound is the witness' part. */
+function isSigner({ name, keyId }: NoteKey, note: string): boolean {
+  const parsed = parseNoteText(note);
+  return (
+    parsed.ok && parsed.value.signatures.some((line) => line.name === name && line.keyId === keyId)
+  );
 }
