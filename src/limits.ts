@@ -60,6 +60,7 @@ export const limits = {
   maxForeignLogs: 256,
   maxForeignBytes: 67_108_864,
   maxForeignMs: 60_000,
+  maxForeignBundleMs: 600_000,
   /** Of these, blocks kept in memory while it lasts; the one used longest ago goes. */
   maxForeignCacheBytes: 16_777_216,
   /** Peers named by a stream's card that are dialled for it at once, and how long they may take. */
@@ -118,6 +119,8 @@ export const limits = {
   /** How often peers are asked for the heads of own logs that wait, and how many of them. */
   confirmPollMs: 1000,
   maxConfirmPeers: 8,
+  /** Unproved heads beyond ours that put off a confirmation once `restoreGuardMs` is over; later ones do not. */
+  maxConfirmDoubts: 10,
   /** Rows of a backup that are compressed together, and the most that is taken of one such frame. */
   backupFrameBytes: 1_048_576,
   maxBackupFrameBytes: 67_108_864,
@@ -293,6 +296,35 @@ export const limits = {
   keepAliveMs: 15_000,
   /** A body of the API that is not events. */
   maxApiBodyBytes: 262_144,
+  /** Until the head of a request is complete; then the connection is closed. */
+  apiHeadersTimeoutMs: 20_000,
+  /** The head of a request to the API, in which a UCAN bearer has room; then 413. */
+  maxApiHeaderBytes: 65_536,
+  /** Requests a second of one address that do not bring the token of the home; then 429. */
+  maxStrangerRequestsPerSecond: 200,
+  /** Addresses whose requests are counted; the one that rested longest is forgotten. */
+  maxCallerAddresses: 65_536,
+  /** UCAN bearers remembered so that none is good twice; then `rate-limited` until some expire. */
+  maxInvocations: 65_536,
+  /** Revocations of delegations that are kept; then `revocations-full`. */
+  maxRevocations: 100_000,
+  /** How long a ticket is good, and how many wait to be used, in all and of one caller; then 429. */
+  ticketLifeMs: 30_000,
+  maxTickets: 4096,
+  maxTicketsPerCaller: 256,
+  /** The public listener: connections in all and of one address; more are closed at once. */
+  maxPublicConnections: 1024,
+  maxPublicConnectionsPerAddress: 64,
+  /** The public listener: requests a second of one address; then 429. */
+  maxPublicRequestsPerSecond: 1000,
+  /** The public listener: the head of a request, until it is complete, until all is there. */
+  maxPublicHeaderBytes: 8192,
+  publicHeadersTimeoutMs: 5000,
+  publicRequestTimeoutMs: 15_000,
+  /** The public listener: a connection on which nothing moves for so long is closed. */
+  publicIdleTimeoutMs: 10_000,
+  /** Shortest time between two journal entries on callers who were refused; the entry counts the rest. */
+  deniedJournalMs: 1000,
   /** A message from a WebSocket reader, who has nothing to say. */
   maxSocketMessageBytes: 4_096,
   /** How long an invite line can be used. */

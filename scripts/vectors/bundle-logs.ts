@@ -17,6 +17,7 @@ import { alignedSubtrees, rangeRoot } from '../../src/ledger/range.ts';
 import { noPolicy, witnessesMap, type TrustPolicy } from '../../src/ledger/trust-policy.ts';
 import { verifyBundle } from '../../src/ledger/verify-bundle.ts';
 import { limits, protocol } from '../../src/limits.ts';
+import type { BundleLedger } from '../../src/node/core/bundle-ledger.ts';
 import { planBundle, type BundleRequest } from '../../src/node/core/bundle-plan.ts';
 import { bundleLines } from '../../src/node/core/bundle-write.ts';
 import { inflateRaw } from '../../src/node/inflate.ts';
@@ -112,7 +113,7 @@ export type Asked = readonly [log: EvidenceLog, from: number, to: number, whole?
 
 /** The lines of a bundle, its last one included. */
 export async function bundleText(
-  ledger: Ledger,
+  ledger: BundleLedger,
   asked: readonly Asked[],
   ancestors: boolean,
 ): Promise<string> {

@@ -167,18 +167,26 @@ export class ForeignLog {
 
   /** The way of an entry to the head's root. */
   async inclusion(index: LogIndex): Promise<Result<readonly Hash[]>> {
-    const block = await this.block(index);
-    if (!block.ok) return block;
+    const leaf = await this.#leaf(index);
+    if (!leaf.ok) return leaf;
     const head = await this.reach(index + 1);
     if (!head.ok) return head;
     const { size, root } = head.value;
     const { crypto } = this.#env;
-    const hash = leafHash(crypto, block.value.batch.leafAt(index));
+    const hash = leafHash(crypto, leaf.value);
     const request = { kind: 'inclusion', logId: this.logId, index, size } as const;
     return this.#prove(request, ({ hashes }) => {
       const sound = verifyInclusion(crypto, hash, index, size, hashes, root);
       return Promise.resolve(sound.ok ? ok(hashes) : sound);
     });
+  }
+
+  /** Control entries came with the keys. */
+  async #leaf(index: LogIndex): Promise<Result<Uint8Array>> {
+    const control = this.#controls.find((one) => one.index === index);
+    if (control !== undefined) return ok(control.leaf);
+    const block = await this.block(index);
+    return block.ok ? ok(block.value.batch.leafAt(index)) : block;
   }
 
   /** That the head goes on from a block which was fetched; `from` is where that block ends. */

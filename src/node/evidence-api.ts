@@ -102,7 +102,7 @@ export interface BundleRequest {
   /** Bounds of a stream as `hw replay` takes them; widened to whole blocks. */
   readonly from?: string;
   readonly to?: string;
-  /** With everything that the events were made from, as far as it is kept here. */
+  /** With everything that the events were made from, as far as it is kept here or by peers. */
   readonly ancestors?: boolean;
 }
 

@@ -13,14 +13,12 @@ import { keepLines } from '../../ledger/cosignature.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { readKeyChain, writerKeyAt, type KeyChain, type KeyEntry } from '../../ledger/key-chain.ts';
 import { decodeLeaf } from '../../ledger/leaf.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
 import { logIdHash } from '../../ids.ts';
 import { protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId, type TreeSize } from '../../types.ts';
-
-export type BundleLedger = Pick<Ledger, 'log' | 'blocks' | 'keyChain' | 'proofs' | 'cosigned'>;
+import type { BundleLedger } from './bundle-ledger.ts';
 
 export interface OlderCheckpoint {
   readonly size: TreeSize;

@@ -13,9 +13,10 @@ import { decodeParents, type Parent } from '../../ledger/leaf.ts';
 import { toHex } from '../../bytes.ts';
 import { protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
-import type { LogId } from '../../types.ts';
+import { asLogIndex, type LogId } from '../../types.ts';
 import { IntervalSet, without, type Interval } from './bundle-intervals.ts';
-import { LogSource, type BundleLedger } from './bundle-log-source.ts';
+import type { BundleLedger } from './bundle-ledger.ts';
+import { LogSource } from './bundle-log-source.ts';
 
 export interface BundleRequest {
   /** Of distinct logs; `whole` ranges are widened to blocks, others are one entry. */
@@ -195,7 +196,8 @@ class Planner {
   async #follow(citation: Citation): Promise<void> {
     if (this.#signal.aborted) throw new HeadwaterError(fault('interrupted', 'interrupted'));
     const { logId, from, to, root } = citation;
-    const draft = await this.#reachable(logId);
+    const shown = await this.#shown(citation);
+    const draft = shown ? await this.#reachable(logId) : undefined;
     const why =
       draft === undefined ? this.#away.get(logId) : to > draft.source.size ? away : undefined;
     if (draft === undefined || why !== undefined) {
@@ -214,6 +216,16 @@ class Planner {
     for (const part of draft.read.add(from, to)) {
       await this.#read(draft, part, this.#inputsLeftOut);
     }
+  }
+
+  /** False where the log is not kept here and no peer shows these entries of it. */
+  async #shown({ logId, from, to }: Citation): Promise<boolean> {
+    const ledger = this.#ledger;
+    if (ledger.reach === undefined || this.#away.has(logId)) return true;
+    // A log is carried under the head of one moment, however it grows.
+    if (to > (this.#drafts.get(logId)?.source.size ?? to)) return true;
+    const place = { logId, from: asLogIndex(from), to: asLogIndex(to) };
+    return (await ledger.reach(place)) === undefined;
   }
 
   /** A cited log, or undefined with the reason in `#away`. */

@@ -21,7 +21,7 @@ import { saltsAt, saltsBytes } from '../../ledger/commitment.ts';
 import { protocol } from '../../limits.ts';
 import type { Result } from '../../result.ts';
 import { asLogIndex, asTreeSize } from '../../types.ts';
-import type { BundleLedger } from './bundle-log-source.ts';
+import type { BundleLedger } from './bundle-ledger.ts';
 import type { BundlePlan, PlannedLog } from './bundle-plan.ts';
 
 /** Level 4 of 9 takes half the time of the usual 6 and makes files a few hundredths larger. */

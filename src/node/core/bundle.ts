@@ -2,10 +2,13 @@
 import { fault } from '../../errors.ts';
 import { parseReference } from '../../ids.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { BundleRequest, BundleView } from '../evidence-api.ts';
+import { withForeign } from './bundle-ledger.ts';
 import { planBundle, type BundleRequest as PlanRequest } from './bundle-plan.ts';
 import { bundleFile, bundleLines, type BundleProgress } from './bundle-write.ts';
+import { ForeignLogs, type ForeignParts } from './foreign-logs.ts';
 import { eventOf } from './lineage.ts';
 import { resolveRanges } from './ranges.ts';
 import type { Streams } from './streams.ts';
@@ -13,14 +16,19 @@ import type { Streams } from './streams.ts';
 export interface BundleParts {
   readonly ledger: Ledger;
   readonly streams: Pick<Streams, 'parse' | 'view'>;
+  /** Where ancestors are read from that are not kept here; absent in a stopped node. */
+  readonly foreign?: ForeignParts | undefined;
 }
+
+/** What was found while planning is read again while it is written, as fast as it is taken. */
+const patient = { ...limits, maxForeignMs: limits.maxForeignBundleMs };
 
 /**
  * What goes in is found out first; the chunks are made as they are taken and throw HeadwaterError.
  * Codes: usage (bounds for one event), those of resolving the name and the bounds, of `planBundle`.
  */
 export async function openBundle(
-  { ledger, streams }: BundleParts,
+  { ledger, streams, foreign }: BundleParts,
   request: BundleRequest,
   signal: AbortSignal,
   onProgress?: BundleProgress,
@@ -28,10 +36,14 @@ export async function openBundle(
   const asked = await askedOf(ledger, streams, request);
   if (!asked.ok) return asked;
   const ancestors = request.ancestors === true;
-  const plan = await planBundle(ledger, { asked: asked.value, ancestors }, signal);
+  const source =
+    foreign === undefined || !ancestors
+      ? ledger
+      : withForeign(ledger, new ForeignLogs(foreign, signal, patient));
+  const plan = await planBundle(source, { asked: asked.value, ancestors }, signal);
   if (!plan.ok) return plan;
   const { carried, missing, references } = plan.value;
-  const chunks = bundleFile(bundleLines(ledger, plan.value, signal, onProgress));
+  const chunks = bundleFile(bundleLines(source, plan.value, signal, onProgress));
   return ok({ entries: carried, references, missing: missing.length, chunks });
 }
 

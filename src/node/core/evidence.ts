@@ -120,7 +120,8 @@ export class Evidence implements EvidenceApi {
   }
 
   bundle(request: BundleRequest, signal: AbortSignal): Promise<Result<BundleView>> {
-    return openBundle(this.#parts, request, signal);
+    const { ledger, streams } = this.#parts;
+    return openBundle({ ledger, streams, foreign: this.#foreign() }, request, signal);
   }
 
   async marquez(
