@@ -128,6 +128,11 @@ export function atMost(path: string, value: number): Statement {
   return { operator: '<=', selector: memberSelector(path), value };
 }
 
+/** `[">=", ".from", n]` and its like: the path is of identifiers. */
+export function atLeast(path: string, value: number): Statement {
+  return { operator: '>=', selector: memberSelector(path), value };
+}
+
 function memberSelector(path: string): Selector {
   const selector = parseSelector(`.${path}`);
   if (!selector.ok) throw new RangeError(selector.error.message);
@@ -210,6 +215,22 @@ export function fixedTo(policy: Policy, name: string): UcanValue | undefined {
     }
   }
   return undefined;
+}
+
+/** The tightest bound that a policy sets to `.path` by `>=` or `<=` (also inside `and`). */
+export function boundOf(policy: Policy, operator: '>=' | '<=', path: string): number | undefined {
+  let found: number | undefined;
+  for (const statement of policy) {
+    let bound: number | undefined;
+    if (statement.operator === 'and') bound = boundOf(statement.statements, operator, path);
+    else if (statement.operator === operator && statement.selector.text === `.${path}`) {
+      bound = statement.value;
+    }
+    if (bound === undefined) continue;
+    const tighter = operator === '>=' ? Math.max : Math.min;
+    found = found === undefined ? bound : tighter(found, bound);
+  }
+  return found;
 }
 
 /** Canonical encodings are equal exactly when the values are. */

@@ -1,0 +1,247 @@
+/**
+ * The one decision whether a log may be read (access.md "Tokens"). Every way on which blocks, keys
+ * or proofs leave this node for others asks here. Pure: what it needs to know comes in.
+ *
+ *   public, sealed   everybody: a sealed log protects itself
+ *   direct           who shows a grant of the owner, to a peer of the owner
+ *
+ * Checks of a direct log, in this order: we are the owner's · a grant is there · its invocation is by
+ * the peer that shows it · about this owner, command and stream · fields that we can serve · all of
+ * ucan-judge.ts · our view of the owner's revocations is fresh.
+ *
+ * A refusal names its reason only to who has a true grant of the owner for this very stream. For
+ * everybody else the answer is that of a log that does not exist: the caller sees to it by `told`.
+ */
+import { fault, type Code, type Fault } from '../errors.ts';
+import { ok, type Result } from '../result.ts';
+import { protocol } from '../limits.ts';
+import { asStreamName, isStreamName, type Did, type StreamName, type TimeMs } from '../types.ts';
+import { readCommand, type ReadArgs } from './grant.ts';
+import type { UcanMap } from './ucan-cbor.ts';
+import { verifyChain, type Chain } from './ucan-chain.ts';
+import { decodeContainer } from './ucan-container.ts';
+import { decodeInvocation, type Invocation } from './ucan-invocation.ts';
+import { judgeInvocation, proofOf, type Court } from './ucan-judge.ts';
+import { fixedTo, satisfied } from './ucan-policy.ts';
+import type { Revocations } from './ucan-revocations.ts';
+
+/** What is asked for: a log, by its genesis. */
+export interface Wanted {
+  readonly owner: Did;
+  readonly stream: StreamName;
+  readonly visibility: 'public' | 'sealed' | 'direct';
+}
+
+export interface ReadRequest {
+  readonly wanted: Wanted;
+  /** Container of an invocation and its delegations. */
+  readonly grant?: Uint8Array | undefined;
+  /** Proved by the connection and its hello. */
+  readonly peer: Did;
+  readonly organisation: Did;
+}
+
+export interface AccessState {
+  readonly court: Court;
+  /** Ours: direct logs are served by peers of their owner only. */
+  readonly organisation: Did;
+  readonly now: TimeMs;
+  /** Age of the newest proof that we know all revocations of the owner; undefined: there is none. */
+  readonly viewAgeMs: (owner: Did) => number | undefined;
+  readonly maxRevocationLagMs: number;
+}
+
+/** What was allowed, to be asked again with `stillMay` as long as it is used. */
+export interface Permit {
+  readonly args: ReadArgs;
+  readonly owner: Did;
+  /** Who reads: the organisation and the peer. */
+  readonly organisation: Did;
+  readonly holder: Did;
+  readonly chain: Chain;
+  readonly cids: readonly string[];
+  /** Milliseconds: the first link that expires, skew included. */
+  readonly untilMs: number;
+}
+
+export type Decision =
+  /** Without a permit: open to everybody. */
+  | { readonly kind: 'allow'; readonly permit?: Permit }
+  /** `told`: the asker may know why. */
+  | { readonly kind: 'deny'; readonly reason: Fault; readonly told: boolean };
+
+const open: Decision = { kind: 'allow' };
+
+/**
+ * Codes: grant-owner, grant-missing, grant-holder, grant-args, fields-unsupported, revocations-stale,
+ * ucan-container, ucan-subject, ucan-command, those of `decodeInvocation` and `judgeInvocation`.
+ */
+export function may(request: ReadRequest, state: AccessState): Decision {
+  const { wanted, grant, peer } = request;
+  if (wanted.visibility !== 'direct') return open;
+  if (state.organisation !== wanted.owner) {
+    return deny('grant-owner', 'a direct log is served by peers of its owner only');
+  }
+  if (grant === undefined) return deny('grant-missing', 'a direct log needs a grant');
+  const shown = openGrant(grant);
+  if (!shown.ok) return { kind: 'deny', reason: shown.error, told: false };
+  const { invocation, delegations } = shown.value;
+  const told = isTrue(state, wanted, invocation, delegations);
+  if (invocation.issuer !== peer) {
+    return deny('grant-holder', 'the invocation is not by the peer that shows it', told);
+  }
+  if (invocation.subject !== wanted.owner) {
+    return deny('ucan-subject', 'the invocation is about another owner', told);
+  }
+  if (invocation.command !== readCommand) {
+    return deny('ucan-command', `not ${readCommand} but ${invocation.command}`, told);
+  }
+  const args = readArgs(invocation.args);
+  if (args === undefined || args.stream !== wanted.stream) {
+    return deny('grant-args', 'args are those of another request', told);
+  }
+  if (args.fields !== 'data') {
+    return deny('fields-unsupported', 'blocks have attributes and data', told);
+  }
+  const caller = { organisation: request.organisation, now: state.now };
+  const stale = staleness(wanted.owner, state);
+  if (stale !== undefined) return { kind: 'deny', reason: stale, told };
+  const judged = judgeInvocation(state.court, invocation, delegations, caller);
+  if (!judged.ok) return { kind: 'deny', reason: judged.error, told };
+  const { chain, cids } = judged.value;
+  const { organisation } = request;
+  const { owner } = wanted;
+  const untilMs = endOf(chain);
+  return {
+    kind: 'allow',
+    permit: { args, owner, organisation, holder: peer, chain, cids, untilMs },
+  };
+}
+
+/**
+ * A permit in use: expiry, policies at this time, revocations, freshness. No signature is checked
+ * again. Codes: ucan-expired, ucan-revoked, ucan-policy, revocations-stale.
+ */
+export function stillMay(permit: Permit, state: AccessState): Fault | undefined {
+  if (state.now > permit.untilMs) return fault('ucan-expired', 'the grant has expired');
+  const revoked = state.court.revocations.first(permit);
+  if (revoked !== undefined) {
+    return fault('ucan-revoked', 'a delegation was revoked', { index: revoked });
+  }
+  const stale = staleness(permit.owner, state);
+  if (stale !== undefined) return stale;
+  if (!permit.chain.some(isTimed)) return undefined;
+  const now = Math.floor(state.now / 1000);
+  const hw = { depth: permit.chain.length, invokerOrg: permit.organisation, now };
+  const args = { ...permit.args, hw };
+  const index = permit.chain.findIndex((link) => !satisfied(link.policy, args));
+  if (index < 0) return undefined;
+  return fault('ucan-policy', 'the policy does not allow these arguments', { index });
+}
+
+/** A policy that looks at the time may change its mind. */
+function isTimed({ policy }: Chain[number]): boolean {
+  return policy.some((statement) => {
+    if ('selector' in statement) {
+      const { text } = statement.selector;
+      return text !== '.hw.depth' && text.startsWith('.hw');
+    }
+    return true;
+  });
+}
+
+function staleness(owner: Did, state: AccessState): Fault | undefined {
+  const age = state.viewAgeMs(owner);
+  if (age !== undefined && age <= state.maxRevocationLagMs) return undefined;
+  const message = 'this peer has not heard of the revocations of the owner for too long';
+  return fault('revocations-stale', message);
+}
+
+function deny(code: Code, message: string, told: boolean = false): Decision {
+  return { kind: 'deny', reason: fault(code, message), told };
+}
+
+interface Shown {
+  readonly invocation: Invocation;
+  readonly delegations: readonly Uint8Array[];
+}
+
+function openGrant(grant: Uint8Array): Result<Shown> {
+  const tokens = decodeContainer(grant);
+  if (!tokens.ok) return tokens;
+  const delegations: Uint8Array[] = [];
+  let invocation: Invocation | undefined;
+  for (const token of tokens.value) {
+    const decoded = decodeInvocation(token);
+    if (!decoded.ok) {
+      delegations.push(token);
+    } else if (invocation === undefined) invocation = decoded.value;
+    else return manyInvocations;
+  }
+  return invocation === undefined ? manyInvocations : ok({ invocation, delegations });
+}
+
+const manyInvocations: Result<never> = {
+  ok: false,
+  error: fault('ucan-container', 'a grant is shown by one invocation'),
+};
+
+const names = new Set(['stream', 'from', 'to', 'fields', 'purpose']);
+
+/** Undefined where they are not those of a read: what is not known is never passed over. */
+function readArgs(args: UcanMap): ReadArgs | undefined {
+  if (Object.keys(args).some((name) => !names.has(name) && name !== 'hw')) return undefined;
+  const { stream, from, to, fields, purpose } = args;
+  if (typeof stream !== 'string' || !isStreamName(stream)) return undefined;
+  if (!isTime(from) || typeof fields !== 'string') return undefined;
+  if (to !== undefined && !isTime(to)) return undefined;
+  if (purpose !== undefined && typeof purpose !== 'string') return undefined;
+  return {
+    stream: asStreamName(stream),
+    from,
+    fields,
+    ...(to === undefined ? {} : { to }),
+    ...(purpose === undefined ? {} : { purpose }),
+  };
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < 2 ** 48;
+}
+
+/** Does the owner's own chain name this stream? Then who shows it knows of the stream already. */
+function isTrue(
+  { court: { crypto }, now }: AccessState,
+  { owner, stream }: Wanted,
+  invocation: Invocation,
+  delegations: readonly Uint8Array[],
+): boolean {
+  const proof = proofOf(crypto, invocation, delegations);
+  if (!proof.ok) return false;
+  const { chain } = proof.value;
+  if (!chain.some(({ policy }) => fixedTo(policy, 'stream') === stream)) return false;
+  const aligned = verifyChain(crypto, chain, {
+    subject: owner,
+    holder: chain.at(-1)?.audience ?? owner,
+    command: readCommand,
+    args: {},
+    time: now,
+  });
+  return aligned.ok || afterAlignment.has(aligned.error.code);
+}
+
+/** What is checked only once all signatures and principals are right. */
+const afterAlignment: ReadonlySet<Code> = new Set<Code>([
+  'ucan-expired',
+  'ucan-not-yet-valid',
+  'ucan-policy',
+]);
+
+function endOf(chain: Chain): number {
+  let end = Number.MAX_SAFE_INTEGER;
+  const skew = protocol.tokenSkewSeconds;
+  for (const { expires } of chain) {
+    if (expires !== null) end = Math.min(end, (expires + skew + 1) * 1000 - 1);
+  }
+  return end;
+}
