@@ -16,11 +16,14 @@ import { equal, writeUint48 } from '../bytes.ts';
 import { fault, type Fault } from '../errors.ts';
 import { keyspace, logKey } from '../keyspace.ts';
 import { ok, type Result } from '../result.ts';
-import type { Hash, LogId } from '../types.ts';
+import { asLogIndex, type Hash, type LogId, type TreeSize } from '../types.ts';
 import { parseCheckpoint, verifyCheckpoint } from './checkpoint.ts';
+import { contradicting } from './fork-check.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
+import { LogKeys } from './log-keys.ts';
 import { checkGuard, guardFault } from './open-log.ts';
+import { rangeRootOf } from './prover.ts';
 import type { StoreWrite } from './store.ts';
 
 /**
@@ -41,6 +44,10 @@ export class Confirming implements Disposable {
   readonly #settling = new Map<LogId, Disposable>();
   readonly #listeners = new Set<(notice: ConfirmNotice) => void>();
   readonly #earlier: ConfirmNotice[] = [];
+  readonly #keys: LogKeys;
+  /** Heads beyond ours that nobody had proved, stated after the time was over. */
+  readonly #doubts = new Map<LogId, number>();
+  readonly #listening: Disposable;
   #deadline: Disposable | undefined;
   #over = false;
 
@@ -48,6 +55,12 @@ export class Confirming implements Disposable {
   constructor(env: LedgerEnv, reopened: (logId: LogId) => void) {
     this.#env = env;
     this.#reopened = reopened;
+    this.#keys = new LogKeys(env);
+    this.#listening = env.forks.listen(({ fork }) => {
+      // It signs nothing any more, so nothing is to be waited for.
+      this.#unsettle(fork.logId);
+      env.unconfirmed.remove(fork.logId);
+    });
     env.unconfirmed.report = (logId, checkpoint) => this.reported(logId, checkpoint);
   }
 
@@ -91,8 +104,8 @@ export class Confirming implements Disposable {
   }
 
   /**
-   * A peer or witness states a head of an own log, by the checkpoint's text. One beyond ours counts
-   * only where our key signed it.
+   * A peer or witness states a head of an own log, by the checkpoint's text. It counts only where our
+   * key of that size signed it, and up to our own size only with our root: another one is a fork.
    */
   async reported(logId: LogId, checkpoint: string): Promise<void> {
     const handle = this.#env.logs.get(logId);
@@ -101,18 +114,14 @@ export class Confirming implements Disposable {
     const stated = parseCheckpoint(checkpoint);
     if (!stated.ok || stated.value.logId !== logId) return;
     const { size, root } = stated.value;
-    if (size <= state.size) {
-      // Another root for our size is a fork, and confirms nothing.
-      if (size === state.size && !equal(root, state.root)) return;
-      this.acknowledged(logId);
-      this.#settle(logId);
-      return;
-    }
+    if (size === 0) return;
+    if (size <= state.size) return this.#within(handle, checkpoint, size, root);
     const { crypto } = this.#env.options;
     const signed = verifyCheckpoint(crypto, checkpoint, logId, state.writerKey);
     if (signed.ok) await this.#behind(handle, size, root);
-    // The key may have been passed on in what we lost: the blocks will show it.
-    else if (!this.#over) this.#unsettle(logId);
+    // The key may have been passed on in what we lost: the blocks will show it. Who only says so cannot
+    // put it off for ever.
+    else if (this.#mayDoubt(logId)) this.#unsettle(logId);
   }
 
   /** The operator takes the risk: all logs go on. */
@@ -139,6 +148,7 @@ export class Confirming implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]();
     this.#deadline?.[Symbol.dispose]();
     for (const timer of this.#settling.values()) timer[Symbol.dispose]();
     this.#settling.clear();
@@ -176,6 +186,34 @@ export class Confirming implements Disposable {
   #unsettle(logId: LogId): void {
     this.#settling.get(logId)?.[Symbol.dispose]();
     this.#settling.delete(logId);
+  }
+
+  /** A head that lies within our history, or belongs to another one. */
+  async #within(handle: LogHandle, checkpoint: string, size: TreeSize, root: Hash): Promise<void> {
+    const { logId, stored } = handle;
+    const key = await this.#keys.keyAt(handle, size);
+    if (!key.ok || key.value === undefined) return;
+    if (!verifyCheckpoint(this.#env.options.crypto, checkpoint, logId, key.value).ok) return;
+    const ours =
+      size === stored?.state.size
+        ? ok(stored.state.root)
+        : await rangeRootOf(this.#env, handle, asLogIndex(0), asLogIndex(size));
+    if (!ours.ok) return;
+    if (equal(ours.value, root)) {
+      this.acknowledged(logId);
+      this.#settle(logId);
+      return;
+    }
+    // What we hold was signed by a home that had forgotten this: nothing more is.
+    this.#unsettle(logId);
+    await contradicting(this.#env, handle, { checkpoint });
+  }
+
+  #mayDoubt(logId: LogId): boolean {
+    if (!this.#over) return true;
+    const doubts = (this.#doubts.get(logId) ?? 0) + 1;
+    this.#doubts.set(logId, doubts);
+    return doubts <= this.#env.options.limits.maxConfirmDoubts;
   }
 
   /** Our key signed more than we have: nothing is signed before that has come back. */

@@ -62,6 +62,7 @@ export interface LedgerLimits {
   readonly maxScrubFindings: number;
   readonly restoreGuardMs: number;
   readonly confirmSettleMs: number;
+  readonly maxConfirmDoubts: number;
   readonly retentionIntervalMs: number;
   readonly retentionBatchBlocks: number;
   readonly retentionCompactBlocks: number;

@@ -46,9 +46,9 @@ export class OwnLog {
   ): Promise<Result<readonly Result<Receipt>[]>> {
     const refused = this.#refusal();
     if (refused === undefined) return this.#intake.publish(events, signal);
-    if (this.#closed || !this.#env.unconfirmed.holds(this.#handle.logId)) {
-      return Promise.resolve(err(refused));
-    }
+    const { logId, row } = this.#handle;
+    const mayHold = row.standing === 'waiting' && this.#env.unconfirmed.holds(logId);
+    if (this.#closed || !mayHold) return Promise.resolve(err(refused));
     return this.#held(events, signal);
   }
 

@@ -1,18 +1,21 @@
 /** Own logs that wait for a word of those who keep them: after a home came back from an old copy. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
+import { nodeCrypto } from '../../src/crypto-node.ts';
+import { signCheckpoint } from '../../src/ledger/checkpoint.ts';
 import { MemoryGuard } from '../../src/ledger/guard.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { ConfirmNotice } from '../../src/ledger/confirming.ts';
 import { MemoryStore } from '../../src/ledger/memory-store.ts';
 import type { RestoreGuard } from '../../src/ledger/unconfirmed.ts';
-import { asLogIndex, type LogId } from '../../src/types.ts';
+import { asLogIndex, asTreeSize, type LogId } from '../../src/types.ts';
 import {
   event,
   events,
   idsOf,
   newLog,
   openLedger,
+  otherSigner,
   publish,
   signer,
   wires,
@@ -239,6 +242,53 @@ describe('Confirming', () => {
     }
     await new Promise((resolve) => void setTimeout(resolve, 20));
     assert.equal(ledger.log(before.log)?.reason?.code, 'head-unconfirmed');
+    await ledger.close();
+  });
+
+  it('is confirmed by no earlier head that its own key did not sign', async () => {
+    const before = await past();
+    const { ledger, told } = await restored(before);
+    const earlier = before.earlier.replace(/— (\S+) \S+\n$/, '— $1 AAAAAAAA\n');
+    // A size within ours, signed by somebody else with a root of his own.
+    const root = nodeCrypto.sha256(new Uint8Array(0));
+    const stranger = signCheckpoint(nodeCrypto, otherSigner, before.log, asTreeSize(2), root);
+    for (const text of [earlier, stranger]) await ledger.confirming.reported(before.log, text);
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    assert.equal(ledger.log(before.log)?.reason?.code, 'head-unconfirmed');
+    assert.deepEqual(told, []);
+    await ledger.close();
+  });
+
+  it('proves the fork where its own key signed another root for a size that it has', async () => {
+    const before = await past();
+    const { ledger } = await restored(before);
+    await ledger.confirming.reported(before.log, before.earlier);
+    const root = nodeCrypto.sha256(new Uint8Array(0));
+    const other = signCheckpoint(nodeCrypto, signer, before.log, asTreeSize(2), root);
+    await ledger.confirming.reported(before.log, other);
+    assert.equal(ledger.log(before.log)?.state, 'frozen');
+    assert.notEqual(ledger.forks.known(before.log), undefined);
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    assert.equal(ledger.log(before.log)?.state, 'frozen');
+    refused(await ledger.publish(before.log, [event('b')]), 'log-frozen');
+    await ledger.close();
+  });
+
+  it('is kept waiting in strict by a liar only so often', async () => {
+    const before = await past();
+    const lies = { maxConfirmDoubts: 3 };
+    const { ledger } = await restored(before, { ...guarded, waitMs: 5 }, lies);
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    const lie = before.newest.replace(/— (\S+) \S+\n$/, '— $1 AAAAAAAA\n');
+    for (let i = 0; i < 3; i++) {
+      await ledger.confirming.reported(before.log, before.earlier);
+      await ledger.confirming.reported(before.log, lie);
+    }
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    assert.equal(ledger.log(before.log)?.state, 'waiting', 'a doubt puts it off');
+    await ledger.confirming.reported(before.log, before.earlier);
+    await ledger.confirming.reported(before.log, lie);
+    await settled(ledger, before.log, 'open');
     await ledger.close();
   });
 });
