@@ -51,6 +51,7 @@ import { Retention } from './retention.ts';
 import { Scrub } from './scrub.ts';
 import { StoreHealth } from './store-health.ts';
 import { Successors } from './successors.ts';
+import { keyElsewhere } from './writer-key.ts';
 
 export class Ledger implements AsyncDisposable {
   readonly proofs: LogProofs;
@@ -371,9 +372,7 @@ export class Ledger implements AsyncDisposable {
     if (handle === undefined) return err(unknownLog(logId));
     if (handle.row.role !== 'writer') return err(fault('log-read-only', 'the log is followed'));
     const own = this.#own.get(logId);
-    return own === undefined
-      ? err(fault('log-waiting', 'the key of this log is not attached'))
-      : ok(own);
+    return own === undefined ? err(handle.row.reason ?? keyElsewhere()) : ok(own);
   }
 
   #setPaused(logId: LogId, paused: boolean): Result<void> {

@@ -32,6 +32,7 @@ import { repeated, type Pending, type PendingEvent } from './pending.ts';
 import { RateLinger } from './rate-linger.ts';
 import type { StoreHealth } from './store-health.ts';
 import { recordedTime } from './writer-clock.ts';
+import { keyElsewhere } from './writer-key.ts';
 
 /** Bytes of a block that are not entries: ids, frontier, seed, seal, checkpoint. */
 const blockFrameBytes = 3072;
@@ -253,7 +254,7 @@ export class Writer {
     if (standing !== 'open') return err(reason ?? fault('log-waiting', `the log is ${standing}`));
     const signer = this.signerFor(state);
     if (state === undefined || signer === undefined) {
-      return err(fault('log-waiting', 'the key of this log is not attached'));
+      return err(keyElsewhere());
     }
     const time = recordedTime(this.#env, state);
     if (!time.ok) return time;

@@ -321,6 +321,7 @@ class Starting {
     const { streams, follows, urlFollows, ledger, journal, witness } = parts;
     const seen = judge({
       streams: streams.list(false),
+      keyless: parts.ownLogs.keyless.map(({ genesis }) => genesis?.name ?? ''),
       unresolved: follows.unresolved(),
       connectedPeers: this.#network?.gossip.report().peers.length ?? 0,
       hasNetwork: this.#network !== undefined,

@@ -5,9 +5,10 @@ import { describe, it } from 'mocha';
 import { buildBlock } from '../../src/ledger/build-block.ts';
 import type { LogState, UnknownLog } from '../../src/ledger/log-state.ts';
 import { verifyBlock } from '../../src/ledger/verify-block.ts';
-import { asLogIndex } from '../../src/types.ts';
+import { asLogIndex, type LogId } from '../../src/types.ts';
 import { env } from '../support/judges.ts';
 import { readSigner } from '../../src/access/key-file-store.ts';
+import { genesisProof } from '../../src/node/home-keys.ts';
 import { openHome, readHome } from '../../src/node/home.ts';
 import { rotateWriterKey } from '../../src/node/key-rotation.ts';
 import { openHomeLedger } from '../../src/node/open-ledger.ts';
@@ -41,6 +42,27 @@ interface Log {
 async function logsOf({ client }: TestNode, of = path): Promise<readonly Log[]> {
   const view = (await client.get(of)).body;
   return dig(view, 'logs') as readonly Log[];
+}
+
+/** What the node says of keys that it has not. */
+async function keyCheck({ client }: TestNode): Promise<unknown> {
+  const checks = (await client.get('/status')).at('checks');
+  assert.ok(Array.isArray(checks));
+  return dig(
+    checks.find((check) => dig(check, 'name') === 'writer key'),
+    'reason',
+  );
+}
+
+/** The successor is made, the registry not told: as after kill -9 between the two. */
+async function succeedUnsaid(folder: string): Promise<LogId> {
+  const home = must(await openHome(folder));
+  await using ledger = must(await openHomeLedger(home, real));
+  const log = ledger.logs().find(({ genesis }) => genesis?.name === 'orders') ?? assert.fail();
+  const key = must(await readSigner(join(folder, 'keys/recovery.key')));
+  const proof = genesisProof(home, real.random, log.genesis?.name ?? assert.fail(), 0);
+  const plan = { recoveryHash: home.identity.recoveryHash, proof };
+  return must(await ledger.successors.succeed(log.logId, plan, key, home.keys.writer));
 }
 
 describe('recovering a stream', function () {
@@ -120,24 +142,12 @@ describe('recovering a stream', function () {
 
   it('survives a restart, and completes a card that a crash kept back', async () => {
     using folder = tempFolder();
-    let successor = '';
     {
       await using home = await testNode({ folder: folder.path });
       await createStream(home.client, 'orders');
       await publish(home, 1);
     }
-    {
-      // The successor is made, the registry not told: as after kill -9 between the two.
-      const home = must(await openHome(folder.path));
-      await using ledger = must(await openHomeLedger(home, real));
-      const log = ledger.logs().find(({ genesis }) => genesis?.name === 'orders') ?? assert.fail();
-      const key = must(await readSigner(join(folder.path, 'keys/recovery.key')));
-      const { genesisProof } = await import('../../src/node/home-keys.ts');
-      const proof = genesisProof(home, real.random, log.genesis?.name ?? assert.fail(), 0);
-      const plan = { recoveryHash: home.identity.recoveryHash, proof };
-      const { writer } = home.keys;
-      successor = must(await ledger.successors.succeed(log.logId, plan, key, writer));
-    }
+    const successor = await succeedUnsaid(folder.path);
     await using home = await testNode({ folder: folder.path });
     await publish(home, 2);
     assert.deepEqual(await ids(home.client, `${path}/events`), ['1', '2']);
@@ -158,13 +168,30 @@ describe('recovering a stream', function () {
     assert.equal(rotated.left.length, 2);
     await using home = await testNode({ folder: folder.path });
     const refusedNow = await home.client.batch(`${path}/events`, [event(2)]);
-    assert.notEqual(refusedNow.status, 202);
+    assert.match(refusedNow.text, /"writer-key"/);
+    assert.match(String(await keyCheck(home)), /^orders, _registry: .*writer-key|^_registry, orders: .*writer-key/);
     const done = await home.client.json('POST', `${path}/recover`, { reason: 'key' });
     assert.equal(done.status, 200, done.text);
     await publish(home, 2);
     assert.deepEqual(await ids(home.client, `${path}/events`), ['1', '2']);
     assert.deepEqual((await registry(home)).at(-1), ['org.headwater.stream.updated', 'orders']);
     assert.equal((await logsOf(home, `/streams/${home.organisation}/_registry`)).length, 2);
+    assert.equal(await keyCheck(home), undefined);
+  });
+
+  it('starts though its registry, which must name a successor, can no longer be signed', async () => {
+    using folder = tempFolder();
+    {
+      await using home = await testNode({ folder: folder.path });
+      await createStream(home.client, 'orders');
+    }
+    await succeedUnsaid(folder.path);
+    must(await rotateWriterKey(must(await readHome(folder.path)), real, never, true));
+    await using home = await testNode({ folder: folder.path });
+    assert.match(String(await keyCheck(home)), /_registry/);
+    const done = await home.client.json('POST', `${path}/recover`, { reason: 'key' });
+    assert.equal(done.status, 200, done.text);
+    await publish(home, 1);
   });
 
   it('rotates the writer key past a frozen log, which then goes on with the new key', async () => {

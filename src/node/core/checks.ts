@@ -3,12 +3,15 @@
  * judgement is a pure function of what was observed; `CheckBook` only remembers since when.
  */
 import type { Fault } from '../../errors.ts';
+import { keyElsewhere } from '../../ledger/writer-key.ts';
 import { limits } from '../../limits.ts';
 import type { TimeMs } from '../../types.ts';
 import type { Check, StreamView } from '../node-api.ts';
 
 export interface Observed {
   readonly streams: readonly StreamView[];
+  /** Names of own logs that this home has not the key to sign. */
+  readonly keyless: readonly string[];
   /** Targets that are followed but that no registry knows yet. */
   readonly unresolved: readonly string[];
   readonly connectedPeers: number;
@@ -39,6 +42,7 @@ export function judge(seen: Observed): readonly Finding[] {
     network(seen),
     journal(seen),
     ...seen.streams.flatMap(streamFindings),
+    ...keys(seen),
     ...seen.unresolved.map((target) =>
       wrong(
         `follow ${target}`,
@@ -79,6 +83,14 @@ function journal({ journalDropped }: Observed): Finding {
   if (journalDropped === 0) return fine('journal');
   const reason = `${journalDropped} entries could not be written`;
   return wrong('journal', 'warning', reason, 'See the log of the node; the store may be full.');
+}
+
+function keys({ keyless }: Observed): readonly Finding[] {
+  if (keyless.length === 0) return [];
+  const { message, code, hint } = keyElsewhere();
+  const streams = [...new Set(keyless)];
+  const names = streams.slice(0, 5).join(', ') + (streams.length > 5 ? ', …' : '');
+  return [wrong('writer key', 'error', `${names}: ${message} (${code})`, hint)];
 }
 
 function streamFindings(stream: StreamView): readonly Finding[] {

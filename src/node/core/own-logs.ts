@@ -3,6 +3,7 @@
  * stream's logs are made in the order of their partitions and then announced in the registry; what a
  * crash left half made is completed at the next start.
  */
+import { equal } from '../../bytes.ts';
 import type { CborMap } from '../../cbor.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
 import { fault } from '../../errors.ts';
@@ -67,7 +68,6 @@ export class OwnLogs {
   #making: Promise<unknown> = Promise.resolve();
   /** Announced in this run; the view of the registry follows a moment later. */
   readonly #announced = new Set<StreamName>();
-  readonly #keyless: LogId[] = [];
 
   constructor(ledger: OwnLedger, home: Home, host: Host, peer: PeerId) {
     this.#ledger = ledger;
@@ -76,9 +76,16 @@ export class OwnLogs {
     this.#peer = peer;
   }
 
-  /** Own logs whose key in force is not ours: only their recovery makes them writable. */
-  get keyless(): readonly LogId[] {
-    return this.#keyless;
+  /**
+   * Own logs whose key in force is not ours, now: a thief's rotation, or one that a restored backup
+   * does not know and that came back from a peer. Only their recovery makes them writable.
+   */
+  get keyless(): readonly LogSummary[] {
+    return this.#ledger.logs().filter((log) => {
+      if (!log.createdLocally || log.state === 'closed' || log.writerKey === undefined)
+        return false;
+      return !equal(log.writerKey, this.#signerOf(log).publicKey);
+    });
   }
   get organisation(): Did {
     return this.#home.identity.organisation;
@@ -101,14 +108,12 @@ export class OwnLogs {
 
   /** Hands the signers to the logs of earlier runs and makes registry and journal where missing. */
   async open(): Promise<Result<void>> {
-    const { writer, journal } = this.#home.keys;
+    const { journal } = this.#home.keys;
     for (const log of this.#ledger.logs()) {
       if (!log.createdLocally || log.state === 'closed') continue;
-      const signer = log.genesis?.name === journalName ? journal : writer;
-      const attached = this.#ledger.attachSigner(log.logId, signer);
-      // A key that was rotated by a thief, or not by us: that log is read, and waits for its recovery.
-      if (!attached.ok && attached.error.code === 'writer-key') this.#keyless.push(log.logId);
-      else if (!attached.ok) return attached;
+      const attached = this.#ledger.attachSigner(log.logId, this.#signerOf(log));
+      // One that is `keyless` is read, and waits for its recovery.
+      if (!attached.ok && attached.error.code !== 'writer-key') return attached;
     }
     if (unreadable(this.#ledger.logs()) !== undefined) return ok(undefined);
     if (this.registry() === undefined) {
@@ -130,6 +135,11 @@ export class OwnLogs {
       journal,
     );
     return made.ok ? ok(undefined) : made;
+  }
+
+  #signerOf({ genesis }: LogSummary): Signer {
+    const { writer, journal } = this.#home.keys;
+    return genesis?.name === journalName ? journal : writer;
   }
 
   /** Appends to the registry; the receipt says that it is durable. */

@@ -72,7 +72,7 @@ export class Recovery implements RecoveryApi {
     const { ownLogs } = this.#parts;
     const registry = ownLogs.registry();
     if (registry === undefined || stream.name === registry.genesis?.name) return ok(undefined);
-    const keyless = ownLogs.keyless.includes(registry.logId);
+    const keyless = ownLogs.keyless.some(({ logId }) => logId === registry.logId);
     if (!keyless && registry.state !== 'frozen') return ok(undefined);
     const done = await ownLogs.succeed(registry, registry.size, signer);
     if (!done.ok) return done;

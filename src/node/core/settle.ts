@@ -1,7 +1,8 @@
 /** The last step of a node's start, once the network and the registries are there. */
-import { fault, type Fault } from '../../errors.ts';
+import type { Fault } from '../../errors.ts';
 import { peerIdFromKey } from '../../gossip/peer-id.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import { keyElsewhere } from '../../ledger/writer-key.ts';
 import { limits } from '../../limits.ts';
 import { ok, type Result } from '../../result.ts';
 import type { Home } from '../home.ts';
@@ -30,20 +31,16 @@ export interface Settling {
   readonly later: (work: Promise<unknown>) => void;
 }
 
-const keyless = fault(
-  'writer-key',
-  'this log is signed by a key that is not ours now: hw stream recover --reason key goes on from it',
-);
-
 /** Mends half-made streams, pauses what was paused, says where we are, follows what is followed. */
 export async function settle(node: Settling): Promise<Result<void>> {
   const { ledger, ownLogs, follows, feed, warn } = node;
   // A registry that waits for a word of others must not hold up the start.
   const mended = ownLogs.registry()?.state === 'waiting' ? mendLater(node) : await mend(node);
-  if (!mended.ok) return mended;
+  // A clock that is not trusted, a key that is elsewhere: no reason to serve no reads.
+  if (!mended.ok) warn('registry', mended.error);
   pause(node);
   for (const problem of ledger.warnings()) warn('store', problem);
-  for (const log of ownLogs.keyless) warn(`hw:${log}`, keyless);
+  for (const { logId } of ownLogs.keyless) warn(`hw:${logId}`, keyElsewhere());
   await feed.settled();
   await follows.start();
   ledger.retention.start();

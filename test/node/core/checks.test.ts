@@ -8,6 +8,7 @@ import { stream } from '../http/double.ts';
 
 const fine: Observed = {
   streams: [stream],
+  keyless: [],
   unresolved: [],
   connectedPeers: 1,
   hasNetwork: true,
