@@ -169,7 +169,10 @@ describe('recovering a stream', function () {
     await using home = await testNode({ folder: folder.path });
     const refusedNow = await home.client.batch(`${path}/events`, [event(2)]);
     assert.match(refusedNow.text, /"writer-key"/);
-    assert.match(String(await keyCheck(home)), /^orders, _registry: .*writer-key|^_registry, orders: .*writer-key/);
+    assert.match(
+      String(await keyCheck(home)),
+      /^orders, _registry: .*writer-key|^_registry, orders: .*writer-key/,
+    );
     const done = await home.client.json('POST', `${path}/recover`, { reason: 'key' });
     assert.equal(done.status, 200, done.text);
     await publish(home, 2);
