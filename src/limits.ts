@@ -36,7 +36,7 @@ export const limits = {
   /** Table blocks, write buffer and cache of LevelDB, and what one read of an iterator may hold. */
   storeBlockBytes: 16_384,
   storeWriteBufferBytes: 16_777_216,
-  storeCacheBytes: 33_554_432,
+  storeCacheBytes: 16_777_216,
   storeMaxOpenFiles: 512,
   storeReadAheadBytes: 1_048_576,
   /** A stored value above this is not read: it cannot be ours. */

@@ -89,9 +89,9 @@ export function readsMuch(): boolean {
 
 /**
  * Bounds the garbage of a process that runs for long, by starting it again in its place (same id,
- * same streams) where it was started without. V8 would let 128 MiB of young objects and three times
- * what is alive gather, and malloc an arena for each thread: a node at full rate held 560 MiB, with
- * this 310 (2 cores, 2026-11-21). To be called first of all: what was opened is lost.
+ * same streams) where it was started without. V8 would let 128 MiB of young objects gather, and
+ * malloc an arena for each thread (docs/benchmarks.md has the figures). To be called first of all:
+ * what was opened is lost.
  */
 export function boundMemory(): void {
   const young = '--max-semi-space-size=8';
@@ -100,6 +100,13 @@ export function boundMemory(): void {
     const args = [process.execPath, ...process.execArgv, young, ...process.argv.slice(1)];
     process.execve(process.execPath, args, { MALLOC_ARENA_MAX: '2', ...process.env });
   }
+}
+
+/**
+ * Lets less garbage gather between collections than V8 would: a tenth more CPU, so not for a node
+ * (measured: docs/benchmarks.md).
+ */
+export function tightHeap(): void {
   setFlagsFromString('--heap-growing-percent=50');
 }
 
