@@ -2,6 +2,7 @@
 import { warmCache } from './lib/hw.ts';
 import type { Workspace } from './lib/workspace.ts';
 import { forks } from './scenarios/forks.ts';
+import { lineage } from './scenarios/lineage.ts';
 import { recovery } from './scenarios/recovery.ts';
 import { restore } from './scenarios/restore.ts';
 import { retention } from './scenarios/retention.ts';
@@ -18,6 +19,7 @@ export type NetworkScenario = (work: Workspace, options: NetworkOptions) => Prom
 
 export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
   forks: checked('forks', forks),
+  lineage: checked('lineage', lineage),
   recovery: checked('recovery', recovery),
   restore: checked('restore', restore),
   retention: checked('retention', retention),
