@@ -3,6 +3,7 @@
  * home, problem+json turned back into the fault that the node meant.
  */
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as TlsAgent, request as httpsRequest } from 'node:https';
 import { codes } from '../codes.ts';
 import { fault, type Code, type Fault, type Place } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -46,12 +47,27 @@ export interface ApiUpload {
 }
 
 export class ApiClient implements Disposable {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
+  readonly #agent: Agent;
+  readonly #encrypted: boolean;
   readonly #address: string;
   readonly #token: string;
 
-  /** `address` is `host:port` of a node on this machine. */
-  constructor(address: string, token: string) {
+  /**
+   * `address` is `host:port` of a node on this machine; `certificate` (PEM) is the one that it has,
+   * where it speaks TLS: no other is taken, whatever its name.
+   */
+  constructor(address: string, token: string, certificate?: string) {
+    const options = { keepAlive: true, maxSockets: 4 };
+    this.#encrypted = certificate !== undefined;
+    this.#agent =
+      certificate === undefined
+        ? new Agent(options)
+        : new TlsAgent({
+            ...options,
+            ca: certificate,
+            allowPartialTrustChain: true,
+            checkServerIdentity: () => undefined,
+          });
     this.#address = address;
     this.#token = token;
   }
@@ -118,8 +134,9 @@ export class ApiClient implements Disposable {
     headers: Readonly<Record<string, string | number>>,
   ): readonly [ClientRequest, Promise<Result<IncomingMessage>>] {
     const { promise, resolve } = Promise.withResolvers<Result<IncomingMessage>>();
-    const url = `http://${this.#address}${request.path}${queryText(request.query)}`;
-    const outgoing = httpRequest(url, {
+    const [scheme, begin] = this.#encrypted ? ['https', httpsRequest] : ['http', httpRequest];
+    const url = `${scheme}://${this.#address}${request.path}${queryText(request.query)}`;
+    const outgoing = begin(url, {
       method: request.method,
       agent: this.#agent,
       headers: {

@@ -24,6 +24,11 @@ export interface Config {
   readonly http: {
     /** `host:port` of the API. */
     readonly listen: string;
+    /** The same of the public listener, and of one for `/metrics` alone; absent: there is none. */
+    readonly public?: string;
+    readonly metrics?: string;
+    /** Files of the certificate chain and its key, from the folder of config.yaml. */
+    readonly tls?: { readonly cert?: string; readonly key?: string };
   };
   readonly p2p: {
     /** Multiaddrs to listen on, without `/p2p/…`. */
@@ -164,15 +169,36 @@ export const keys: Readonly<Record<string, KeySpec>> = {
     read: readName,
   },
   'http.listen': {
-    description: 'host:port of the HTTP API; loopback unless you know better.',
+    description: 'host:port of the HTTP API; anything but loopback needs http.tls.',
     schema: { type: 'string', pattern: addressPattern.source },
     example: '127.0.0.1:8080',
     read: readAddress,
   },
-  'http.public': planned('host:port of a second listener without a token.', '0.0.0.0:8443'),
-  'http.metrics': planned('host:port of a listener for metrics alone.', '127.0.0.1:9090'),
-  'http.tls.cert': planned('File of the TLS certificate.', 'tls.crt'),
-  'http.tls.key': planned('File of the TLS key.', 'tls.key'),
+  'http.public': {
+    description:
+      'host:port of a second listener without a token: static trees of public streams, and the witness.',
+    schema: { type: 'string', pattern: addressPattern.source },
+    example: '0.0.0.0:8443',
+    read: readAddress,
+  },
+  'http.metrics': {
+    description: 'host:port of a listener for /metrics alone, without a token.',
+    schema: { type: 'string', pattern: addressPattern.source },
+    example: '127.0.0.1:9090',
+    read: readAddress,
+  },
+  'http.tls.cert': {
+    description: 'File (PEM) of the certificate chain; then every HTTP listener speaks TLS.',
+    schema: text,
+    example: 'tls.crt',
+    read: readText,
+  },
+  'http.tls.key': {
+    description: 'File (PEM) of the private key of the certificate.',
+    schema: text,
+    example: 'tls.key',
+    read: readText,
+  },
   'p2p.listen': {
     description: 'Multiaddrs on which other peers reach this one.',
     schema: texts,

@@ -7,13 +7,16 @@ import { fault, type Code, type Fault, type Place } from '../errors.ts';
 import { limits as defaultLimits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asDid, type Did } from '../types.ts';
+import { checkTogether } from './config-rules.ts';
 import { keyPaths, keySpec, roles, type Config, type Limits } from './config-schema.ts';
 import { nearest } from './nearest.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Values by dotted path, as they were written. */
-type Settings = Map<string, unknown>;
+/** Values by dotted path, as they were written, and where. */
+class Settings extends Map<string, unknown> {
+  readonly places: Map<string, Place> = new Map();
+}
 
 /**
  * Reads the text of a config.yaml; `file` is for the places. Faults: `config-syntax`,
@@ -22,7 +25,7 @@ type Settings = Map<string, unknown>;
 export function parseConfig(text: string, file: string, environment: Environment): Result<Config> {
   const parsed = parseFile(text, file);
   if (!parsed.ok) return parsed;
-  const settings = new Map(parsed.value);
+  const settings = parsed.value;
   const overridden = override(settings, environment);
   if (!overridden.ok) return overridden;
   for (const needed of ['organisation', 'http.listen', 'p2p.listen']) {
@@ -30,7 +33,10 @@ export function parseConfig(text: string, file: string, environment: Environment
       return err(fault('config-value', `${needed} is missing`, { file, pointer: needed }));
     }
   }
-  return ok(toConfig(settings));
+  const config = toConfig(settings);
+  const placed = (path: string): Place => settings.places.get(path) ?? { file, pointer: path };
+  const together = checkTogether(config, placed);
+  return together.ok ? ok(config) : together;
 }
 
 /** Where each effective value comes from, for `hw config show`. */
@@ -103,7 +109,7 @@ function parseFile(text: string, file: string): Result<Settings> {
 }
 
 function walk(document: Document, place: (offset: number) => Place): Result<Settings> {
-  const settings: Settings = new Map();
+  const settings = new Settings();
   const visit = (node: Node | null, prefix: string): Fault | undefined => {
     if (!isMap(node)) {
       return fault(
@@ -132,6 +138,7 @@ function walk(document: Document, place: (offset: number) => Place): Result<Sett
           pointer: path,
         });
       settings.set(path, read.value);
+      settings.places.set(path, { ...placeOf(value ?? pair.key, place), pointer: path });
     }
     return undefined;
   };
@@ -192,6 +199,7 @@ function override(settings: Settings, environment: Environment): Result<void> {
     if (read === undefined) continue;
     if (!read.ok) return err(wrongValue(path, read.error, { pointer: name }));
     settings.set(path, read.value);
+    settings.places.set(path, { pointer: name });
   }
   return ok(undefined);
 }
@@ -203,7 +211,7 @@ function toConfig(settings: Settings): Config {
   };
   return {
     organisation: String(settings.get('organisation')),
-    http: { listen: String(settings.get('http.listen')) },
+    http: toHttp(settings),
     p2p: {
       listen: texts('p2p.listen'),
       announce: texts('p2p.announce'),
@@ -216,6 +224,23 @@ function toConfig(settings: Settings): Config {
     aliases: toAliases(settings.get('aliases')),
     scrub: { repair: settings.get('scrub.repair') !== false },
     limits: toLimits(settings),
+  };
+}
+
+function toHttp(settings: Settings): Config['http'] {
+  const text = (path: string): string | undefined => {
+    const value = settings.get(path);
+    return typeof value === 'string' ? value : undefined;
+  };
+  const [open, metrics] = [text('http.public'), text('http.metrics')];
+  const [cert, key] = [text('http.tls.cert'), text('http.tls.key')];
+  return {
+    listen: String(settings.get('http.listen')),
+    ...(open === undefined ? {} : { public: open }),
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(cert === undefined && key === undefined
+      ? {}
+      : { tls: { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) } }),
   };
 }
 

@@ -14,6 +14,7 @@
  *   control.json     what is followed, paused and banned
  *   peers/           addresses of peers, found again by themselves if deleted
  *   api.token        bearer of the HTTP API, 0600
+ *   metrics.token    read-only bearer for /metrics, 0600; where it was asked for
  *   run/             lock, node.json of the running node, logs: may be deleted while stopped
  */
 import { rm } from 'node:fs/promises';
@@ -43,6 +44,7 @@ export interface HomePaths {
   /** There from a restore until the heads of all own logs are confirmed. */
   readonly restored: string;
   readonly token: string;
+  readonly metricsToken: string;
   readonly run: string;
   readonly lock: string;
   /** {"pid","api","addresses","startedAt"} of the running node. */
@@ -126,6 +128,7 @@ export function homePaths(directory: string): HomePaths {
     guard: join(root, 'guard'),
     restored: join(root, 'guard', 'restored'),
     token: join(root, 'api.token'),
+    metricsToken: join(root, 'metrics.token'),
     run: join(root, 'run'),
     lock: join(root, 'run', 'lock'),
     nodeInfo: join(root, 'run', 'node.json'),

@@ -22,14 +22,14 @@ import { Registries } from './core/registries.ts';
 import { RegistryFeed } from './core/registry-feed.ts';
 import { guardOfNode, noticeText, watchRestoreGuard } from './core/restore-guard.ts';
 import { retentionFinding } from './core/retention.ts';
-import { settle } from './core/settle.ts';
+import { mendAgain, settle, type Settling } from './core/settle.ts';
 import { scrubFinding, startScrub } from './core/scrubbing.ts';
 import { Streams } from './core/streams.ts';
 import { watchSuccession } from './core/watch-succession.ts';
 import { openUrlFollows, type UrlFollows } from './core/url-follows.ts';
 import { folderBytes, freeBytes } from './disk.ts';
 import type { Home } from './home.ts';
-import { buildServer, listen } from './http/server.ts';
+import { openListeners, type Listeners } from './listeners.ts';
 import { createLogger, type NodeLog } from './logger.ts';
 import { joinNetwork, type Networking } from './networking.ts';
 import type { Actor, Check } from './node-api.ts';
@@ -83,6 +83,7 @@ class Starting {
   readonly #asked: PromiseWithResolvers<void> = Promise.withResolvers<void>();
   #network: Networking | undefined;
   #api = '';
+  #listeners: Listeners | undefined;
   #ready = false;
   readonly #book = new CheckBook();
 
@@ -261,34 +262,34 @@ class Starting {
 
   async #serve(parts: Parts): Promise<Result<Started>> {
     const core = new NodeCore(this.#coreParts(parts));
-    const server = await buildServer(core, {
-      token: this.#home.apiToken,
-      timers: this.#runtime.timers,
-      version: packageVersion(),
-      limits: this.#home.config.limits,
+    const listening = await openListeners(core, {
+      home: this.#home,
+      runtime: this.#runtime,
       onFault: (problem, request) => this.#requestFault(parts.journal, problem, request),
+      onDenied: ({ code }, subject, others) =>
+        parts.journal.record({ type: journalTypes.denied, subject, data: { code, others } }),
     });
-    this.#stack.defer(() => server.close());
-    const listening = await listen(server, this.#home.config.http.listen);
     if (!listening.ok) return listening;
-    this.#api = listening.value;
-    const settled = await settle({
+    this.#listeners = this.#stack.use(listening.value);
+    this.#api = listening.value.api;
+    const settling: Settling = {
       ...parts,
       home: this.#home,
       addresses: this.#network?.reachable().addresses ?? [],
       warn: (subject, problem) => this.#warn(parts.journal, subject, problem),
       later: (work) => this.#track(work),
-    });
+    };
+    const settled = await settle(settling);
     if (!settled.ok) return settled;
     this.#stack.use(parts.urlFollows).start();
     const { repair } = this.#home.config.scrub;
     startScrub({ ...parts, repair, gossip: () => this.#network?.gossip });
     this.#ready = true;
-    const look = (): void => this.#track(this.#checks(parts));
+    const look = (): void => this.#track(Promise.all([this.#checks(parts), mendAgain(settling)]));
     this.#stack.use(this.#runtime.timers.every(limits.checkIntervalMs, look));
     const addresses = this.#network?.reachable().addresses ?? [];
     parts.journal.record({ type: journalTypes.started, data: { version: packageVersion() } });
-    this.#log.info({ api: this.#api, addresses }, 'the node is ready');
+    this.#log.info({ ...this.#listeners?.urls, addresses }, 'the node is ready');
     const drain = async (): Promise<void> => {
       this.#ready = false;
       parts.journal.record({ type: journalTypes.stopped, data: {} });
@@ -336,6 +337,7 @@ class Starting {
       scrubbed,
       retentionFinding(ledger.retention),
       ...urlFollows.findings(),
+      ...(this.#listeners?.findings() ?? []),
       ...witnessFindings(witness, this.#runtime.clock.now()),
     ];
     const before = this.#book.open;

@@ -91,11 +91,29 @@ describe('config.yaml', () => {
     assert.equal(twice.place?.line, 7);
   });
 
-  for (const key of ['http: { tls: { cert: a } }', 'webhooks: { allowPrivate: true }']) {
+  for (const key of ['webhooks: { allowPrivate: true }']) {
     it(`refuses ${key}, which is designed but not built`, () => {
       assert.equal(faultOf(read(key)).code, 'not-supported');
     });
   }
+
+  it('refuses an API that others can reach without TLS, with the place of the address', () => {
+    for (const address of ['0.0.0.0:80', '192.0.2.1:80', "'[::]:80'", 'api.example.org:80']) {
+      const found = faultOf(read(sound.replace('127.0.0.1:8080', address)));
+      assert.equal(found.code, 'tls-needed', address);
+      assert.deepEqual([found.place?.line, found.place?.column], [3, 11]);
+    }
+    const half = `0.0.0.0:80\n  tls: { cert: a }`;
+    assert.equal(faultOf(read(sound.replace('127.0.0.1:8080', half))).code, 'tls-needed');
+    const both = `0.0.0.0:80\n  tls: { cert: a, key: b }`;
+    const { http } = value(read(sound.replace('127.0.0.1:8080', both)));
+    assert.deepEqual(http, { listen: '0.0.0.0:80', tls: { cert: 'a', key: 'b' } });
+    for (const local of ['127.1.2.3:80', 'localhost:80', "'[::1]:80'"]) {
+      assert.ok(read(sound.replace('127.0.0.1:8080', local)).ok, local);
+    }
+    const moved = faultOf(read(sound, { HW_HTTP_LISTEN: '0.0.0.0:80' }));
+    assert.deepEqual([moved.code, moved.place?.pointer], ['tls-needed', 'HW_HTTP_LISTEN']);
+  });
 
   it('says which needed key is missing', () => {
     const found = faultOf(read('organisation: acme\n'));
@@ -155,7 +173,7 @@ describe('config.yaml', () => {
   it('has a JSON Schema that lists what is built and nothing else', () => {
     const text = JSON.stringify(configJsonSchema());
     assert.ok(text.includes('"maxLingerMs"') && text.includes('"bootstrap"'));
-    assert.ok(!text.includes('"tls"') && !text.includes('allowPrivate'));
+    assert.ok(text.includes('"tls"') && !text.includes('allowPrivate'));
     assert.ok(text.includes('restoreGuard'));
   });
 });

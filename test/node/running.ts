@@ -52,7 +52,7 @@ export async function testNode(options: NodeOptions = {}): Promise<TestNode> {
     ...home.config,
     ...more,
     ...(follow === undefined ? {} : { follow }),
-    http: { listen },
+    http: { ...home.config.http, ...more?.http, listen },
     limits: { ...home.config.limits, ...limits },
   };
   const written: string[] = [];

@@ -6,6 +6,7 @@ import { readText } from '../files.ts';
 import { lockHolder } from '../home-lock.ts';
 import type { HomePaths, HomeView } from '../home.ts';
 import { JsonView } from '../json-view.ts';
+import { loadTls } from '../tls.ts';
 import type { Context } from './context.ts';
 
 export interface Connection extends Disposable {
@@ -21,14 +22,20 @@ export async function connect(context: Context): Promise<Result<Connection>> {
   const pid = await lockHolder(paths, context.runtime);
   if (pid === undefined) return err(fault('node-not-running', `no node runs on ${paths.root}`));
   // The node may have been started with other settings than those in force here: ask its own word.
-  const address = (await runningAddress(paths)) ?? config.http.listen;
-  const client = new ApiClient(address, apiToken);
+  const running = await runningAddress(paths);
+  const ca = running?.encrypted === true ? await loadTls(config, paths.root) : ok(undefined);
+  if (!ca.ok) return ca;
+  const client = new ApiClient(running?.address ?? config.http.listen, apiToken, ca.value?.cert);
   return ok({ client, home: home.value, [Symbol.dispose]: () => client[Symbol.dispose]() });
 }
 
-/** `host:port` that the running node wrote down; undefined while it is starting. */
-export async function runningAddress(paths: HomePaths): Promise<string | undefined> {
+/** `host:port` that the running node wrote down, and whether it speaks TLS; undefined while it is starting. */
+export async function runningAddress(
+  paths: HomePaths,
+): Promise<{ readonly address: string; readonly encrypted: boolean } | undefined> {
   const text = await readText(paths.nodeInfo);
   const url = text.ok ? JsonView.parse(text.value).text('api') : undefined;
-  return url?.replace(/^https?:\/\//, '').replace(/\/+$/, '');
+  if (url === undefined) return undefined;
+  const address = url.replace(/^https?:\/\//, '').replace(/\/+$/, '');
+  return { address, encrypted: url.startsWith('https:') };
 }

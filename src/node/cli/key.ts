@@ -116,7 +116,9 @@ export const recover: Action = async (context, _args, options) => {
   return ok(0);
 };
 
-export const token: Action = async (context, _args, options) => {
+export const token: Action = async (context, args, options) => {
+  const other = ['scope', 'admin', 'request'].some((name) => options.text(name) !== undefined);
+  if (other) return (await import('./admin-token.ts')).adminToken(context, args, options);
   const home = await context.readHome();
   if (!home.ok) return home;
   let { apiToken } = home.value;

@@ -66,10 +66,18 @@ export const keyCommands: readonly CommandSpec[] = [
   {
     ...common,
     usage: 'key token',
-    summary: 'print the token of the HTTP API',
+    summary: 'print the token of the HTTP API, or make one that opens less of it',
     example: 'hw key token',
-    options: [['--new', 'replace it; the old one stops working when the node restarts']],
-    planned: ['--scope <scope>'],
+    options: [
+      ['--new', 'replace it; the old one stops working when the node restarts'],
+      ['--scope <scope>', 'metrics: a token for /metrics alone; of --admin: for what'],
+      ['--admin <did>', 'delegate the API of this node to another DID (all of it, or --scope)'],
+      ['--for <duration>', 'how long the delegation is good (30d)'],
+      ['--request <method-and-path>', 'a bearer for one request to a remote node, for a minute'],
+      ['--delegation <file>', 'of --request: what --admin printed there (- for stdin)'],
+      ['--node <did>', 'of --request: the peer that is asked (else as the delegation says)'],
+      passphraseFile,
+    ],
     load: async () => (await import('./key.ts')).token,
   },
 ];

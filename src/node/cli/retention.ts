@@ -114,7 +114,8 @@ const sizes: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 };
 
-function durationMs(text: string): number | undefined {
+/** `90s`, `15m`, `12h`, `30d`, `8w` in milliseconds; undefined for anything else. */
+export function durationMs(text: string): number | undefined {
   return scaled(/^(\d{1,9})([smhdw])$/.exec(text), durations);
 }
 

@@ -19,6 +19,7 @@ export const journalTypes = {
   action: 'org.headwater.operator.action',
   warning: 'org.headwater.node.warning',
   security: 'org.headwater.security.refused',
+  denied: 'org.headwater.security.denied',
   fork: 'org.headwater.security.fork',
   repaired: 'org.headwater.store.repaired',
   recovered: 'org.headwater.stream.recovered',

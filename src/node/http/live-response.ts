@@ -9,6 +9,7 @@ import { HeadwaterError, fault, type Fault } from '../../errors.ts';
 import type { Timers } from '../../host.ts';
 import type { Delivery } from '../node-api.ts';
 import { renderAll, type Format } from './formats.ts';
+import { loggedUrl } from './callers.ts';
 import type { HttpParts } from './parts.ts';
 
 /** What a live reader is told between events: that its log is frozen. */
@@ -55,12 +56,12 @@ export async function respondLive(
       if (await written(raw, bytes, timers, limits.maxReaderStallMs, signal)) continue;
       if (signal.aborted) break;
       const slow = fault('reader-too-slow', `nothing was taken for ${limits.maxReaderStallMs} ms`);
-      parts.onCut(slow, `${reply.request.method} ${reply.request.url}`);
+      parts.onCut(slow, `${reply.request.method} ${loggedUrl(reply.request)}`);
       return hangUp(raw, timers, limits.maxReaderStallMs, format.error(slow));
     }
   } catch (cause) {
     const problem = faultOf(cause);
-    if (problem.code === 'internal') parts.onCut(problem, reply.request.url);
+    if (problem.code === 'internal') parts.onCut(problem, loggedUrl(reply.request));
     return hangUp(raw, timers, limits.maxReaderStallMs, format.error(problem));
   }
   // A stream that ends early must not look complete.

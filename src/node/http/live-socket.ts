@@ -8,6 +8,7 @@ import { fault, type Fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Delivery } from '../node-api.ts';
 import { lineOf } from './formats.ts';
+import { loggedUrl } from './callers.ts';
 import { faultOf } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { noEnvelope, readRequest } from './reading.ts';
@@ -101,12 +102,12 @@ async function deliver(
       if (await sent(socket, batch, parts, signal)) continue;
       if (signal.aborted) break;
       const slow = fault('reader-too-slow', `nothing was taken for ${waitMs} ms`);
-      parts.onCut(slow, `WebSocket ${request.url}`);
+      parts.onCut(slow, `WebSocket ${loggedUrl(request)}`);
       return { code: closeCode.slow, reason: slow.code, waitMs };
     }
   } catch (cause) {
     const problem = faultOf(cause);
-    if (problem.code === 'internal') parts.onCut(problem, request.url);
+    if (problem.code === 'internal') parts.onCut(problem, loggedUrl(request));
     return refuse(problem);
   }
   return closing.aborted

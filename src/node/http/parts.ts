@@ -24,6 +24,13 @@ export type HttpLimits = Pick<
   | 'apiDrainMs'
   | 'maxWitnessedPerSecond'
   | 'maxUnackedRuns'
+  | 'apiHeadersTimeoutMs'
+  | 'maxApiHeaderBytes'
+  | 'maxStrangerRequestsPerSecond'
+  | 'maxCallerAddresses'
+  | 'ticketLifeMs'
+  | 'maxTickets'
+  | 'maxTicketsPerCaller'
 >;
 
 export interface HttpParts {

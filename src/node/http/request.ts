@@ -1,6 +1,7 @@
 /** Reading what a request says: validated by its schema, so these only look things up. */
 import type { FastifyRequest } from 'fastify';
 import type { Result } from '../../result.ts';
+import { callerOf } from './callers.ts';
 import type { Actor, NodeApi, StreamView } from '../node-api.ts';
 
 /** A member of params, query or body that the schema has checked. */
@@ -35,5 +36,5 @@ export function streamOf(api: NodeApi, request: FastifyRequest): Result<StreamVi
 /** Who asks and why, for the journal. */
 export function actorOf(request: FastifyRequest): Actor {
   const why = textOf(request.body, 'why');
-  return { who: 'api', ...(why === undefined ? {} : { why }) };
+  return { who: callerOf(request)?.did ?? 'api', ...(why === undefined ? {} : { why }) };
 }

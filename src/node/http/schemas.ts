@@ -49,6 +49,7 @@ export const readQuery: TObject = Type.Object(
     eventFrom: text('only events whose own time is at or after this'),
     eventTo: text('only events whose own time is before this'),
     envelope: flag('NDJSON lines {"log","index","recordedTime","event"}'),
+    ticket: text('from POST /tickets, in place of a header; for WebSocket and SSE, once'),
   },
   strict,
 );

@@ -2,7 +2,6 @@
  * The HTTP API of a node (operations.md "HTTP API"): fastify with our errors, the bearer token, rate
  * limits and an OpenAPI description made from the same schemas. It only translates; `NodeApi` acts.
  */
-import type { Socket } from 'node:net';
 import fastifyHelmet from '@fastify/helmet';
 import fastifyRateLimit from '@fastify/rate-limit';
 import fastifySwagger from '@fastify/swagger';
@@ -19,21 +18,25 @@ import {
   stateRoutes,
   streamRoutes,
 } from './admin-routes.ts';
-import { requireToken } from './auth.ts';
+import { Guard, requireCaller, type ApiSecurity } from './auth.ts';
 import { bundleRoutes, rangeRoutes } from './bundle-routes.ts';
 import { backupRoutes } from './backup-routes.ts';
+import { addressGroup } from './attempts.ts';
+import { callerOf, loggedUrl } from './callers.ts';
 import { forkRoutes } from './fork-routes.ts';
 import { InFlight } from './in-flight.ts';
 import { ingestRoutes } from './ingest.ts';
 import { lineageRoutes } from './lineage-routes.ts';
 import { refuseSocket, serveSocket, useWebSockets } from './live-socket.ts';
 import type { HttpLimits } from './parts.ts';
-import { faultOfError, problemOf, sendProblem } from './problem.ts';
+import { faultOfError, sendProblem } from './problem.ts';
 import { proofRoutes } from './proof-routes.ts';
+import { rawServer, refuseGarbage, type ConnectionBounds, type TlsFiles } from './raw-server.ts';
 import { recoveryRoutes } from './recovery-routes.ts';
 import { retentionRoutes } from './retention-routes.ts';
 import { readingRoutes } from './reading.ts';
-import { isOpenTree, staticRoutes } from './static-routes.ts';
+import { staticRoutes } from './static-routes.ts';
+import { ticketRoutes } from './ticket-routes.ts';
 import { witnessRoutes } from './witness-routes.ts';
 
 export interface HttpOptions {
@@ -41,10 +44,20 @@ export interface HttpOptions {
   readonly token: string;
   readonly timers: Timers;
   readonly version: string;
+  readonly security: ApiSecurity;
+  /** Speaks TLS with these. */
+  readonly tls?: TlsFiles;
   /** As configured. */
   readonly limits: HttpLimits;
   /** Told of faults that are ours (`internal`) and of readers that were cut off, with what was asked. */
   readonly onFault: (problem: Fault, request: string) => void;
+}
+
+const routes = new WeakMap<FastifyInstance, readonly string[]>();
+
+/** `METHOD /path` of each route of a server that `buildServer` made. */
+export function declaredRoutes(server: FastifyInstance): readonly string[] {
+  return routes.get(server) ?? [];
 }
 
 /** The server with all its routes, not yet listening. The caller closes it. */
@@ -58,14 +71,19 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
     // A HEAD of a live stream would never end.
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 256 },
-    clientErrorHandler: (_error, socket) => refuseGarbage(socket),
+    clientErrorHandler: refuseGarbage,
+    serverFactory: rawServer(apiBounds(limits), options.tls),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, useDefaults: false } },
   });
+  const declared: string[] = [];
+  routes.set(server, declared);
+  server.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) declared.push(`${one} ${url}`);
+  });
   server.removeContentTypeParser('text/plain');
-  server.server.maxConnections = limits.maxApiConnections;
   server.setErrorHandler((error, request, reply) => {
     const problem = faultOfError(error);
-    if (problem.code === 'internal') onFault(problem, `${request.method} ${request.url}`);
+    if (problem.code === 'internal') onFault(problem, `${request.method} ${loggedUrl(request)}`);
     return sendProblem(reply, problem);
   });
   server.setNotFoundHandler((request, reply) =>
@@ -77,8 +95,10 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   // Upgrades are marked first: only of those that are is the socket closed after a refusal.
   await useWebSockets(server, parts);
   inFlight.count(server);
-  requireToken(server, options.token, (request) => isOpenTree(api, request));
+  const guard = new Guard(api, options.token, options.security, limits);
+  requireCaller(server, guard, options.security);
   await usePlugins(server, options);
+  ticketRoutes(server, guard, limits);
   ingestRoutes(server, parts);
   readingRoutes(server, parts, {
     refuse: refuseSocket,
@@ -102,17 +122,16 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   return server;
 }
 
-/** What is no HTTP never becomes a request: it is answered on the socket. */
-function refuseGarbage(socket: Socket): void {
-  if (socket.destroyed || !socket.writable) return;
-  const body = JSON.stringify(problemOf(fault('usage', 'this is not an HTTP request')));
-  const head = [
-    'HTTP/1.1 400 Bad Request',
-    'content-type: application/problem+json',
-    `content-length: ${body.length}`,
-    'connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+/** Uploads and answers may be streams without an end: only heads have a time limit of ours. */
+function apiBounds(limits: HttpLimits): ConnectionBounds {
+  return {
+    maxConnections: limits.maxApiConnections,
+    maxHeaderBytes: limits.maxApiHeaderBytes,
+    headersTimeoutMs: limits.apiHeadersTimeoutMs,
+    requestTimeoutMs: 0,
+    keepAliveTimeoutMs: 72_000,
+    idleTimeoutMs: 0,
+  };
 }
 
 /** Headers, rate limit, description. */
@@ -124,6 +143,8 @@ async function usePlugins(
   await server.register(fastifyRateLimit, {
     max: limits.maxApiRequestsPerSecond,
     timeWindow: 1000,
+    // Whoever was let in is counted under the own name, strangers by address.
+    keyGenerator: (request) => callerOf(request)?.key ?? addressGroup(request.ip),
     addHeaders: {
       'x-ratelimit-limit': false,
       'x-ratelimit-remaining': false,
@@ -138,7 +159,8 @@ export async function listen(server: FastifyInstance, address: string): Promise<
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
   try {
-    return ok(await server.listen({ host, port: Number(address.slice(colon + 1)) }));
+    const url = await server.listen({ host, port: Number(address.slice(colon + 1)) });
+    return ok('setSecureContext' in server.server ? url.replace(/^http:/, 'https:') : url);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     if (code === 'EADDRINUSE') return err(fault('port-in-use', `${address} is in use`));
@@ -166,6 +188,10 @@ export async function openApi(version: string): Promise<unknown> {
   const server = await buildServer(isApi(nothing) ? nothing : unreachable(), {
     token: '',
     timers: { after: unreachable, every: unreachable, sleep: unreachable },
+    security: {
+      clock: { now: unreachable, monotonic: unreachable },
+      random: { bytes: unreachable },
+    },
     version,
     limits: defaultLimits,
     onFault: () => undefined,

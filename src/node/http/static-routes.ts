@@ -16,7 +16,8 @@ import { logParams } from './schemas.ts';
 const rest = { '*': Type.String({ description: 'what follows, see docs/reference/formats.md' }) };
 const params = Type.Object({ logId: Type.String(), ...rest });
 
-export function staticRoutes(server: FastifyInstance, api: NodeApi): void {
+/** The files of the tree; the public listener has these too. */
+export function staticFileRoutes(server: FastifyInstance, api: NodeApi): void {
   const file = (path: (request: FastifyRequest) => string) => {
     return (request: FastifyRequest, reply: FastifyReply) =>
       sendFile(api, path(request), request, reply);
@@ -41,6 +42,10 @@ export function staticRoutes(server: FastifyInstance, api: NodeApi): void {
     { schema: { params, summary: 'wire block of a log, by its number' } },
     file((request) => `block/${star(request)}`),
   );
+}
+
+export function staticRoutes(server: FastifyInstance, api: NodeApi): void {
+  staticFileRoutes(server, api);
   server.get(
     '/logs/:logId/tree',
     { schema: { params: logParams, summary: 'what who mirrors a log has to know' } },
@@ -90,16 +95,4 @@ function freshness({ kind }: StaticPath): string {
 function isKnown(header: string | undefined, etag: string): boolean {
   const given = (header ?? '').split(',').map((one) => one.trim().replace(/^W\//, ''));
   return given.includes(etag) || given.includes('*');
-}
-
-const treePath =
-  /^\/logs\/([a-z2-7]{1,64})\/(?:checkpoint|cosigned|tile\/[x0-9p./a-z]+|block\/\d+)$/;
-
-/** Does this request need no token (access.md "Node API")? */
-export function isOpenTree(api: NodeApi, { raw, socket }: FastifyRequest): boolean {
-  const log = treePath.exec(raw.url ?? '')?.[1];
-  if (log === undefined || raw.method !== 'GET') return false;
-  const from = socket.remoteAddress ?? '';
-  const local = from === '::1' || /^(?:::ffff:)?127\./.test(from);
-  return local && api.tree.isPublic(log);
 }

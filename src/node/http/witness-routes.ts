@@ -1,24 +1,18 @@
 /**
  * This peer as a C2SP witness over HTTP (submission and monitoring prefix `/witness`), and what the
- * operator sees of it. Add-checkpoint needs no token: who may have a log cosigned is decided by the
- * log's signature. It is rate-limited by address, its bodies are small, and the listener is loopback
- * unless configured otherwise.
+ * operator sees of it. Add-checkpoint needs no token on this machine and on the public listener: who
+ * may have a log cosigned is decided by the log's signature. It is rate-limited by address, and its
+ * bodies are small.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { protocol } from '../../limits.ts';
 import { Type } from 'typebox';
-import type { HttpParts } from './parts.ts';
+import type { NodeApi } from '../node-api.ts';
+import type { HttpLimits, HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
 import { textOf } from './request.ts';
 
-/** The paths that need no token. */
-export function isWitnessPath(method: string, path: string): boolean {
-  if (method === 'POST') return path === '/witness/add-checkpoint';
-  return method === 'GET' && /^\/witness\/[0-9a-f]{64}\/checkpoint$/.test(path);
-}
-
 export function witnessRoutes(server: FastifyInstance, { api, limits }: HttpParts): void {
-  const rateLimit = { max: limits.maxWitnessedPerSecond, timeWindow: 1000 };
   server.get(
     '/witness',
     { schema: { summary: 'witnesses, ours and others' } },
@@ -27,6 +21,16 @@ export function witnessRoutes(server: FastifyInstance, { api, limits }: HttpPart
       return view.ok ? reply.send(view.value) : sendProblem(reply, view.error);
     },
   );
+  witnessPublicRoutes(server, api, limits);
+}
+
+/** What a witness answers to everybody; the public listener has these too. */
+export function witnessPublicRoutes(
+  server: FastifyInstance,
+  api: NodeApi,
+  limits: Pick<HttpLimits, 'maxWitnessedPerSecond'>,
+): void {
+  const rateLimit = { max: limits.maxWitnessedPerSecond, timeWindow: 1000 };
   void server.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, next) => {

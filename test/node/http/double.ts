@@ -6,6 +6,7 @@ import { fault, HeadwaterError, type Fault } from '../../../src/errors.ts';
 import { utf8 } from '../../../src/bytes.ts';
 import { didFromKey, logIdFromHash } from '../../../src/ids.ts';
 import { limits } from '../../../src/limits.ts';
+import type { ApiSecurity } from '../../../src/node/http/auth.ts';
 import type { HttpLimits } from '../../../src/node/http/parts.ts';
 import { buildServer } from '../../../src/node/http/server.ts';
 import type { BackupApi } from '../../../src/node/core/backup.ts';
@@ -204,7 +205,10 @@ export interface Served extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export async function serveDouble(given: Partial<HttpLimits> = {}): Promise<Served> {
+export async function serveDouble(
+  given: Partial<HttpLimits> = {},
+  security: Partial<ApiSecurity> = {},
+): Promise<Served> {
   const api = new Double();
   const told: Fault[] = [];
   const token = 'the-token-of-this-home';
@@ -212,6 +216,7 @@ export async function serveDouble(given: Partial<HttpLimits> = {}): Promise<Serv
     token,
     timers: real.timers,
     version: '1.2.3',
+    security: { clock: real.clock, random: real.random, ...security },
     limits: { ...limits, ...given },
     onFault: (problem) => told.push(problem),
   });

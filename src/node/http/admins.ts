@@ -1,0 +1,100 @@
+/**
+ * UCAN bearers: `Authorization: Bearer <container>`, one invocation with its delegations. The
+ * invocation is made for one request and is good once:
+ *
+ *   sub    the organisation of this node       aud    did:key of this peer
+ *   cmd    the command of the route (entry-points.ts); the delegations may give one above it
+ *   args   {node, method, path[, query]}: `aud` once more, and the request as sent, so that policies
+ *          can narrow by them
+ *   iat, exp, nonce and all other checks: ucan-judge.ts
+ */
+import { parseContainer } from '../../access/ucan-container.ts';
+import { decodeInvocation, type Invocation } from '../../access/ucan-invocation.ts';
+import { judgeInvocation, type Court } from '../../access/ucan-judge.ts';
+import { fault } from '../../errors.ts';
+import type { Clock } from '../../host.ts';
+import { err, ok, type Result } from '../../result.ts';
+import type { Did } from '../../types.ts';
+
+/** One request that a bearer is to be good for. */
+export interface Asked {
+  readonly method: string;
+  /** As in the request line, without the query. */
+  readonly path: string;
+  /** What follows the `?`; empty where there is none. */
+  readonly query: string;
+  readonly command: string;
+}
+
+export class AdminCourt {
+  readonly #court: Court;
+  readonly #organisation: Did;
+  readonly #clock: Clock;
+
+  /** `court.self` is the peer; `organisation` is whose powers are delegated. */
+  constructor(court: Court, organisation: Did, clock: Clock) {
+    this.#court = court;
+    this.#organisation = organisation;
+    this.#clock = clock;
+  }
+
+  /**
+   * Who invokes. Nothing is looked up of what the request is for, so a refusal cannot tell whether
+   * it exists. Codes: `ucan-container`, `ucan-subject`, `ucan-command`, `ucan-request` (made for
+   * another one), those of `decodeInvocation` and `judgeInvocation`.
+   */
+  judge(bearer: string, asked: Asked): Result<Did> {
+    const tokens = parseContainer(bearer);
+    if (!tokens.ok) return tokens;
+    const found = findInvocation(tokens.value);
+    if (!found.ok) return found;
+    const [invocation, delegations] = found.value;
+    if (invocation.subject !== this.#organisation) {
+      return err(fault('ucan-subject', 'the invocation is about another organisation'));
+    }
+    if (invocation.command !== asked.command) {
+      const message = `this needs ${asked.command}, not ${invocation.command}`;
+      return err(fault('ucan-command', message));
+    }
+    const made = madeFor(invocation, asked, this.#court.self);
+    if (!made.ok) return made;
+    const caller = { organisation: invocation.issuer, now: this.#clock.now() };
+    const judged = judgeInvocation(this.#court, invocation, delegations, caller);
+    return judged.ok ? ok(invocation.issuer) : judged;
+  }
+}
+
+/** The one invocation of a container, and the rest. */
+function findInvocation(
+  tokens: readonly Uint8Array[],
+): Result<readonly [Invocation, readonly Uint8Array[]]> {
+  const invocations: (readonly [Invocation, Uint8Array])[] = [];
+  for (const token of tokens) {
+    const decoded = decodeInvocation(token);
+    if (decoded.ok) invocations.push([decoded.value, token]);
+    // Delegations have another tag; what is neither is told as it is.
+    else if (decoded.error.code !== 'ucan-version') return decoded;
+  }
+  const [first, ...others] = invocations;
+  if (first === undefined || others.length > 0) {
+    const message = `a bearer has one invocation, not ${invocations.length}`;
+    return err(fault('ucan-container', message));
+  }
+  return ok([first[0], tokens.filter((token) => token !== first[1])]);
+}
+
+function madeFor({ args }: Invocation, { method, path, query }: Asked, node: Did): Result<void> {
+  const wanted: Readonly<Record<string, string | undefined>> = {
+    node,
+    method,
+    path,
+    query: query === '' ? undefined : query,
+  };
+  const names = new Set([...Object.keys(wanted), ...Object.keys(args)]);
+  for (const name of names) {
+    if (name === 'hw' || args[name] === wanted[name]) continue;
+    const message = `args.${name} is not that of this request`;
+    return err(fault('ucan-request', message, { pointer: `args.${name}` }));
+  }
+  return ok(undefined);
+}
