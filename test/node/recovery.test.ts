@@ -10,6 +10,8 @@ import { env } from '../support/judges.ts';
 import { readSigner } from '../../src/access/key-file-store.ts';
 import { genesisProof } from '../../src/node/home-keys.ts';
 import { openHome, readHome } from '../../src/node/home.ts';
+import type { Runtime } from '../../src/node/runtime.ts';
+import { limits } from '../../src/limits.ts';
 import { rotateWriterKey } from '../../src/node/key-rotation.ts';
 import { openHomeLedger } from '../../src/node/open-ledger.ts';
 import { replaceRecoveryKey } from '../../src/node/recovery-key.ts';
@@ -43,6 +45,10 @@ async function logsOf({ client }: TestNode, of = path): Promise<readonly Log[]> 
   const view = (await client.get(of)).body;
   return dig(view, 'logs') as readonly Log[];
 }
+
+/** The checks come 250 times as often. */
+const soon: Runtime['timers']['every'] = (ms, run) =>
+  real.timers.every(ms === limits.checkIntervalMs ? 20 : ms, run);
 
 /** What the node says of keys that it has not. */
 async function keyCheck({ client }: TestNode): Promise<unknown> {
@@ -195,6 +201,27 @@ describe('recovering a stream', function () {
     const done = await home.client.json('POST', `${path}/recover`, { reason: 'key' });
     assert.equal(done.status, 200, done.text);
     await publish(home, 1);
+  });
+
+  it('announces what it could not, as soon as its registry is signed again', async () => {
+    using folder = tempFolder();
+    {
+      await using home = await testNode({ folder: folder.path });
+      await createStream(home.client, 'orders', { description: 'What was ordered.' });
+    }
+    await succeedUnsaid(folder.path);
+    must(await rotateWriterKey(must(await readHome(folder.path)), real, never, true));
+    const runtime = { timers: { ...real.timers, every: soon } };
+    await using home = await testNode({ folder: folder.path, runtime });
+    const of = `/streams/${home.organisation}/_registry`;
+    const done = await home.client.json('POST', `${of}/recover`, { reason: 'key' });
+    assert.equal(done.status, 200, done.text);
+    const card = async () => lines((await home.client.get(`${of}/events`)).text).at(-1);
+    await until(async () => dig(await card(), 'subject') === 'orders', 'the card is announced');
+    assert.equal(dig(await card(), 'type'), 'org.headwater.stream.updated');
+    assert.equal(dig(await card(), 'data', 'description'), 'What was ordered.');
+    await until(async () => (await keyCheck(home)) !== undefined, 'orders is not recovered');
+    assert.match(String(await keyCheck(home)), /^orders: /);
   });
 
   it('rotates the writer key past a frozen log, which then goes on with the new key', async () => {

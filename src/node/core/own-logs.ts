@@ -202,8 +202,17 @@ export class OwnLogs {
     return announced.ok ? ok(name) : announced;
   }
 
-  /** Finishes what a crash interrupted: missing partitions, and cards that the registry lacks. */
-  async repair(listed: Listed): Promise<Result<readonly StreamName[]>> {
+  /**
+   * Finishes what a crash or a registry that could not be signed interrupted: missing partitions, and
+   * cards that the registry lacks. `described` is what the last card of a stream says of it.
+   */
+  repair(listed: Listed, described: Described): Promise<Result<readonly StreamName[]>> {
+    const repaired = this.#making.then(() => this.#repair(listed, described));
+    this.#making = repaired.catch(() => undefined);
+    return repaired;
+  }
+
+  async #repair(listed: Listed, described: Described): Promise<Result<readonly StreamName[]>> {
     const repaired: StreamName[] = [];
     for (const { genesis } of this.#ledger.logs()) {
       if (genesis?.owner !== this.organisation || genesis.partition !== 0) continue;
@@ -221,7 +230,7 @@ export class OwnLogs {
       };
       const made = await this.#complete(name, shape);
       if (!made.ok) return made;
-      const announced = await this.#announceStream(name, undefined);
+      const announced = await this.#announceStream(name, described(name));
       if (!announced.ok) return announced;
       repaired.push(name);
     }
@@ -340,6 +349,8 @@ export class OwnLogs {
     return ownNewest(this.#ledger.logs(), owner, name, partition);
   }
 }
+
+export type Described = (name: StreamName) => string | undefined;
 
 /** True where the registry has a card of the stream, with all of its logs where they are given. */
 export type Listed = (name: StreamName, logs?: readonly LogId[]) => boolean;

@@ -52,10 +52,13 @@ export async function settle(node: Settling): Promise<Result<void>> {
 async function mend(node: Settling): Promise<Result<void>> {
   const { home, ownLogs, registries } = node;
   const owner = home.identity.organisation;
-  const repaired = await ownLogs.repair((name, logs = []) => {
-    const card = registries.card({ owner, name });
-    return card !== undefined && logs.every((log) => logsOf(card).includes(log));
-  });
+  const repaired = await ownLogs.repair(
+    (name, logs = []) => {
+      const card = registries.card({ owner, name });
+      return card !== undefined && logs.every((log) => logsOf(card).includes(log));
+    },
+    (name) => registries.card({ owner, name })?.description,
+  );
   if (!repaired.ok) return repaired;
   await announce(node);
   return ok(undefined);
@@ -70,6 +73,20 @@ function mendLater(node: Settling): Result<void> {
     node.later(work.then((done) => (done.ok ? undefined : node.warn('registry', done.error))));
   });
   return ok(undefined);
+}
+
+/**
+ * To be called now and then: a stream that was made or recovered while the registry could not be
+ * signed (it waited, the clock was off, its key was elsewhere) is announced as soon as it can be.
+ */
+export async function mendAgain(node: Settling): Promise<void> {
+  const { ownLogs, feed } = node;
+  const registry = ownLogs.registry();
+  if (registry?.state !== 'open') return;
+  if (ownLogs.keyless.some(({ logId }) => logId === registry.logId)) return;
+  await feed.settled();
+  // What hinders it was told before, and is not told every few seconds.
+  await mend({ ...node, warn: () => undefined });
 }
 
 function pause({ control, streams, ledger }: Settling): void {
