@@ -7,7 +7,7 @@ import { fault, type Fault } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { err, type Result } from '../result.ts';
 import type { PeerId } from '../types.ts';
-import { encodeRefusal } from './message.ts';
+import { encodeRefusal, isMalformed } from './message.ts';
 import type { FrameStream, Transport } from './transport.ts';
 
 export interface TimeLimit {
@@ -54,7 +54,11 @@ export class Exchange implements Disposable {
   async receive(): Promise<Result<Uint8Array | undefined>> {
     if (this.#ended !== undefined) return err(this.#ended);
     const received = await this.#stream.receive();
-    if (!received.ok) return err(this.#ended ?? received.error);
+    if (!received.ok) {
+      // The stream is lost by a frame that breaks the rules: that, and not the loss, is its sender's fault.
+      const own = isMalformed(received.error) ? received.error : this.#ended;
+      return err(own ?? received.error);
+    }
     if (received.value !== undefined) this.#seen('in', received.value.length);
     return received;
   }
