@@ -28,6 +28,7 @@ import {
   asTimeMs,
   type LogId,
   type ParsedEvent,
+  type PeerId,
 } from '../../src/types.ts';
 import { env } from '../support/judges.ts';
 import { until } from './libp2p-support.ts';
@@ -137,6 +138,24 @@ const cases: readonly Case[] = [
   },
 ];
 
+/** What a peer holds against another one. */
+function charged(at: RealPeer, by: RealPeer): Record<string, number> {
+  return Object.fromEntries(at.node.report().rejectsByPeer.get(by.transport.self) ?? []);
+}
+
+function ready(at: RealPeer, other: RealPeer): boolean {
+  const { peers } = at.node.report();
+  return peers.some(({ peer, state }) => peer === other.transport.self && state === 'ready');
+}
+
+function counted(at: RealPeer, name: 'gossipRejected' | 'gossipIgnored'): number {
+  return at.node.report().counts.get(name) ?? 0;
+}
+
+function server(at: RealPeer): { peer: PeerId; addresses: readonly string[] } {
+  return { peer: at.transport.self, addresses: at.transport.addresses() };
+}
+
 describe('an honest peer with a hostile one, over libp2p', function () {
   this.timeout(30_000);
   const world = new World();
@@ -149,14 +168,6 @@ describe('an honest peer with a hostile one, over libp2p', function () {
   const hostile: RealPeer[] = [];
 
   const size = (at: RealPeer): number => at.ledger.log(logId)?.size ?? 0;
-  const charged = (at: RealPeer, by: RealPeer): Record<string, number> =>
-    Object.fromEntries(at.node.report().rejectsByPeer.get(by.transport.self) ?? []);
-  const ready = (at: RealPeer, other: RealPeer): boolean =>
-    at.node
-      .report()
-      .peers.some(({ peer, state }) => peer === other.transport.self && state === 'ready');
-  const counted = (at: RealPeer, name: 'gossipRejected' | 'gossipIgnored'): number =>
-    at.node.report().counts.get(name) ?? 0;
 
   before(async () => {
     writer = await realPeer(document);
@@ -176,18 +187,12 @@ describe('an honest peer with a hostile one, over libp2p', function () {
     logId = value(created);
     near = await realPeer(document, [logId], signerFromSeed(new Uint8Array(32).fill(41)));
     far = await realPeer(document, [logId], signerFromSeed(new Uint8Array(32).fill(42)));
-    const server = (
-      at: RealPeer,
-    ): { peer: RealPeer['transport']['self']; addresses: string[] } => ({
-      peer: at.transport.self,
-      addresses: [...at.transport.addresses()],
-    });
     near.node.follow(logId, [server(writer)]);
     await until(() => size(near) === size(writer), 'the history', 8000);
     far.node.follow(logId, [server(near)]);
     await until(() => size(far) === size(writer), 'the history', 8000);
-    const meshed = (at: RealPeer): number => at.transport.gossipStats().mesh.get(topic()) ?? 0;
-    const all = (): boolean => meshed(writer) > 0 && meshed(near) > 1 && meshed(far) > 0;
+    const all = (): boolean =>
+      [writer, near, far].every((at) => meshed(at) >= (at === near ? 2 : 1));
     await until(all, 'the mesh has formed', 8000);
     await goesOn();
   });
@@ -222,9 +227,14 @@ describe('an honest peer with a hostile one, over libp2p', function () {
     hostile.push(made);
     made.transport.subscribe(topic());
     value(await made.transport.dial(near.transport.addresses()[0] ?? ''));
-    const meshed = (): boolean => (made.transport.gossipStats().mesh.get(topic()) ?? 0) > 0;
-    await until(() => ready(near, made) && ready(made, near) && meshed(), 'it is greeted');
+    const there = (): boolean => ready(near, made) && ready(made, near) && meshed(made) > 0;
+    await until(there, 'it is greeted');
     return made;
+  }
+
+  /** Neighbours for the log's blocks. */
+  function meshed(at: RealPeer): number {
+    return at.transport.gossipStats().mesh.get(topic()) ?? 0;
   }
 
   function topic(): string {
