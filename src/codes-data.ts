@@ -223,6 +223,7 @@ export const dataCodes = {
   'prov-syntax': ['invalid', 'The place says where the text stops being PROV-N or JSON.'],
   'prov-shape': ['invalid', 'Write it as PROV-JSON or PROV-N of W3C have it.'],
   'prov-kind': ['invalid', 'PROV has 18 kinds of records; see PROV-DM.'],
+  'prov-invalid': ['invalid', 'See the constraint of that number in W3C PROV-CONSTRAINTS.'],
   'dsse-shape': ['invalid', 'An envelope has payload, payloadType and signatures in Base64.'],
   'dsse-signature': ['broken', 'Too few of the trusted keys signed these bytes.'],
   'intoto-shape': ['invalid', 'Write the statement as in-toto v1 and SLSA provenance v1 have it.'],

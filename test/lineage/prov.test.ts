@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, it } from 'mocha';
+import { provOf } from '../../src/lineage/prov-export.ts';
 import { parseProvJson, readProvJson, writeProvJson } from '../../src/lineage/prov-json.ts';
 import { parseProvN } from '../../src/lineage/prov-n-read.ts';
+import { provInvalid } from '../../src/lineage/prov-valid.ts';
 import { writeProvN } from '../../src/lineage/prov-n-write.ts';
 import { provStatements, type ProvDocument } from '../../src/lineage/prov.ts';
 import { must, refused } from '../support/result.ts';
+import { sample } from './graphs.ts';
 import { ran, suite, suiteText } from '../support/vectors.ts';
 
 /** Writes and reads in both notations; each time it must say the same. */
@@ -112,6 +115,80 @@ describe('PROV-N of others', () => {
     }
     assert.equal(malformed, 8);
     ran(path, cases.length);
+  });
+});
+
+describe('the validity of a PROV document', () => {
+  interface Case {
+    readonly id: string;
+    readonly verdict: 'valid' | 'invalid' | null;
+    readonly confidence: string;
+    readonly scope: string;
+    readonly constraints?: readonly string[];
+    readonly provn: string;
+  }
+
+  it('is as W3C says in each case that is sure', function () {
+    const path = 'prov/constraints/cases.json';
+    const { cases } = suite<{ cases: readonly Case[] }>(this, path);
+    const counts = { valid: 0, invalid: 0 };
+    const wrong: string[] = [];
+    const unsure: string[] = [];
+    for (const { id, verdict, confidence, scope, provn } of cases) {
+      const read = parseProvN(provn);
+      const problem = read.ok ? provInvalid(read.value) : read.error;
+      const found = problem === undefined ? 'valid' : 'invalid';
+      const sure = confidence === 'high' && scope === 'prov-constraints';
+      if (sure && verdict !== null) counts[verdict] += 1;
+      if (found !== verdict) (sure ? wrong : unsure).push(`${id}: ${problem?.message ?? 'valid'}`);
+    }
+    assert.deepEqual(wrong, []);
+    assert.deepEqual(counts, { valid: 108, invalid: 61 });
+    // A damaged conversion, one that depends on how a marker is read, and one of PROV-LINKS.
+    const names = unsure.map((one) => one.split(':')[0]);
+    const known = ['bundle-fail1', 'delegation-fail5', 'mention-fail4'];
+    assert.deepEqual(
+      names,
+      known.map((name) => `unification/${name}`),
+    );
+  });
+
+  it('is as their names say of the PROV-JSON documents with a verdict', function () {
+    const path = 'prov/prov-json/unification.json';
+    for (const [name, value] of Object.entries(suite<Record<string, unknown>>(this, path))) {
+      const read = readProvJson(value);
+      const problem = read.ok ? provInvalid(read.value) : read.error;
+      assert.equal(problem === undefined, name.includes('-PASS-'), `${name}: ${problem?.message}`);
+    }
+  });
+
+  const bodies: readonly (readonly [string, number | undefined])[] = [
+    ['wasGeneratedBy(g; e, a, -) used(u; a, e, -)', undefined],
+    ['wasDerivedFrom(d; b, a, -, -, -) wasDerivedFrom(d2; a, b, -, -, -)', 42],
+    ['wasDerivedFrom(b, a, -, -, -) specializationOf(a, b)', 42],
+    ['wasDerivedFrom(b, a, -, g, -)', 51],
+    ['specializationOf(a, b) specializationOf(b, c) specializationOf(c, a)', 52],
+    ['used(x; a, e, -) wasGeneratedBy(x; e, a, -)', 53],
+    ['entity(x) used(x; a, e, -)', 54],
+    ['used(a, e, -) used(e, f, -)', 55],
+    ["entity(c, [prov:type='prov:EmptyCollection']) hadMember(c, e)", 56],
+    ['wasGeneratedBy(g; e, a, 2020-01-01T00:00:00) wasGeneratedBy(g; e, a, -)', undefined],
+    ['wasDerivedFrom(e2, e1, a, g, u) used(u; b, e1, -)', 23],
+    ['bundle x entity(a) endBundle bundle y activity(a, -, -) endBundle', undefined],
+    ['bundle x entity(a) activity(a, -, -) endBundle', 55],
+  ];
+  for (const [body, constraint] of bodies) {
+    it(`is ${constraint === undefined ? 'given' : `broken by ${constraint}`}: ${body}`, () => {
+      const problem = provInvalid(must(parseProvN(whole(body)), body));
+      const wanted = constraint === undefined ? undefined : `constraint ${constraint}`;
+      assert.equal(problem?.message.split(':')[0], wanted);
+      assert.ok(problem === undefined || problem.code === 'prov-invalid');
+    });
+  }
+
+  it('is given for what we write ourselves', () => {
+    const trace = provOf(sample());
+    assert.equal(provInvalid(trace), undefined);
   });
 });
 

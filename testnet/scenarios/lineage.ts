@@ -12,6 +12,7 @@ import { openEnvelope, payloadJson } from '../../src/lineage/dsse.ts';
 import { checkProvenance, checkStatement } from '../../src/lineage/intoto.ts';
 import { parseProvJson } from '../../src/lineage/prov-json.ts';
 import { parseProvN } from '../../src/lineage/prov-n-read.ts';
+import { provInvalid } from '../../src/lineage/prov-valid.ts';
 import { provStatements } from '../../src/lineage/prov.ts';
 import { JsonView } from '../../src/node/json-view.ts';
 import { asSignature } from '../../src/types.ts';
@@ -180,6 +181,8 @@ class Audit {
     const provJson = parseProvJson(await write('prov-json'));
     const provN = parseProvN(await write('prov-n'));
     must(provJson.ok && provN.ok, 'PROV is not read back');
+    const wrong = provInvalid(provJson.value);
+    must(wrong === undefined, `the PROV document is not valid: ${wrong?.message}`);
     const [a, b] = [provStatements(provJson.value), provStatements(provN.value)];
     must(JSON.stringify(a) === JSON.stringify(b), 'PROV-JSON and PROV-N say different things');
     must(a.length > this.#day.inputs.length, `${a.length} statements`);
