@@ -57,8 +57,10 @@ export async function exportTree(
   const foreign = before.value === undefined ? undefined : otherStream(before.value, index);
   if (foreign !== undefined) return err(foreign);
   const logs: ExportReport['logs'][number][] = [];
-  for (const { log } of index.logs) {
-    const done = await run.log(log);
+  for (const [i, { log, partition }] of index.logs.entries()) {
+    // Logs of one partition stand in the order of their chain.
+    const closed = index.logs[i + 1]?.partition === partition;
+    const done = await run.log(log, closed);
     if (!done.ok) return done;
     logs.push({ log, ...done.value });
   }
@@ -87,7 +89,10 @@ class Export {
     this.#parts = parts;
   }
 
-  async log(log: LogId): Promise<Result<{ readonly from: number; readonly size: number }>> {
+  async log(
+    log: LogId,
+    closed: boolean,
+  ): Promise<Result<{ readonly from: number; readonly size: number }>> {
     const { source, folder } = this.#parts;
     const note = await source.read(log, 'checkpoint');
     if (!note.ok) return note;
@@ -96,9 +101,12 @@ class Export {
     const stored = await folder.read(`${log}/checkpoint`);
     if (!stored.ok) return stored;
     const before = stored.value === undefined ? ok(undefined) : readNote(stored.value);
+    const { size } = now.value;
+    if (closed && before.ok && before.value !== undefined && before.value.size > size) {
+      return this.#closed(log, before.value, now.value);
+    }
     const from = await this.#goesOn(log, before.ok ? before.value : 'unreadable', now.value);
     if (!from.ok) return from;
-    const { size } = now.value;
     const done = await this.#content(log, from.value, size);
     if (!done.ok) return done;
     const attested = await this.#cosigned(log, size);
@@ -144,6 +152,34 @@ class Export {
     return conflict(`it holds another history of ${log}`);
   }
 
+  /**
+   * The log was closed at an earlier place than lies there. Its tree stays, as evidence: whoever
+   * follows closes it where its successor says.
+   */
+  async #closed(
+    log: LogId,
+    before: ParsedCheckpoint,
+    now: ParsedCheckpoint,
+  ): Promise<Result<{ readonly from: number; readonly size: number }>> {
+    if (before.logId !== log) return conflict(`${log}/checkpoint is not a checkpoint of that log`);
+    const { crypto, folder, source } = this.#parts;
+    const tiles = await VerifiedTiles.open(crypto, before, async (path) => {
+      const file = `${log}/${formatTilePath(path)}`;
+      const bytes = await folder.read(file);
+      if (!bytes.ok) return bytes;
+      return bytes.value === undefined ? conflict(`${file} is not there`) : ok(bytes.value);
+    });
+    const root = tiles.ok ? await tiles.value.rootAt(now.size) : tiles;
+    if (!root.ok) return root;
+    if (!equal(root.value, now.root)) return conflict(`it holds another history of ${log}`);
+    const reduced = await source.mayBeReduced(log);
+    if (!reduced.ok) return reduced;
+    const end = await this.#blocksAt(log, now.size);
+    if (!end.ok) return end;
+    const done = await this.#blocks(log, reduced.value ? 0 : end.value, end.value);
+    return done.ok ? ok({ from: now.size, size: now.size }) : done;
+  }
+
   async #content(log: LogId, from: number, size: number): Promise<Result<void>> {
     const tiles = [...partialTiles(size)];
     const first = await this.#each(tiles, (tile) => this.#copy(log, formatTilePath(tile)));
@@ -158,8 +194,11 @@ class Export {
     if (!end.ok) return end;
     const reduced = await this.#parts.source.mayBeReduced(log);
     if (!reduced.ok) return reduced;
-    const numbers = range(reduced.value ? 0 : start.value, end.value);
-    return this.#each(numbers, (number) => this.#block(log, blockPath(number)));
+    return this.#blocks(log, reduced.value ? 0 : start.value, end.value);
+  }
+
+  #blocks(log: LogId, from: number, to: number): Promise<Result<void>> {
+    return this.#each(range(from, to), (number) => this.#block(log, blockPath(number)));
   }
 
   /** The newest cosigned checkpoint, if it is of a size that lies there. */

@@ -40,6 +40,14 @@ async function streamOf({ client }: TestNode): Promise<Stream | undefined> {
   return { id: String(dig(stream, 'id')), size: Number(size), root, name };
 }
 
+/** Ids and roots of the logs of that stream. */
+async function chainOf({ client }: TestNode): Promise<string> {
+  const logs = (await client.get('/streams')).at('streams', 0, 'logs');
+  return JSON.stringify(
+    Array.isArray(logs) ? logs.map((log) => [dig(log, 'log'), dig(log, 'root')]) : [],
+  );
+}
+
 /** As `hw export` does while the node runs. */
 async function exportTo(home: TestNode, path: string): Promise<void> {
   const { node, token, organisation } = home;
@@ -98,7 +106,11 @@ describe('a static tree of a node', function () {
     problem(await client.get(`${at}/tile/0/2`), 400, 'bad-tile-path');
     problem(await client.get(`${at}/tile/0/..%2f..%2fcheckpoint`), 400, 'bad-tile-path');
     problem(await client.get(`${at}/block/01`), 400, 'bad-tile-path');
-    problem(await client.get(`/logs/${id.slice(0, -1)}${id.endsWith('a') ? 'e' : 'a'}/checkpoint`), 404, 'stream-unknown');
+    problem(
+      await client.get(`/logs/${id.slice(0, -1)}${id.endsWith('a') ? 'e' : 'a'}/checkpoint`),
+      404,
+      'stream-unknown',
+    );
     assert.deepEqual((await client.get(`${at}/tree`)).body, { mayBeReduced: false });
   });
 
@@ -291,6 +303,50 @@ describe('following from a URL', function () {
     };
     assert.equal(roots.length, 3);
     await until(async () => String(await held()) === String(roots), 'all three');
+  });
+
+  it('goes on across recoveries, also of what was exported beyond the place that was chosen', async () => {
+    using out = tempFolder();
+    using homes = tempFolder();
+    const folder = join(homes.path, 'acme');
+    await using beta = await testNode({ limits: poll });
+    const followed = async (): Promise<unknown> => {
+      const url = pathToFileURL(out.path).href;
+      return (await beta.client.json('POST', '/follows', { url })).status;
+    };
+    for (const at of [40, undefined]) {
+      let ours = '';
+      {
+        await using home = await testNode({ folder });
+        if (at !== undefined) await createStream(home.client, 'orders');
+        for (const n of [0, 1, 2]) await publishSome(home.client, 30 * n, 30);
+        if (at !== undefined) {
+          await exportTo(home, out.path);
+          assert.equal(await followed(), 200);
+          const whole = await chainOf(home);
+          await until(async () => (await chainOf(beta)) === whole, 'the log before its recovery');
+        }
+        const body = { reason: 'key', ...(at === undefined ? {} : { at }) };
+        const done = await home.client.json('POST', '/streams/acme/orders/recover', body);
+        assert.equal(done.status, 200, done.text);
+        await publishSome(home.client, 1000, 5);
+        ours = await chainOf(home);
+      }
+      const ran = await hw(['--home', folder, '--json', 'export', 'orders', '--static', out.path]);
+      assert.equal(ran.code, 0, ran.stdout);
+      await until(async () => (await chainOf(beta)) === ours, 'the same chain');
+    }
+    await using late = await testNode({ limits: poll });
+    const url = pathToFileURL(out.path).href;
+    assert.equal((await late.client.json('POST', '/follows', { url })).status, 200);
+    const all = await chainOf(beta);
+    await until(async () => (await chainOf(late)) === all, 'the same chain, for who comes late');
+    const name = `/streams/${(await streamOf(late))?.name ?? ''}`;
+    const read = async ({ client }: TestNode): Promise<string> =>
+      (await client.get(`${name}/events`)).text;
+    assert.equal(await read(late), await read(beta));
+    const verified = await late.client.json('POST', `${name}/verify`, {});
+    assert.equal(verified.at('verdict'), 'intact', verified.text);
   });
 
   it('says what is wrong with a place before it is kept', async () => {
