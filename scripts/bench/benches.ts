@@ -11,6 +11,7 @@ import { memory } from './memory.ts';
 import { large, million } from './million.ts';
 import { publish, publishSingle } from './publish.ts';
 import { rawCpu, rawLevelMillion, rawResident, rawTcp } from './raw.ts';
+import { trace } from './trace.ts';
 import { witness } from './witness.ts';
 
 export const benches: readonly Bench[] = [
@@ -28,6 +29,7 @@ export const benches: readonly Bench[] = [
   large,
   across,
   forkProof,
+  trace,
   bundles,
   witness,
   memory,
