@@ -44,6 +44,7 @@ export type TableName =
   | 'subscriptions'
   | 'grants'
   | 'revocations'
+  | 'grantRequests'
   | 'keys'
   | 'market'
   | 'flows'
@@ -162,13 +163,23 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
   peers: { prefix: 0x10, key: 'peer id, text', value: 'dag-cbor row', room: 'gossip' },
   node: { prefix: 0x11, key: 'name, text', value: 'dag-cbor, by name', room: 'node' },
   subscriptions: { prefix: 0x12, key: 'id', value: 'dag-cbor', room: 'node', state: 'planned' },
-  grants: { prefix: 0x13, key: 'hash 32', value: 'delegation', room: 'access', state: 'planned' },
+  grants: {
+    prefix: 0x13,
+    key: 'SHA-256 of the last delegation 32',
+    value: 'dag-cbor [side, time, chain of delegations, card]: grants given and got',
+    room: 'access',
+  },
   revocations: {
     prefix: 0x14,
-    key: 'hash 32',
-    value: 'dag-cbor',
+    key: 'SHA-256 of the token 32',
+    value: 'the token, an invocation of /ucan/revoke',
     room: 'access',
-    state: 'planned',
+  },
+  grantRequests: {
+    prefix: 0x23,
+    key: 'side uint8 (0 ours, 1 of others) ‖ request id 16',
+    value: 'dag-cbor: who asks for which stream, and what became of it',
+    room: 'access',
   },
   keys: {
     prefix: 0x15,

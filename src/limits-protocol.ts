@@ -60,6 +60,10 @@ export const protocol = {
   maxInvocationSeconds: 300,
   /** Links of a proof, root to leaf; a longer chain is refused. */
   maxProofLinks: 8,
+  /** The grant field of a request, an invocation with its delegations; a longer one is refused. */
+  maxGrantFieldBytes: 65_536,
+  /** Characters of the purpose of a request for a grant, and of the answer to it. */
+  maxPurpose: 512,
   /** Tokens in a UCAN container; a larger one is refused. */
   maxContainerTokens: 16,
   /** A key file above this is refused unread. */

@@ -23,7 +23,6 @@ import { decodeContainer } from './ucan-container.ts';
 import { decodeInvocation, type Invocation } from './ucan-invocation.ts';
 import { judgeInvocation, proofOf, type Court } from './ucan-judge.ts';
 import { fixedTo, satisfied } from './ucan-policy.ts';
-import type { Revocations } from './ucan-revocations.ts';
 
 /** What is asked for: a log, by its genesis. */
 export interface Wanted {
@@ -179,6 +178,12 @@ function openGrant(grant: Uint8Array): Result<Shown> {
     else return manyInvocations;
   }
   return invocation === undefined ? manyInvocations : ok({ invocation, delegations });
+}
+
+/** The stream that the invocation of a grant names; unproved. */
+export function streamAsked(grant: Uint8Array): StreamName | undefined {
+  const shown = openGrant(grant);
+  return shown.ok ? readArgs(shown.value.invocation.args)?.stream : undefined;
 }
 
 const manyInvocations: Result<never> = {

@@ -1,8 +1,9 @@
 /**
- * The alerts topic: newer network documents and fork proofs; revocations come with their issue.
+ * The alerts topic: newer network documents, fork proofs and revocations of delegations.
  * Cheap checks first: the sender's rate, the form, whether it is known; then the signatures. A fork
  * is passed on if it is the first of a log that we hold or know of; what is invalid costs its sender.
  */
+import { codes } from '../codes.ts';
 import { fault, type Fault } from '../errors.ts';
 import { blockVerdict } from '../ledger/verdict.ts';
 import type { Result, Verdict } from '../result.ts';
@@ -45,7 +46,22 @@ export class Alerts {
       return this.#reject(from, alert.error, penalty.malformed);
     }
     if (alert.value.kind === 'fork') return this.#judgeFork(alert.value.proof, from);
+    if (alert.value.kind === 'revocation') return this.#judgeRevocation(alert.value.token, from);
     return this.#judgeDocument(alert.value.document, from);
+  }
+
+  async #judgeRevocation(token: Uint8Array, from: PeerId): Promise<Verdict> {
+    const { access } = this.#net;
+    if (access === undefined) return { kind: 'ignore', reason: unjudged };
+    const taken = await access.takeRevocation(token);
+    if (!taken.ok) {
+      if (codes[taken.error.code][0] !== 'denied') return { kind: 'ignore', reason: taken.error };
+      return this.#reject(from, taken.error, penalty.malformed);
+    }
+    if (taken.value === 'known') return { kind: 'ignore', reason: knownRevocation };
+    if (taken.value === 'unrelated') return { kind: 'ignore', reason: unrelated };
+    this.#net.counters.add('revocationsTaken');
+    return { kind: 'accept' };
   }
 
   #judgeDocument(document: Uint8Array, from: PeerId): Verdict {
@@ -94,4 +110,7 @@ const known = fault('announcement-stale', 'this network document is known');
 const knownFork = fault('announcement-stale', 'a fork of this log is known');
 const strange = fault('log-unknown', 'kept, but nobody here follows that log');
 const unread = fault('log-unknown', 'this node keeps no forks');
+const unjudged = fault('log-unknown', 'this node keeps no revocations');
+const knownRevocation = fault('announcement-stale', 'this revocation is known');
+const unrelated = fault('log-unknown', 'revoked by nobody that is known here');
 const limited = fault('rate-limited', 'more alerts than a neighbour may send');

@@ -5,6 +5,7 @@
  *                                                          a peer that serves it
  *   alerts     [1, document]                               a newer network document
  *              [2, fork proof]                             FACTS.md section 8
+ *              [3, revocation]                             an invocation of /ucan/revoke
  *
  * The logId, size and root are those of the checkpoint. Its signature can be judged by who knows the
  * log's keys; for others it is a hint.
@@ -45,7 +46,8 @@ export function encodeAnnouncement({ checkpoint, server }: Announcement): Uint8A
 
 export type Alert =
   | { readonly kind: 'network'; readonly document: Uint8Array }
-  | { readonly kind: 'fork'; readonly proof: Uint8Array };
+  | { readonly kind: 'fork'; readonly proof: Uint8Array }
+  | { readonly kind: 'revocation'; readonly token: Uint8Array };
 
 /** The bytes of an alert are a copy. An alert of a later version is `message-shape` too: see `isLaterAlert`. */
 export function decodeAlert(message: Uint8Array): Result<Alert> {
@@ -53,17 +55,29 @@ export function decodeAlert(message: Uint8Array): Result<Alert> {
     message,
     [1, 2, (f) => ({ kind: 'network', document: f.bytes(helloLimits.documentBytes).slice() })],
     [2, 2, (f) => ({ kind: 'fork', proof: f.bytes(protocol.maxForkProofBytes).slice() })],
+    [3, 2, (f) => ({ kind: 'revocation', token: f.bytes(protocol.maxTokenBytes).slice() })],
   );
 }
 
 export function encodeAlert(alert: Alert): Uint8Array {
-  const [kind, bytes] = alert.kind === 'network' ? [1, alert.document] : [2, alert.proof];
+  const [kind, bytes] = partsOf(alert);
   return new CborWriter(bytes.length + 16).list(2).uint(kind).bytes(bytes).finish();
+}
+
+function partsOf(alert: Alert): readonly [number, Uint8Array] {
+  switch (alert.kind) {
+    case 'network':
+      return [1, alert.document];
+    case 'fork':
+      return [2, alert.proof];
+    case 'revocation':
+      return [3, alert.token];
+  }
 }
 
 /** A kind of alert that we do not know yet: neither taken nor passed on, and nobody's fault. */
 export function isLaterAlert(message: Uint8Array): boolean {
   const reader = new CborReader(message);
   reader.list();
-  return reader.uint() > 2 && reader.failed === undefined;
+  return reader.uint() > 3 && reader.failed === undefined;
 }

@@ -35,8 +35,9 @@ export class BlockGossip implements AsyncDisposable {
     return this.#topics.size;
   }
 
-  /** Subscribes the log's topic; false where the peer has `maxBlockTopics` already. */
+  /** Subscribes the log's topic; false for direct logs, and where there are `maxBlockTopics` already. */
   subscribe(logId: LogId): boolean {
+    if (this.#net.access?.ownerOf(logId) !== undefined) return false;
     const topic = topicOf(this.#net.network.text, logId);
     const logs = this.#topics.get(topic);
     if (logs !== undefined) {

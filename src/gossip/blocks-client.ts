@@ -5,9 +5,10 @@ import { asLogIndex, type LogId, type TreeSize } from '../types.ts';
 import type { Applier } from './applier.ts';
 import { decodeBlocks, encodeBlocks, type BlocksRequest } from './blocks-codec.ts';
 import type { Exchange } from './exchange.ts';
+import { grantFor } from './admission.ts';
 import { penalise, type Net } from './net.ts';
 import { penalty } from './scores.ts';
-import { askPeer, longLimit, protocols } from './serve.ts';
+import { askPeer, isDenial, longLimit, protocols } from './serve.ts';
 import type { Session } from './sessions.ts';
 
 export interface PullEnd {
@@ -33,8 +34,11 @@ export async function pullBlocks(
 ): Promise<Result<PullEnd>> {
   const { logId, live } = request;
   const from = asLogIndex(net.ledger.log(logId)?.size ?? 0);
-  const read = { kind: 'read' as const, logId, from, live, maxBytes: net.limits.syncPageBytes };
-  return askPeer(
+  const grant = grantFor(net, session, logId);
+  if (!grant.ok) return grant;
+  const maxBytes = net.limits.syncPageBytes;
+  const read = { kind: 'read' as const, logId, from, live, maxBytes, ...grant.value };
+  const pulled = await askPeer(
     net,
     session,
     protocols.blocks,
@@ -45,6 +49,16 @@ export async function pullBlocks(
     },
     signal,
   );
+  if (grant.value.grant !== undefined) tellAccess(net, logId, pulled);
+  return pulled;
+}
+
+/** What a peer of the owner said to our grant. */
+function tellAccess(net: Net, logId: LogId, pulled: Result<PullEnd>): void {
+  if (pulled.ok) net.access?.answered(logId, undefined);
+  else if (isDenial(pulled.error) || pulled.error.code === 'log-unknown') {
+    net.access?.answered(logId, pulled.error);
+  }
 }
 
 async function receiveBlocks(

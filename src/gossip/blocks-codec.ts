@@ -19,7 +19,6 @@ import type { LogId, LogIndex, TreeSize } from '../types.ts';
 import { maxCosignedNote } from './heads-codec.ts';
 import { decodeMessage, writeLogId } from './message.ts';
 
-const maxGrantBytes = 65_536;
 /** Blocks in one frame; more small ones go into the next. */
 export const maxBlocksPerFrame = 1024;
 
@@ -49,7 +48,7 @@ export function decodeBlocks(frame: Uint8Array): Result<BlocksMessage> {
       6,
       (f) => {
         const read = { logId: f.logId(), from: f.index(), maxBytes: f.uint(), live: f.flag() };
-        const grant = f.optional((field) => field.bytes(maxGrantBytes).slice());
+        const grant = f.optional((field) => field.bytes(protocol.maxGrantFieldBytes).slice());
         return { kind: 'read', ...read, ...(grant === undefined ? {} : { grant }) };
       },
     ],

@@ -2,7 +2,7 @@
  * Serving ranges of blocks (blocks-codec.ts has the messages). Acknowledgements are read beside the
  * sending, so that a reader which stops reading stops us, within `maxUnackedBytes`.
  */
-import { fault, HeadwaterError } from '../errors.ts';
+import { fault, HeadwaterError, type Fault } from '../errors.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, asTreeSize, type LogId, type TreeSize } from '../types.ts';
@@ -13,13 +13,15 @@ import {
   type BlocksMessage,
   type BlocksRequest,
 } from './blocks-codec.ts';
+import { admit, unknownLog, type Admitted } from './admission.ts';
 import type { Exchange } from './exchange.ts';
 import { maxCosignedNote } from './heads-codec.ts';
 import type { PortBlock } from './ledger-port.ts';
-import { isShared, usable, type Net } from './net.ts';
+import { usable, type Net } from './net.ts';
 import { longLimit, protocols, serve } from './serve.ts';
 import type { Session } from './sessions.ts';
 import { UnackedWindow } from './unacked-window.ts';
+import { isWhole, withhold } from './withhold.ts';
 
 export class BlocksServer {
   readonly #net: Net;
@@ -44,31 +46,39 @@ export class BlocksServer {
     const request = decodeBlocks(frame.value);
     if (!request.ok) return request;
     if (request.value.kind !== 'read') return err(fault('message-shape', 'not a read request'));
-    if (!isShared(this.#net.ledger.log(request.value.logId))) return err(unknownLog);
-    if (!request.value.live) return this.#read(exchange, session, request.value);
+    const { logId, grant, live } = request.value;
+    const admitted = admit(this.#net, session, logId, grant);
+    if (!admitted.ok) return admitted;
+    const { permit } = admitted.value;
+    if (!live) return this.#read(exchange, session, request.value, permit);
     if (this.#live >= this.#net.limits.maxLiveReads) {
       return err(fault('rate-limited', 'too many live reads at once'));
     }
     this.#live += 1;
     try {
-      return await this.#read(exchange, session, request.value);
+      return await this.#read(exchange, session, request.value, permit);
     } finally {
       this.#live -= 1;
     }
   }
 
-  async #read(exchange: Exchange, session: Session, request: BlocksRequest): Promise<Result<void>> {
-    const reading = new BlockReading(this.#net, exchange, session, request);
+  async #read(
+    exchange: Exchange,
+    session: Session,
+    request: BlocksRequest,
+    permit: Admitted['permit'],
+  ): Promise<Result<void>> {
+    const reading = new BlockReading(this.#net, exchange, session, request, permit);
+    using _ = this.#net.access?.onChange(() => reading.look());
     const reader = reading.acknowledgements();
-    const result = await reading.run();
+    const run = await reading.run();
+    const result = reading.ended === undefined ? run : err(reading.ended);
     // The reader ends with the stream: after the last frame the asker closes its side.
     const last = result.ok ? await reader : ok(undefined);
     reading.stop();
     return result.ok ? last : result;
   }
 }
-
-const unknownLog = fault('log-unknown', 'this log is not served here');
 
 /** One request being served. */
 class BlockReading {
@@ -78,17 +88,42 @@ class BlockReading {
   readonly #request: BlocksRequest;
   readonly #window = new UnackedWindow();
   readonly #stop = new AbortController();
+  /** Of a direct log: asked again before each frame, at each pulse and when something was revoked. */
+  readonly #permit: Admitted['permit'];
+  #refusal: Fault | undefined;
+  /** The range of the permit is behind us: nothing more will come. */
+  #over = false;
   #ended = false;
   #position: TreeSize;
   /** Cosigned checkpoint that was sent last. */
   #told: string | undefined;
 
-  constructor(net: Net, exchange: Exchange, session: Session, request: BlocksRequest) {
+  constructor(
+    net: Net,
+    exchange: Exchange,
+    session: Session,
+    request: BlocksRequest,
+    permit: Admitted['permit'],
+  ) {
+    this.#permit = permit;
     this.#net = net;
     this.#exchange = exchange;
     this.#session = session;
     this.#request = request;
     this.#position = asTreeSize(request.from);
+  }
+
+  /** Why the reader may not go on, where that is so. */
+  get ended(): Fault | undefined {
+    return this.#refusal;
+  }
+
+  /** Ends the reading if its permit has ended. */
+  look(): boolean {
+    if (this.#permit === undefined || this.#refusal !== undefined) return this.#ended;
+    this.#refusal = this.#net.access?.ended(this.#permit);
+    if (this.#refusal !== undefined) this.stop();
+    return this.#ended;
   }
 
   stop(): void {
@@ -118,19 +153,20 @@ class BlockReading {
       live ? undefined : Math.min(maxBytes, this.#net.limits.syncPageBytes),
     );
     if (!first.ok) return first;
-    if (live) {
+    if (live && !this.#over) {
       const pushed = await this.#push();
       if (!pushed.ok) return pushed;
     }
     const told = await this.#cosigned();
     if (!told.ok) return told;
-    const size = this.#net.ledger.log(this.#request.logId)?.size ?? this.#position;
+    const whole = this.#net.ledger.log(this.#request.logId)?.size ?? this.#position;
+    const size = this.#over ? this.#position : whole;
     return this.#ended ? ok(undefined) : this.#exchange.send(encodeBlocks({ kind: 'end', size }));
   }
 
   /** Goes on with what is appended, until the asker leaves or may no longer read. */
   async #push(): Promise<Result<void>> {
-    while (!this.#ended && usable(this.#net, this.#session)) {
+    while (!this.#ended && !this.#over && usable(this.#net, this.#session)) {
       const grown = await nextAppend(
         this.#net,
         this.#request.logId,
@@ -138,7 +174,8 @@ class BlockReading {
         this.#stop.signal,
       );
       const log = this.#net.ledger.log(this.#request.logId);
-      if (!isShared(log)) return err(unknownLog);
+      if (log === undefined) return err(unknownLog);
+      if (this.look()) return ok(undefined);
       const sent = grown
         ? await this.#page(undefined)
         : await this.#exchange.send(encodeBlocks({ kind: 'pulse', size: log.size }));
@@ -174,20 +211,34 @@ class BlockReading {
       const from = asLogIndex(this.#position);
       for await (const block of this.#net.ledger.blocks(this.#request.logId, from, options)) {
         if (this.#ended) return ok(undefined);
-        const full = bytes + block.wire.length > protocol.maxMessageBytes;
+        const given = this.#given(block);
+        if (!given.ok) return given;
+        if (given.value === undefined) break;
+        const { wire } = given.value;
+        const full = bytes + wire.length > protocol.maxMessageBytes;
         if (packed.length > 0 && (full || packed.length >= maxBlocksPerFrame)) {
           const sent = await this.#send(packed);
           if (!sent.ok) return sent;
           [packed, bytes] = [[], 0];
         }
-        packed.push(block);
-        bytes += block.wire.length;
+        packed.push(given.value);
+        bytes += wire.length;
       }
     } catch (cause) {
       if (cause instanceof HeadwaterError) return err(cause.fault);
       throw cause;
     }
     return this.#send(packed);
+  }
+
+  /** What the reader may have of a block; undefined where its range is over. */
+  #given(block: PortBlock): Result<PortBlock | undefined> {
+    const range = this.#permit?.args;
+    if (range === undefined || isWhole(range)) return ok(block);
+    const left = withhold(this.#net.crypto, block.wire, range);
+    if (!left.ok) return left;
+    this.#over = left.value.over;
+    return ok(this.#over ? undefined : { ...block, wire: left.value.wire });
   }
 
   async #send(packed: readonly PortBlock[]): Promise<Result<void>> {
@@ -203,7 +254,7 @@ class BlockReading {
     this.#net.ledger.confirming?.acknowledged(this.#request.logId);
     const paced = await this.#pace(frame.length);
     if (!paced.ok) return paced;
-    if (!(await this.#window.room(frame.length))) return ok(undefined);
+    if (!(await this.#window.room(frame.length)) || this.look()) return ok(undefined);
     this.#window.sent(last.size, frame.length);
     this.#position = last.size;
     return this.#exchange.send(frame);

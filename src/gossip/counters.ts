@@ -24,6 +24,8 @@ const names = [
   'announcements',
   'announcementsLimited',
   'requestsRefused',
+  'accessDenied',
+  'revocationsTaken',
   'applyFailures',
   'forksTaken',
   'forksRefused',

@@ -1,4 +1,8 @@
-/** What travels besides blocks and heads: acknowledgements, requests to witnesses, cosignatures, repairs. */
+/**
+ * What travels besides blocks and heads: grants, acknowledgements, requests to witnesses,
+ * cosignatures, repairs.
+ */
+import { AccessExchange } from './access-exchange.ts';
 import { Acks } from './acks.ts';
 import { learnCosigned } from './cosigned-exchange.ts';
 import { Lookups } from './lookups.ts';
@@ -8,6 +12,7 @@ import type { Session } from './sessions.ts';
 import { Witnessing } from './witnessing.ts';
 
 export class Evidence {
+  readonly access: AccessExchange;
   readonly acks: Acks;
   readonly witnessing: Witnessing;
   readonly repairs: Repairs;
@@ -16,6 +21,7 @@ export class Evidence {
 
   constructor(net: Net) {
     this.#net = net;
+    this.access = new AccessExchange(net);
     this.acks = new Acks(net);
     this.witnessing = new Witnessing(net);
     this.repairs = new Repairs(net);
@@ -23,7 +29,7 @@ export class Evidence {
   }
 
   async serve(): Promise<void> {
-    await Promise.all([this.acks.serve(), this.witnessing.serve()]);
+    await Promise.all([this.access.serve(), this.acks.serve(), this.witnessing.serve()]);
   }
 
   /** A peer's hello is done, or it is met again: it may have cosignatures that we lack. */

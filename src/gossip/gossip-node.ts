@@ -36,7 +36,7 @@ import { LivePulls } from './live-pulls.ts';
 import { Looking } from './looking.ts';
 import { MedianClock, type ClockOpinion } from './median-clock.ts';
 import { Meetings } from './meetings.ts';
-import { isShared, usablePeers, type Net } from './net.ts';
+import { isFetched, isShared, usablePeers, type Net } from './net.ts';
 import { PeerControl } from './peer-control.ts';
 import { serveProofs } from './proof-server.ts';
 import { Publishing } from './publish.ts';
@@ -292,7 +292,7 @@ export class GossipNode implements AsyncDisposable {
 
   #adopt(logId: LogId): void {
     const log = this.#net.ledger.log(logId);
-    if (this.#followed.has(logId) || !isShared(log) || log.state === 'closed') return;
+    if (this.#followed.has(logId) || !isFetched(this.#net, log) || log.state === 'closed') return;
     this.#followed.add(logId);
     const heard = this.#options.gossip !== false && this.#parts.gossip.subscribe(logId);
     if (!heard && this.#options.livePulls !== false) this.#parts.live.add(logId);
@@ -389,11 +389,11 @@ export class GossipNode implements AsyncDisposable {
 const closed = fault('queue-full', 'this node is closing');
 
 function portsOf(options: GossipOptions): Ports {
-  const { transport, ledger, host, crypto, network, self, evidence } = options;
-  return { transport, ledger, host, crypto, network, self, evidence };
+  const { transport, ledger, host, crypto, network, self, evidence, access } = options;
+  return { transport, ledger, host, crypto, network, self, evidence, access };
 }
 
 type Ports = Pick<
   Net,
-  'transport' | 'ledger' | 'host' | 'crypto' | 'network' | 'self' | 'evidence'
+  'transport' | 'ledger' | 'host' | 'crypto' | 'network' | 'self' | 'evidence' | 'access'
 >;

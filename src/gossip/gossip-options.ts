@@ -3,6 +3,7 @@ import type { Crypto } from '../crypto.ts';
 import type { Fault } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Did, LogId, PeerId } from '../types.ts';
+import type { AccessPort } from './access-port.ts';
 import type { EvidencePort } from './evidence-port.ts';
 import type { GossipLimits } from './gossip-limits.ts';
 import type { LedgerPort } from './ledger-port.ts';
@@ -23,6 +24,8 @@ export interface GossipOptions {
   readonly judgeEvent: JudgeEvent;
   /** Acknowledgements, witnesses and cosignatures. */
   readonly evidence?: EvidencePort;
+  /** Who may read direct logs. */
+  readonly access?: AccessPort;
   /** Multiaddrs to stay connected to. */
   readonly bootstrap: readonly string[];
   /** False: no topics; everything comes by sync. */

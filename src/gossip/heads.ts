@@ -229,7 +229,7 @@ export class Heads {
   #sizes(): readonly SizeRow[] {
     const sizes: SizeRow[] = [];
     for (const log of this.#net.ledger.logs()) {
-      if (!isShared(log)) continue;
+      if (!isShared(log) || this.#net.access?.ownerOf(log.logId) !== undefined) continue;
       const waits = this.#net.ledger.confirming?.isWaiting(log.logId) === true;
       sizes.push({ logId: log.logId, size: waits ? asTreeSize(0) : log.size });
     }

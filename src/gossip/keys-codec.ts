@@ -2,6 +2,7 @@
  * `/headwater/1/keys`: how a log's keys came to be, provable from its logId alone.
  *
  *   → ask   [1, logId 32, from]       control entries at this index and after it
+ *   → ask   [3, logId 32, from, grant]   the same of a direct log
  *   ← page  [2, size, checkpoint text, next or null, [[index, leaf, [hash 32…]]…]]
  *
  * The first entry is the genesis (index 0), whose leaf hash is the logId. Each path is the RFC 6962
@@ -35,20 +36,38 @@ export interface KeysPage {
 }
 
 export type KeysMessage =
-  { readonly kind: 'ask'; readonly logId: LogId; readonly from: LogIndex } | KeysPage;
+  | {
+      readonly kind: 'ask';
+      readonly logId: LogId;
+      readonly from: LogIndex;
+      readonly grant?: Uint8Array;
+    }
+  | KeysPage;
 
 export function decodeKeys(frame: Uint8Array): Result<KeysMessage> {
   return decodeMessage<KeysMessage>(
     frame,
     [1, 3, (f) => ({ kind: 'ask', logId: f.logId(), from: f.index() })],
     [2, 5, readPage],
+    [
+      3,
+      4,
+      (f) => ({
+        kind: 'ask',
+        logId: f.logId(),
+        from: f.index(),
+        grant: f.bytes(protocol.maxGrantFieldBytes).slice(),
+      }),
+    ],
   );
 }
 
 export function encodeKeys(message: KeysMessage): Uint8Array {
   const writer = new CborWriter(1024);
   if (message.kind === 'ask') {
-    return writeLogId(writer.list(3).uint(1), message.logId).uint(message.from).finish();
+    const { logId, from, grant } = message;
+    if (grant === undefined) return writeLogId(writer.list(3).uint(1), logId).uint(from).finish();
+    return writeLogId(writer.list(4).uint(3), logId).uint(from).bytes(grant).finish();
   }
   writer.list(5).uint(2).uint(message.size).text(message.checkpoint);
   if (message.next === undefined) writer.null();

@@ -4,7 +4,8 @@ import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../types.ts';
 import { decodeKeys, encodeKeys, type KeysPage } from './keys-codec.ts';
-import { isShared, type Net } from './net.ts';
+import { admit, grantFor, unknownLog } from './admission.ts';
+import type { Net } from './net.ts';
 import { askPeer, protocols, serve, shortLimit } from './serve.ts';
 import type { Session } from './sessions.ts';
 
@@ -13,17 +14,16 @@ export async function serveKeys(net: Net): Promise<void> {
     protocol: protocols.keys,
     limit: shortLimit(net),
     greeted: true,
-    answer: async (exchange) => {
+    answer: async (exchange, session) => {
       const frame = await exchange.next();
       if (!frame.ok) return frame;
       const request = decodeKeys(frame.value);
       if (!request.ok) return request;
       if (request.value.kind !== 'ask') return err(fault('message-shape', 'not a request'));
-      const { logId, from } = request.value;
-      const log = net.ledger.log(logId);
-      if (!isShared(log) || log.size === 0) {
-        return err(fault('log-unknown', 'this log is not served here'));
-      }
+      const { logId, from, grant } = request.value;
+      const admitted = admit(net, session, logId, grant);
+      if (!admitted.ok) return admitted;
+      if (admitted.value.log.size === 0) return err(unknownLog);
       const options = { from, maxBytes: protocol.maxKeysPageBytes };
       const chain = await net.ledger.keyChain(logId, options);
       if (!chain.ok) return chain;
@@ -70,13 +70,15 @@ async function fetchPage(
   from: LogIndex,
   signal: AbortSignal,
 ): Promise<Result<KeysPage>> {
+  const grant = grantFor(net, session, logId);
+  if (!grant.ok) return grant;
   return askPeer(
     net,
     session,
     protocols.keys,
     shortLimit(net),
     async (exchange) => {
-      const sent = await exchange.send(encodeKeys({ kind: 'ask', logId, from }));
+      const sent = await exchange.send(encodeKeys({ kind: 'ask', logId, from, ...grant.value }));
       if (!sent.ok) return sent;
       const frame = await exchange.next();
       if (!frame.ok) return frame;

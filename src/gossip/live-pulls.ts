@@ -2,7 +2,7 @@
  * Logs without a topic (gossip is off, or there are more than `maxBlockTopics`) are read live from
  * one peer each, which is chosen anew when the read ends.
  */
-import type { LogId } from '../types.ts';
+import type { LogId, PeerId } from '../types.ts';
 import type { Applier } from './applier.ts';
 import { pullBlocks } from './blocks-client.ts';
 import { shuffled, usable, type Net } from './net.ts';
@@ -78,13 +78,23 @@ export class LivePulls implements AsyncDisposable {
     this.#running.delete(logId);
   }
 
+  /** Those said to have it; a log that is followed by a grant is asked of its owner's peers only. */
+  #sources(logId: LogId): readonly PeerId[] {
+    const owner = this.#net.access?.ownerOf(logId);
+    if (owner === undefined) return this.#net.sources.of(logId);
+    return this.#net.sessions
+      .all()
+      .filter(({ identity }) => identity?.organisation === owner)
+      .map(({ peer }) => peer);
+  }
+
   /** A peer that is known to have the log, whatever its size: live reads may wait for more. */
   #choose(logId: LogId): Session | undefined {
     const log = this.#net.ledger.log(logId);
     if (log === undefined || log.role === 'writer' || log.state !== 'open') return undefined;
     const nowMs = this.#net.host.clock.monotonic();
     if ((this.#restUntilMs.get(logId) ?? 0) > nowMs) return undefined;
-    for (const peer of shuffled(this.#net, this.#net.sources.of(logId))) {
+    for (const peer of shuffled(this.#net, this.#sources(logId))) {
       const session = this.#net.sessions.get(peer);
       if (usable(this.#net, session) && session.restUntilMs <= nowMs) return session;
     }

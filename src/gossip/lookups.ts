@@ -6,6 +6,7 @@
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { LogId, LogIndex, PeerId } from '../types.ts';
+import { grantFor } from './admission.ts';
 import type { KnownPeer } from './hello-codec.ts';
 import { fetchKeys } from './keys.ts';
 import type { KeyEntry } from './keys-codec.ts';
@@ -149,6 +150,12 @@ export class Lookups {
     request: ProofRequest,
     signal: AbortSignal,
   ): Promise<Result<ProofAnswer>> {
+    const granted = grantFor(this.#net, session, request.logId);
+    if (!granted.ok) return Promise.resolve(granted);
+    const { grant } = granted.value;
+    const plain = encodeProof(request);
+    const frame =
+      grant === undefined ? plain : encodeProof({ kind: 'granted', grant, request: plain });
     const limit = shortLimit(this.#net);
     const { proof } = protocols;
     return askPeer(
@@ -157,11 +164,11 @@ export class Lookups {
       proof,
       limit,
       async (exchange): Promise<Result<ProofAnswer>> => {
-        const sent = await exchange.send(encodeProof(request));
+        const sent = await exchange.send(frame);
         if (!sent.ok) return sent;
-        const frame = await exchange.next();
-        if (!frame.ok) return frame;
-        const answer = decodeProof(frame.value);
+        const next = await exchange.next();
+        if (!next.ok) return next;
+        const answer = decodeProof(next.value);
         if (!answer.ok) return answer;
         if (answer.value.kind === 'proof') return ok(answer.value);
         return err(fault('message-shape', 'not a proof'));

@@ -6,6 +6,7 @@ import type { Crypto } from '../crypto.ts';
 import type { Host } from '../host.ts';
 import type { Result } from '../result.ts';
 import type { Did, Hash, PeerId } from '../types.ts';
+import type { AccessPort } from './access-port.ts';
 import type { Counters } from './counters.ts';
 import type { EvidencePort } from './evidence-port.ts';
 import type { GossipLimits } from './gossip-limits.ts';
@@ -61,6 +62,8 @@ export interface Net {
   readonly limits: GossipLimits;
   /** Absent in a node that neither acknowledges nor keeps cosignatures. */
   readonly evidence?: EvidencePort | undefined;
+  /** Absent in a node that serves no direct logs. */
+  readonly access?: AccessPort | undefined;
   /** Aborts when the node closes. */
   readonly signal: AbortSignal;
   /** Keeps work that an event began: the node waits for it when it closes. */
@@ -69,9 +72,15 @@ export interface Net {
   readonly defect: (cause: unknown) => void;
 }
 
-/** `direct` logs are known to nobody else: not gossiped, listed or served. */
+/** `direct` logs are known to nobody else: not gossiped or listed, and served by `admit` alone. */
 export function isShared(log: PortLog | undefined): log is PortLog {
   return log !== undefined && log.genesis?.visibility !== 'direct';
+}
+
+/** A log whose blocks come from others: shared, or direct and followed by a grant. */
+export function isFetched(net: Net, log: PortLog | undefined): log is PortLog {
+  const granted = log !== undefined && net.access?.ownerOf(log.logId) !== undefined;
+  return granted || isShared(log);
 }
 
 /** Whether we ask, serve and believe the peer now. */

@@ -12,6 +12,7 @@
  *   ← forks        [8, [logId 32…]]                 the answerer's; empty where the digest is its own
  *   → roots        [9, [[logId 32, size, root 32]…]]
  *   ← roots        [10, [[logId 32, checkpoint text]…]]  where the answerer has the size and another root
+ *   → granted      [11, grant, request]             one of the first three, encoded, of a direct log
  *
  * A size of 0 is the answerer's head; the checkpoint is its own text there and '' for other sizes.
  * All is as the peer states it: proofs are verified by who asked, forks by their proof.
@@ -82,7 +83,8 @@ export type ProofMessage =
   | { readonly kind: 'askForks'; readonly digest: Hash }
   | { readonly kind: 'forks'; readonly logs: readonly LogId[] }
   | { readonly kind: 'askRoots'; readonly rows: readonly RootRow[] }
-  | { readonly kind: 'roots'; readonly rows: readonly OtherRoot[] };
+  | { readonly kind: 'roots'; readonly rows: readonly OtherRoot[] }
+  | { readonly kind: 'granted'; readonly grant: Uint8Array; readonly request: Uint8Array };
 
 /** The proof of a fork is a copy. Faults: `message-shape`, those of dag-cbor, or a refusal. */
 export function decodeProof(frame: Uint8Array): Result<ProofMessage> {
@@ -118,6 +120,15 @@ export function decodeProof(frame: Uint8Array): Result<ProofMessage> {
     [8, 2, (f) => ({ kind: 'forks', logs: f.each(maxForkRows, (field) => field.logId()) })],
     [9, 2, (f) => ({ kind: 'askRoots', rows: f.each(maxRootRows, readRoot) })],
     [10, 2, (f) => ({ kind: 'roots', rows: f.each(maxRootRows, readOther) })],
+    [
+      11,
+      3,
+      (f) => ({
+        kind: 'granted',
+        grant: f.bytes(protocol.maxGrantFieldBytes).slice(),
+        request: f.bytes(256).slice(),
+      }),
+    ],
   );
 }
 
@@ -163,6 +174,8 @@ export function encodeProof(message: ProofMessage): Uint8Array {
       writer.list(2).uint(10).list(message.rows.length);
       for (const row of message.rows) writeLogId(writer.list(2), row.logId).text(row.checkpoint);
       return writer.finish();
+    case 'granted':
+      return writer.list(3).uint(11).bytes(message.grant).bytes(message.request).finish();
   }
 }
 

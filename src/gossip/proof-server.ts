@@ -4,6 +4,7 @@ import { fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, asTreeSize, type Hash, type TreeSize } from '../types.ts';
 import type { PortLog, ProofPort } from './ledger-port.ts';
+import { admit, unknownLog } from './admission.ts';
 import { isShared, type Net } from './net.ts';
 import {
   decodeProof,
@@ -17,6 +18,7 @@ import {
   type RootRow,
 } from './proof-codec.ts';
 import { protocols, serve, shortLimit } from './serve.ts';
+import type { Session } from './sessions.ts';
 
 /** Bytes of checkpoints in one answer to `roots`; the rest shows when these are frozen. */
 const maxOtherRoots = 64;
@@ -26,23 +28,33 @@ export async function serveProofs(net: Net): Promise<void> {
     protocol: protocols.proof,
     limit: shortLimit(net),
     greeted: true,
-    answer: async (exchange) => {
+    answer: async (exchange, session) => {
       const frame = await exchange.next();
       if (!frame.ok) return frame;
       const request = decodeProof(frame.value);
       if (!request.ok) return request;
-      const answer = await answerTo(net, request.value);
+      const answer = await answerTo(net, session, request.value);
       return answer.ok ? exchange.send(encodeProof(answer.value)) : answer;
     },
   });
 }
 
-async function answerTo(net: Net, request: ProofMessage): Promise<Result<ProofMessage>> {
+async function answerTo(
+  net: Net,
+  session: Session,
+  request: ProofMessage,
+): Promise<Result<ProofMessage>> {
   switch (request.kind) {
     case 'inclusion':
     case 'consistency':
     case 'range':
-      return prove(net, request);
+      return prove(net, session, request, undefined);
+    case 'granted': {
+      const inner = decodeProof(request.request);
+      if (!inner.ok) return inner;
+      if (!isProofRequest(inner.value)) return err(fault('message-shape', 'not a request'));
+      return prove(net, session, inner.value, request.grant);
+    }
     case 'askFork': {
       const told = forkedLogs(net).includes(request.logId);
       const proof = told ? await net.ledger.forks?.proof(request.logId) : undefined;
@@ -87,12 +99,22 @@ function otherRoots(net: Net, rows: readonly RootRow[]): readonly OtherRoot[] {
   return others;
 }
 
-async function prove(net: Net, request: ProofRequest): Promise<Result<ProofAnswer>> {
-  const log = net.ledger.log(request.logId);
+function isProofRequest(message: ProofMessage): message is ProofRequest {
+  const { kind } = message;
+  return kind === 'inclusion' || kind === 'consistency' || kind === 'range';
+}
+
+async function prove(
+  net: Net,
+  session: Session,
+  request: ProofRequest,
+  grant: Uint8Array | undefined,
+): Promise<Result<ProofAnswer>> {
+  const admitted = admit(net, session, request.logId, grant);
+  if (!admitted.ok) return admitted;
+  const { log } = admitted.value;
   const { proofs } = net.ledger;
-  if (!isShared(log) || log.size === 0 || proofs === undefined) {
-    return err(fault('log-unknown', 'this log is not served here'));
-  }
+  if (log.size === 0 || proofs === undefined) return err(unknownLog);
   const size = request.size === 0 ? log.size : request.size;
   if (size > log.size) return err(fault('index-over-head', `we have ${log.size} entries`));
   const hashes = await hashesOf(proofs, request, size);

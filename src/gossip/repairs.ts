@@ -7,6 +7,7 @@ import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex, type PeerId } from '../types.ts';
 import { decodeBlocks, encodeBlocks } from './blocks-codec.ts';
+import { grantFor } from './admission.ts';
 import type { Exchange } from './exchange.ts';
 import { penalise, usable, usablePeers, type Net } from './net.ts';
 import { penalty } from './scores.ts';
@@ -94,7 +95,10 @@ export class Repairs {
     take: Take,
     signal: AbortSignal,
   ): Promise<Result<Asked>> {
-    const read = { kind: 'read' as const, logId, from, live: false, maxBytes: pageBytes };
+    const grant = grantFor(this.#net, session, logId);
+    if (!grant.ok) return Promise.resolve(grant);
+    const page = { logId, from, live: false, maxBytes: pageBytes };
+    const read = { kind: 'read' as const, ...page, ...grant.value };
     const run = async (exchange: Exchange): Promise<Result<Asked>> => {
       const sent = await exchange.send(encodeBlocks(read));
       return sent.ok ? this.#receive(exchange, session, from, take) : sent;

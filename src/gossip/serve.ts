@@ -24,6 +24,7 @@ export const protocols = {
   ack: '/headwater/1/ack',
   witness: '/headwater/1/witness',
   proof: '/headwater/1/proof',
+  access: '/headwater/1/access',
 } as const;
 
 export type Answer = (exchange: Exchange, session: Session) => Promise<Result<void>>;
@@ -158,7 +159,14 @@ export async function askPeer<T>(
   return answer;
 }
 
-/** The peer answered: it has not what we asked for. */
+/** The peer answered: it has not what we asked for, or we may not have it. */
 function isMissing(reason: Fault): boolean {
-  return isRefusal(reason) && codes[reason.code][0] === 'missing';
+  if (!isRefusal(reason)) return false;
+  return codes[reason.code][0] === 'missing' || isDenial(reason);
+}
+
+/** A grant was judged, and not for want of a hello or for what the peer thinks of us. */
+export function isDenial({ code }: Fault): boolean {
+  const told = code === 'fields-unsupported' || code === 'revocations-stale';
+  return told || code.startsWith('ucan-') || code.startsWith('grant-');
 }

@@ -51,6 +51,7 @@ import { Retention } from './retention.ts';
 import { Scrub } from './scrub.ts';
 import { StoreHealth } from './store-health.ts';
 import { Successors } from './successors.ts';
+import { TableRows } from './table-rows.ts';
 import { keyElsewhere } from './writer-key.ts';
 
 export class Ledger implements AsyncDisposable {
@@ -58,6 +59,8 @@ export class Ledger implements AsyncDisposable {
   readonly forks: Forks;
   readonly successors: Successors;
   readonly cursors: Cursors;
+  /** Tables of other rooms. */
+  readonly rows: TableRows;
   readonly tree: LogTree;
   readonly keys: LogKeys;
   /** Checkpoints of the logs here with the lines of witnesses. */
@@ -97,6 +100,7 @@ export class Ledger implements AsyncDisposable {
       healed: (logId) => this.#own.get(logId)?.reloaded(),
     });
     this.cursors = new Cursors(store, limits.maxCursors);
+    this.rows = new TableRows(store);
     this.backup = new BackupRows(store, env.options.guard);
     this.confirming = new Confirming(env, (logId) => this.#own.get(logId)?.reloaded());
     this.#health = new StoreHealth(env, (handle) => this.#own.get(handle.logId)?.reloaded());

@@ -101,6 +101,7 @@ const heads: fc.Arbitrary<HeadsMessage> = fc.oneof(
 const alert: fc.Arbitrary<Alert> = fc.oneof(
   fc.record({ kind: fc.constant('network' as const), document: bytes(300) }),
   fc.record({ kind: fc.constant('fork' as const), proof: bytes(300) }),
+  fc.record({ kind: fc.constant('revocation' as const), token: bytes(300) }),
 );
 const proof: fc.Arbitrary<ProofMessage> = fc.oneof(
   fc.record({ kind: fc.constant('inclusion' as const), logId, index, size }),
@@ -125,6 +126,7 @@ const proof: fc.Arbitrary<ProofMessage> = fc.oneof(
     kind: fc.constant('roots' as const),
     rows: fc.array(fc.record({ logId, checkpoint: text(200) }), { maxLength: 4 }),
   }),
+  fc.record({ kind: fc.constant('granted' as const), grant: bytes(64), request: bytes(64) }),
 );
 const blocks: fc.Arbitrary<BlocksMessage> = fc.oneof(
   fc.record(
@@ -147,7 +149,10 @@ const blocks: fc.Arbitrary<BlocksMessage> = fc.oneof(
   fc.record({ kind: fc.constant('ack' as const), next: index }),
 );
 const keys: fc.Arbitrary<KeysMessage> = fc.oneof(
-  fc.record({ kind: fc.constant('ask' as const), logId, from: index }),
+  fc.record(
+    { kind: fc.constant('ask' as const), logId, from: index, grant: bytes(64) },
+    { requiredKeys: ['kind', 'logId', 'from'] },
+  ),
   fc.record(
     {
       kind: fc.constant('page' as const),
@@ -308,7 +313,7 @@ describe('protocol codecs', () => {
   codec('proof', proof, encodeProof, decodeProof);
 
   it('passes over alerts of later versions, and refuses those that are broken', () => {
-    const later = Uint8Array.of(0x82, 3, 0x41, 1);
+    const later = Uint8Array.of(0x82, 4, 0x41, 1);
     refused(decodeAlert(later), 'message-shape');
     assert.ok(isLaterAlert(later));
     for (const broken of [new Uint8Array(0), Uint8Array.of(0x82, 2, 0x01), Uint8Array.of(0x20)]) {
@@ -322,6 +327,7 @@ describe('protocol codecs', () => {
     const document = Uint8Array.of(1, 2);
     assert.equal(toHex(encodeAlert({ kind: 'network', document })), '8201420102');
     assert.equal(toHex(encodeAlert({ kind: 'fork', proof: document })), '8202420102');
+    assert.equal(toHex(encodeAlert({ kind: 'revocation', token: document })), '8203420102');
   });
 
   it('fixes the bytes of the messages', () => {

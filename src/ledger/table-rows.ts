@@ -1,0 +1,39 @@
+/** Small tables that other rooms keep in the store (keyspace.ts names the room): rows by name, durable. */
+import { keyOf, prefixRange, type Table } from '../keyspace.ts';
+import { ok, type Result } from '../result.ts';
+import type { Store } from './store.ts';
+
+export interface TableRow {
+  /** The key after the prefix. */
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export class TableRows {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** All rows in the order of their names: for tables that fit in memory. Codes: those of the store. */
+  async all(table: Table): Promise<Result<readonly TableRow[]>> {
+    const rows: TableRow[] = [];
+    await using scan = this.#store.scan(prefixRange(Uint8Array.of(table.prefix)));
+    for (;;) {
+      const entries = await scan.next(1000);
+      if (!entries.ok) return entries;
+      if (entries.value.length === 0) return ok(rows);
+      for (const { key, value } of entries.value) rows.push({ name: key.slice(1), value });
+    }
+  }
+
+  /** Durable when it resolves. */
+  put(table: Table, { name, value }: TableRow): Promise<Result<void>> {
+    return this.#store.batch([{ key: keyOf(table, name), value }], { sync: true });
+  }
+
+  remove(table: Table, name: Uint8Array): Promise<Result<void>> {
+    return this.#store.batch([{ key: keyOf(table, name) }], { sync: true });
+  }
+}
