@@ -31,6 +31,8 @@ export interface WitnessReply {
 export interface WitnessPort {
   readonly key: PublicKey;
   addCheckpoint(body: Uint8Array): Promise<WitnessReply>;
+  /** What it cosigned last of the origin with this SHA-256: 200 and the checkpoint, or 404. */
+  last(origin: Hash): Promise<WitnessReply>;
 }
 
 export interface EvidencePort {

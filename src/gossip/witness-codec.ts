@@ -6,20 +6,22 @@
  *   ← answer  [2, status, body bytes]     200: cosignature line; 409: the size; else a reason
  *   → who     [3]
  *   ← key     [4, key 32]                 of the witness' cosignatures; it is named by its did:key
+ *   → last    [5, SHA-256 of the origin]  ← answer: 200 and the checkpoint that it cosigned last, or 404
  *
  * A key that a peer states is a hint whom to ask: its cosignatures show whether it has it.
  */
 import { CborWriter } from '../cbor.ts';
 import { protocol } from '../limits.ts';
 import type { Result } from '../result.ts';
-import { asPublicKey, type PublicKey } from '../types.ts';
+import { asPublicKey, type Hash, type PublicKey } from '../types.ts';
 import { decodeMessage } from './message.ts';
 
 export type WitnessMessage =
   | { readonly kind: 'add'; readonly body: Uint8Array }
   | { readonly kind: 'answer'; readonly status: number; readonly body: Uint8Array }
   | { readonly kind: 'who' }
-  | { readonly kind: 'key'; readonly key: PublicKey };
+  | { readonly kind: 'key'; readonly key: PublicKey }
+  | { readonly kind: 'last'; readonly origin: Hash };
 
 /** Byte strings are copies. Faults: `message-shape`, those of dag-cbor, or a refusal of the peer. */
 export function decodeWitness(frame: Uint8Array): Result<WitnessMessage> {
@@ -37,6 +39,7 @@ export function decodeWitness(frame: Uint8Array): Result<WitnessMessage> {
     ],
     [3, 1, () => ({ kind: 'who' })],
     [4, 2, (f) => ({ kind: 'key', key: asPublicKey(f.fixed(32)) })],
+    [5, 2, (f) => ({ kind: 'last', origin: f.hash() })],
   );
 }
 
@@ -52,5 +55,7 @@ export function encodeWitness(message: WitnessMessage): Uint8Array {
       return new CborWriter(8).list(1).uint(3).finish();
     case 'key':
       return new CborWriter(48).list(2).uint(4).bytes(message.key).finish();
+    case 'last':
+      return new CborWriter(48).list(2).uint(5).bytes(message.origin).finish();
   }
 }

@@ -5,7 +5,7 @@
 import { equal } from '../bytes.ts';
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { PublicKey } from '../types.ts';
+import type { Hash, PublicKey } from '../types.ts';
 import type { WitnessReply } from './evidence-port.ts';
 import type { Exchange } from './exchange.ts';
 import { usablePeers, type Net } from './net.ts';
@@ -40,10 +40,27 @@ export class Witnessing {
    * Hands an add-checkpoint request to the connected witness that has this key; its answer as it
    * came. Codes: witness-unreachable where no peer states the key, those of `askPeer`.
    */
-  async ask(
+  ask(
     key: PublicKey,
     body: Uint8Array,
     signal: AbortSignal = this.#net.signal,
+  ): Promise<Result<WitnessReply>> {
+    return this.#send(key, { kind: 'add', body }, signal);
+  }
+
+  /** Asks it for the checkpoint that it cosigned last, by the SHA-256 of the origin. Codes as `ask`. */
+  last(
+    key: PublicKey,
+    origin: Hash,
+    signal: AbortSignal = this.#net.signal,
+  ): Promise<Result<WitnessReply>> {
+    return this.#send(key, { kind: 'last', origin }, signal);
+  }
+
+  async #send(
+    key: PublicKey,
+    message: WitnessMessage,
+    signal: AbortSignal,
   ): Promise<Result<WitnessReply>> {
     let last: Fault | undefined;
     for (const session of usablePeers(this.#net)) {
@@ -52,7 +69,7 @@ export class Witnessing {
       if (!stated.ok || !equal(stated.value, key)) continue;
       const waitMs = this.#bucket(session).borrow(this.#net.host.clock.monotonic(), 1);
       if (waitMs > 0) await this.#net.host.timers.sleep(waitMs, signal);
-      const answer = await this.#exchange(session, { kind: 'add', body }, signal);
+      const answer = await this.#exchange(session, message, signal);
       if (answer.ok && answer.value.kind === 'answer') return ok(answer.value);
       last = answer.ok ? fault('message-shape', 'not the answer of a witness') : answer.error;
     }
@@ -112,6 +129,10 @@ export class Witnessing {
         return exchange.send(encodeWitness({ kind: 'key', key: witness.key }));
       case 'add': {
         const reply = await witness.addCheckpoint(message.value.body);
+        return exchange.send(encodeWitness({ kind: 'answer', ...reply }));
+      }
+      case 'last': {
+        const reply = await witness.last(message.value.origin);
         return exchange.send(encodeWitness({ kind: 'answer', ...reply }));
       }
       case 'answer':

@@ -78,10 +78,46 @@ export class WitnessBook {
     }
     this.#queued += 1;
     const { origin } = request;
+    try {
+      return await this.#inTurn(origin, () =>
+        this.#submit(witness, request, keys, crypto.sha256(utf8(origin))),
+      );
+    } finally {
+      this.#queued -= 1;
+    }
+  }
+
+  /**
+   * A cosignature of our own that others show, verified. Where it is newer than what is here, an old
+   * copy of this home came back: it counts from now on, and true is given. Codes: those of store and guard.
+   */
+  async remember(origin: string, shown: Witnessed): Promise<Result<boolean>> {
+    const id = this.#env.options.crypto.sha256(utf8(origin));
+    return this.#inTurn(origin, async () => {
+      const last = await this.#read(id);
+      if (!last.ok) return last;
+      const { size = 0, root = shown.root, note = '' } = last.value ?? {};
+      if (shown.size === size && !equal(shown.root, root)) {
+        for (const listener of this.#conflicts)
+          listener({ origin, first: note, second: shown.note });
+      }
+      if (shown.size <= size) return ok(false);
+      const stored = await this.#store(id, shown);
+      if (!stored.ok) {
+        this.#states.delete(cacheKey(id));
+        return stored;
+      }
+      this.#keep(id, shown);
+      if (last.value === undefined) this.#added += 1;
+      return ok(true);
+    });
+  }
+
+  async #inTurn<T>(origin: string, run: () => Promise<T>): Promise<T> {
     const before = this.#turns.get(origin);
     const turn = (async () => {
       await before;
-      return this.#submit(witness, request, keys, crypto.sha256(utf8(origin)));
+      return run();
     })();
     const settled = turn.then(
       () => undefined,
@@ -91,7 +127,6 @@ export class WitnessBook {
     try {
       return await turn;
     } finally {
-      this.#queued -= 1;
       if (this.#turns.get(origin) === settled) this.#turns.delete(origin);
     }
   }

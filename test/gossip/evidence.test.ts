@@ -177,6 +177,9 @@ describe('witnesses of the network', () => {
     const answer = must(await world.run(witnessing.ask(key(50).publicKey, body)));
     assert.deepEqual([answer.status, answer.body], [409, utf8('7\n')]);
     assert.deepEqual(witness.seen, [body]);
+    const origin = nodeCrypto.sha256(body);
+    const last = must(await world.run(witnessing.last(key(50).publicKey, origin)));
+    assert.deepEqual([last.status, last.body], [200, origin]);
     refused(await world.run(witnessing.ask(key(51).publicKey, body)), 'witness-unreachable');
   });
 
@@ -203,6 +206,7 @@ async function addWitness(
       seen.push(body);
       return Promise.resolve({ status: 409, body: utf8('7\n') });
     },
+    last: (origin) => Promise.resolve({ status: 200, body: origin }),
   };
   const node = await world.add({ peerKey: key(100 + n), evidence: port, roles: ['witness'] });
   return { node, seen };
@@ -276,6 +280,7 @@ const witnesses: fc.Arbitrary<WitnessMessage> = fc.oneof(
     .map(([status, body]) => ({ kind: 'answer' as const, status, body })),
   fc.constant({ kind: 'who' as const }),
   hash.map((bytes) => ({ kind: 'key' as const, key: asPublicKey(bytes) })),
+  hash.map((origin) => ({ kind: 'last' as const, origin })),
 );
 const cosigned: fc.Arbitrary<HeadsMessage> = fc.oneof(
   fc

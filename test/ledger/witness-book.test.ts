@@ -65,6 +65,38 @@ describe('the book of a witness', () => {
     assert.deepEqual([row?.origin, row?.size], [log.origin, 9]);
   });
 
+  it('counts what others show of its own lines, where an old copy of it came back', async () => {
+    const store = new MemoryStore();
+    const guard = new MemoryGuard([]);
+    const id = nodeCrypto.sha256(utf8(log.origin));
+    await ask(await openLedger({ store, guard }), await log.request(0, 5));
+    const marks = guard.marks();
+    const copy = store.crash('nothing');
+    await using live = await openLedger({ store: copy.crash('nothing'), guard });
+    await ask(live, await log.request(5, 9));
+    const shown = must(await live.witnessed.last(id));
+    assert.ok(shown !== undefined);
+
+    await using ledger = await openLedger({
+      store: copy.crash('nothing'),
+      guard: new MemoryGuard(marks),
+    });
+    const conflicts: WitnessConflict[] = [];
+    ledger.witnessed.onConflict((conflict) => conflicts.push(conflict));
+    assert.equal(must(await ledger.witnessed.last(id))?.size, 5);
+    assert.equal(must(await ledger.witnessed.remember(log.origin, shown)), true);
+    assert.equal(must(await ledger.witnessed.remember(log.origin, shown)), false);
+    // Another history that grows from 5 is not cosigned any more.
+    const stale = await ask(ledger, await log.request(5, 8, 6));
+    assert.deepEqual([stale.status, stale.body], [409, '9\n']);
+    assert.deepEqual(must(await ledger.witnessed.last(id)), shown);
+    // And where it had signed another root for that size it says so.
+    const other = { ...shown, root: log.root(9, 6), note: log.checkpoint(9, 6) };
+    assert.equal(must(await ledger.witnessed.remember(log.origin, other)), false);
+    const { origin } = log;
+    assert.deepEqual(conflicts, [{ origin, first: shown.note, second: other.note }]);
+  });
+
   it('does not know an origin without keys', async () => {
     await using ledger = await openLedger();
     const request = must(parseAddCheckpoint(await log.request(0, 5)));

@@ -16,8 +16,9 @@ import type { LogSummary } from '../../ledger/ledger-types.ts';
 import type { NoteKey } from '../../ledger/note.ts';
 import { formatAddCheckpoint, parseConflict } from '../../ledger/witness.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { asTreeSize, type LogId, type TreeSize } from '../../types.ts';
+import { asTreeSize, type Hash, type LogId, type TreeSize } from '../../types.ts';
 import type { Limits } from '../config-schema.ts';
+import { learnAhead } from './ahead.ts';
 
 /** Where a witness is asked. */
 export interface WitnessRoute {
@@ -35,6 +36,12 @@ export interface SenderParts {
   readonly post: (
     route: WitnessRoute,
     body: Uint8Array,
+    signal: AbortSignal,
+  ) => Promise<Result<WitnessReply>>;
+  /** Asks for what it cosigned last, by the SHA-256 of the origin. */
+  readonly last: (
+    route: WitnessRoute,
+    origin: Hash,
     signal: AbortSignal,
   ) => Promise<Result<WitnessReply>>;
 }
@@ -189,6 +196,11 @@ export class WitnessSender implements AsyncDisposable {
       if (!size.ok) return size;
       target.size = size.value;
       if (size.value > log.size) {
+        const learned = await learnAhead(this.#parts.ledger, log.logId, (origin) =>
+          this.#patiently((signal) => this.#parts.last(target.route, origin, signal)),
+        );
+        // It is asked again: as long as we do not know its checkpoint we could sign another one.
+        if (!learned) target.size = asTreeSize(0);
         return err(fault('witness-ahead', `it has cosigned ${size.value}, we have ${log.size}`));
       }
     }
@@ -196,15 +208,19 @@ export class WitnessSender implements AsyncDisposable {
   }
 
   async #ask(target: WitnessTarget, log: LogSummary): Promise<Result<WitnessReply>> {
-    const { ledger, limits, host } = this.#parts;
+    const { ledger } = this.#parts;
     const old = target.size > log.size ? asTreeSize(0) : target.size;
     const proof = old === 0 ? ok([]) : await ledger.proofs.consistency(log.logId, old, log.size);
     if (!proof.ok) return proof;
     const body = utf8(formatAddCheckpoint(old, proof.value, log.checkpoint));
+    return this.#patiently((signal) => this.#parts.post(target.route, body, signal));
+  }
+
+  async #patiently<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { limits, host } = this.#parts;
     const patience = new AbortController();
     using _ = host.timers.after(limits.witnessTimeoutMs, () => patience.abort());
-    const signal = AbortSignal.any([patience.signal, this.#closing.signal]);
-    return await this.#parts.post(target.route, body, signal);
+    return await run(AbortSignal.any([patience.signal, this.#closing.signal]));
   }
 
   /** What a witness answered counts only once it is verified and kept. */

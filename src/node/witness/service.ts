@@ -66,9 +66,18 @@ export class WitnessService {
     keys: readonly NoteKey[],
   ): Promise<Fault | undefined> {
     const logId = parseLogId(origin.startsWith('headwater/') ? origin.slice(10) : '');
-    const log = logId.ok ? this.#ledger.log(logId.value) : undefined;
+    if (!logId.ok) return undefined;
+    const log = this.#ledger.log(logId.value);
+    const closing = log?.closing;
+    if (closing !== undefined && size > closing.size) {
+      // Who goes on with it is not its owner.
+      return fault('log-closed', `a successor goes on from size ${closing.size}`);
+    }
+    const forked = log?.state === 'frozen' || this.#ledger.forks.known(logId.value) !== undefined;
+    if (closing === undefined && forked) {
+      return fault('log-frozen', 'two histories of this log are known');
+    }
     if (log === undefined) return undefined;
-    if (log.state === 'frozen') return fault('log-frozen', 'two histories of this log are known');
     if (size === 0 || size > log.size) return undefined;
     const { proofs, cosigned } = this.#ledger;
     const ours = await proofs.rangeRoot(log.logId, asLogIndex(0), asLogIndex(size));

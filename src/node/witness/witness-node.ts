@@ -1,16 +1,18 @@
 /** Everything about witnesses and acknowledgements in one node, put together and closed here. */
-import { equal, fromHex, utf8 } from '../../bytes.ts';
+import { equal, fromHex, toHex, utf8 } from '../../bytes.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
 import { fault, type Fault } from '../../errors.ts';
 import type { CosignedPort, EvidencePort } from '../../gossip/evidence-port.ts';
 import type { GossipNode } from '../../gossip/gossip-node.ts';
 import { parseLogId } from '../../ids.ts';
-import { parseCosigner } from '../../ledger/cosignature.ts';
-import type { CheckpointConflict } from '../../ledger/cosigned.ts';
+import { checkpointOrigin, parseCheckpoint } from '../../ledger/checkpoint.ts';
+import { keepLines, parseCosigner } from '../../ledger/cosignature.ts';
+import type { CheckpointConflict, CosignedCheckpoint } from '../../ledger/cosigned.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { LogSummary } from '../../ledger/ledger-types.ts';
 import {
+  formatSignatureLine,
   formatVkey,
   parseCosignature,
   parseNoteText,
@@ -18,10 +20,19 @@ import {
   type NoteKey,
 } from '../../ledger/note.ts';
 import type { StatedTrust } from '../../ledger/trust-policy.ts';
+import type { Witnessed } from '../../ledger/witness.ts';
 import type { WitnessConflict } from '../../ledger/witness-book.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { formatTime } from '../../time.ts';
-import { asHash, asLogIndex, asTimeMs, type Did, type LogId, type TreeSize } from '../../types.ts';
+import {
+  asHash,
+  asLogIndex,
+  asTimeMs,
+  type Did,
+  type Hash,
+  type LogId,
+  type TreeSize,
+} from '../../types.ts';
 import type { VerifyView } from '../evidence-api.ts';
 import type { Home } from '../home.ts';
 import type { Check, ReceiptView, StreamView } from '../node-api.ts';
@@ -35,7 +46,8 @@ import type {
   WitnessView,
 } from '../witness-api.ts';
 import { AckWaiting } from './acks.ts';
-import { postCheckpoint } from './http-post.ts';
+import { proveForeign } from './foreign-fork.ts';
+import { getCheckpoint, postCheckpoint } from './http-post.ts';
 import { WitnessSender, type WitnessRoute, type WitnessTarget } from './sender.ts';
 import { WitnessService } from './service.ts';
 import { WitnessedKeys } from './witnessed-keys.ts';
@@ -80,7 +92,13 @@ export class WitnessNode implements WitnessApi, AsyncDisposable {
         if (url !== undefined) return postCheckpoint(url, body, signal);
         const witnessing = gossip()?.evidence.witnessing;
         if (witnessing !== undefined) return witnessing.ask(key.publicKey, body, signal);
-        return Promise.resolve(err(fault('witness-unreachable', 'this home has no network')));
+        return Promise.resolve(err(noNetwork));
+      },
+      last: ({ key, url }, origin, signal) => {
+        if (url !== undefined) return getCheckpoint(url, origin, signal);
+        const witnessing = gossip()?.evidence.witnessing;
+        if (witnessing !== undefined) return witnessing.last(key.publicKey, origin, signal);
+        return Promise.resolve(err(noNetwork));
       },
     });
     const acks = (): GossipNode['evidence']['acks'] | undefined => gossip()?.evidence.acks;
@@ -88,6 +106,9 @@ export class WitnessNode implements WitnessApi, AsyncDisposable {
     const own = service === undefined ? [] : [service.key];
     ledger.cosigned.trust([...urls.map(({ key }) => key), ...own]);
     this.#owned.use(ledger.cosigned.onConflict((conflict) => this.#contradicted(conflict)));
+    if (service !== undefined) {
+      this.#owned.use(ledger.cosigned.onKept((kept) => this.#shown(service.key, kept)));
+    }
     this.#owned.use(ledger.witnessed.onConflict((conflict) => this.#forked(conflict)));
   }
 
@@ -155,6 +176,11 @@ export class WitnessNode implements WitnessApi, AsyncDisposable {
             addCheckpoint: async (body: Uint8Array) => {
               const { status, body: text } = await service.addCheckpoint(body);
               return { status, body: utf8(text) };
+            },
+            last: async (origin: Hash) => {
+              const note = await this.monitored(toHex(origin));
+              const text = note.ok ? note.value : undefined;
+              return { status: text === undefined ? 404 : 200, body: utf8(text ?? '') };
             },
           };
     return {
@@ -283,12 +309,38 @@ export class WitnessNode implements WitnessApi, AsyncDisposable {
     void this.#prove(logId, theirs);
   }
 
-  #forked({ origin, second }: WitnessConflict): void {
+  /** What others show that we cosigned counts, also where an old copy of this home came back. */
+  #shown(key: NoteKey, { logId, size, root, note, cosignatures }: CosignedCheckpoint): void {
+    const own = cosignatures.find((line) => sameKey(line.key, key));
+    const parsed = own === undefined ? undefined : parseCheckpoint(note);
+    if (own === undefined || parsed?.ok !== true) return;
+    const origin = checkpointOrigin(logId);
+    const signed = keepLines(parsed.value, (line) => line.name === origin);
+    const state = { size, root, note: signed, cosignature: formatSignatureLine(own) };
+    void this.#remember(origin, state);
+  }
+
+  async #remember(origin: string, state: Witnessed): Promise<void> {
+    const remembered = await this.#parts.ledger.witnessed.remember(origin, state);
+    if (!remembered.ok) this.#parts.warn(`witness ${origin}`, remembered.error);
+  }
+
+  #forked({ origin, first, second }: WitnessConflict): void {
     const message = `two checkpoints of one size were shown to this witness: ${origin}`;
     this.#parts.warn(`witness ${origin}`, fault('fork', message));
     const logId = parseLogId(origin.startsWith('headwater/') ? origin.slice(10) : '');
-    if (!logId.ok || this.#parts.ledger.log(logId.value) === undefined) return;
-    void this.#prove(logId.value, second);
+    if (!logId.ok) return;
+    if (this.#parts.ledger.log(logId.value) === undefined) {
+      void this.#proveForeign(logId.value, first, second);
+    } else void this.#prove(logId.value, second);
+  }
+
+  /** Of a log that is not kept here: the witness saw both sides, peers have the keys. */
+  async #proveForeign(logId: LogId, first: string, second: string): Promise<void> {
+    const { gossip, ledger, warn } = this.#parts;
+    const keys = gossip()?.keys(logId) ?? Promise.resolve(err(noNetwork));
+    const proven = await proveForeign(ledger, logId, first, second, await keys);
+    if (!proven.ok) warn(`log ${logId}`, proven.error);
   }
 
   async #prove(logId: LogId, checkpoint: string): Promise<void> {
@@ -316,6 +368,8 @@ export function witnessFindings(
     };
   });
 }
+
+const noNetwork = fault('witness-unreachable', 'this home has no network');
 
 /** A witness is given so long to answer for a block before anything is said. */
 const [lateWithReasonMs, lateWithoutReasonMs] = [5000, 30_000];

@@ -6,9 +6,9 @@
  */
 import { nodeCrypto } from '../../crypto-node.ts';
 import type { KeysPage } from '../../gossip/keys-codec.ts';
-import { parseLogId } from '../../ids.ts';
+import { logIdHash, parseLogId } from '../../ids.ts';
 import { checkpointOrigin } from '../../ledger/checkpoint.ts';
-import type { KeyEntry } from '../../ledger/key-chain.ts';
+import { readKeyChain, type KeyEntry } from '../../ledger/key-chain.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { LogKeys } from '../../ledger/log-keys.ts';
 import { noteAlgorithm, noteKey, parseNoteText, type NoteKey } from '../../ledger/note.ts';
@@ -102,8 +102,10 @@ export class WitnessedKeys {
 
   async #fetch(logId: LogId): Promise<Fetched> {
     const pages = await this.#parts.fetch(logId);
-    const entries = pages.ok ? pages.value.flatMap((page) => page.entries) : undefined;
-    return { atMs: this.#parts.now(), entries };
+    const stated = pages.ok ? pages.value.flatMap((page) => page.entries) : [];
+    // A peer that states a chain which proves nothing is as good as none: another one may be asked soon.
+    const sound = readKeyChain(nodeCrypto, logIdHash(logId), stated).ok;
+    return { atMs: this.#parts.now(), entries: sound ? stated : undefined };
   }
 }
 

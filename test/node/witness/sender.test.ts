@@ -4,8 +4,10 @@ import { utf8 } from '../../../src/bytes.ts';
 import { nodeCrypto, signerFromSeed } from '../../../src/crypto-node.ts';
 import type { WitnessReply } from '../../../src/gossip/evidence-port.ts';
 import { didFromKey } from '../../../src/ids.ts';
+import { checkpointOrigin } from '../../../src/ledger/checkpoint.ts';
 import { selfNamedCosigner } from '../../../src/ledger/cosignature.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
+import { MemoryStore } from '../../../src/ledger/memory-store.ts';
 import { cosignNote } from '../../../src/ledger/note.ts';
 import { witnessesMap } from '../../../src/ledger/trust-policy.ts';
 import { parseAddCheckpoint, type AddCheckpoint } from '../../../src/ledger/witness.ts';
@@ -13,7 +15,7 @@ import { limits } from '../../../src/limits.ts';
 import { WitnessSender, type WitnessTarget } from '../../../src/node/witness/sender.ts';
 import { fault } from '../../../src/errors.ts';
 import { err, ok, type Result } from '../../../src/result.ts';
-import { asTreeSize, type LogId } from '../../../src/types.ts';
+import { asTreeSize, type Hash, type LogId } from '../../../src/types.ts';
 import { events, newLog, openLedger, publish, signer } from '../../support/ledger-home.ts';
 import { VirtualHost, VirtualTime } from '../../sim/virtual-time.ts';
 import { Dice } from '../../sim/dice.ts';
@@ -51,6 +53,8 @@ class Scene implements AsyncDisposable {
   readonly log: LogId;
   readonly sender: WitnessSender;
   answer: Answer;
+  /** What the witness says that it cosigned last. */
+  last: (origin: Hash) => Promise<Result<WitnessReply>> = () => Promise.resolve(reply(404, ''));
   readonly #started: Disposable;
 
   private constructor(ledger: Ledger, log: LogId, answer: Answer) {
@@ -62,6 +66,7 @@ class Scene implements AsyncDisposable {
       host: new VirtualHost(this.time, new Dice(3)),
       limits,
       routes: () => [{ key: cosigner }],
+      last: (_route, origin) => this.last(origin),
       post: (_route, body, signal) => this.answer(must(parseAddCheckpoint(body)), signal),
     });
     this.#started = this.sender.start();
@@ -73,6 +78,21 @@ class Scene implements AsyncDisposable {
       await ledger.create({ ...newLog, witnesses: witnessesMap([name], 1) }, signer),
     );
     return new Scene(ledger, log, answer);
+  }
+
+  /** A home as it was before its newest events, and the checkpoint that it had signed then. */
+  static async restored(answer: Answer): Promise<{ scene: Scene; newest: string }> {
+    const store = new MemoryStore();
+    const first = await openLedger({ store });
+    const log = must(await first.create({ ...newLog, witnesses: witnessesMap([name], 1) }, signer));
+    const copy = store.crash('nothing');
+    const live = await openLedger({ store: copy.crash('nothing') });
+    must(live.attachSigner(log, signer));
+    await publish(live, log, events(3));
+    const newest = live.log(log)?.checkpoint ?? '';
+    const ledger = await openLedger({ store: copy.crash('nothing') });
+    must(ledger.attachSigner(log, signer));
+    return { scene: new Scene(ledger, log, answer), newest };
   }
 
   get target(): WitnessTarget {
@@ -136,6 +156,44 @@ describe('sending checkpoints to witnesses', () => {
     await scene.pass(500);
     assert.equal(scene.target.reason?.code, 'witness-ahead');
     assert.ok(scene.target.behindSince !== undefined);
+  });
+
+  it('stops where a witness shows what its own key signed beyond its head', async () => {
+    const { scene, newest } = await Scene.restored(() => Promise.resolve(reply(409, '6\n')));
+    await using _ = scene;
+    const line = newest.slice(newest.lastIndexOf('\n\n') + 2);
+    const cosigned = newest + cosignNote(nodeCrypto, key, name, newest.split('\n\n')[0] + '\n', 1n);
+    let asked = 0;
+    const enough = (): boolean => asked > 2;
+    scene.last = (origin) => {
+      asked += 1;
+      assert.deepEqual(origin, nodeCrypto.sha256(utf8(checkpointOrigin(scene.log))));
+      // At first it cannot say, then somebody else has signed it.
+      if (asked === 1) return Promise.resolve(err(fault('witness-unreachable', 'busy')));
+      const forged = newest.replace(line, line.replace(/ \S+\n$/, ` ${'A'.repeat(92)}\n`));
+      return Promise.resolve(reply(200, asked === 2 ? forged : cosigned));
+    };
+    await scene.pass(250);
+    assert.equal(scene.target.reason?.code, 'witness-ahead');
+    assert.equal(scene.ledger.log(scene.log)?.state, 'open');
+    for (let i = 0; i < 40 && !enough(); i++) {
+      scene.target.size = asTreeSize(0);
+      scene.target.restUntilMs = 0;
+      scene.sender.grown(scene.log);
+      await scene.pass(1000);
+    }
+    const { state, reason } = scene.ledger.log(scene.log) ?? {};
+    assert.deepEqual([state, reason?.code], ['waiting', 'store-behind-guard']);
+    assert.deepEqual(
+      must(
+        await scene.ledger
+          .publish(scene.log, events(1))
+          .then((result) =>
+            result.ok ? err(fault('internal', 'it signed')) : ok(result.error.code),
+          ),
+      ),
+      'store-behind-guard',
+    );
   });
 
   it('does not run after a witness that names another size each time', async () => {
