@@ -5,7 +5,9 @@
  */
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { LogId, LogIndex, PeerId } from '../types.ts';
+import { asLogIndex, type LogId, type LogIndex, type PeerId } from '../types.ts';
+import { decodeBlocks, encodeBlocks } from './blocks-codec.ts';
+import type { Exchange } from './exchange.ts';
 import { grantFor } from './admission.ts';
 import type { KnownPeer } from './hello-codec.ts';
 import { fetchKeys } from './keys.ts';
@@ -13,7 +15,7 @@ import type { KeyEntry } from './keys-codec.ts';
 import { usable, usablePeers, type Net } from './net.ts';
 import { decodeProof, encodeProof, type ProofAnswer, type ProofRequest } from './proof-codec.ts';
 import type { Repairs, RepairStep } from './repairs.ts';
-import { askPeer, protocols, shortLimit } from './serve.ts';
+import { askPeer, longLimit, protocols, shortLimit } from './serve.ts';
 import type { Session } from './sessions.ts';
 
 /** Judges an answer; after a fault the next peer is asked. */
@@ -86,6 +88,19 @@ export class Lookups {
     });
   }
 
+  /** Cosigned checkpoints of a log up to the block that holds `last`. Codes: as above. */
+  cosigned<T>(
+    logId: LogId,
+    last: LogIndex,
+    take: Take<string, T>,
+    signal: AbortSignal,
+  ): Promise<Result<T>> {
+    return this.#first(logId, signal, async (session) => {
+      const note = await this.#cosigned(session, logId, last, signal);
+      return note.ok ? take(note.value) : note;
+    });
+  }
+
   /** Blocks from the one that holds `from` on, about `maxBytes` of them. Codes: as of `Repairs.fetch`. */
   blocks(
     logId: LogId,
@@ -143,6 +158,34 @@ export class Lookups {
     this.#holders.set(logId, peer);
     const [oldest] = this.#holders.keys();
     if (this.#holders.size > maxRemembered && oldest !== undefined) this.#holders.delete(oldest);
+  }
+
+  /** It comes behind the blocks of a page; the page is one block. */
+  #cosigned(
+    session: Session,
+    logId: LogId,
+    from: LogIndex,
+    signal: AbortSignal,
+  ): Promise<Result<string>> {
+    const read = { kind: 'read' as const, logId, from, live: false, maxBytes: 1 };
+    const run = async (exchange: Exchange): Promise<Result<string>> => {
+      const sent = await exchange.send(encodeBlocks(read));
+      if (!sent.ok) return sent;
+      for (;;) {
+        const frame = await exchange.next();
+        const message = frame.ok ? decodeBlocks(frame.value) : frame;
+        if (!message.ok) return message;
+        if (message.value.kind === 'cosigned') return ok(message.value.note);
+        if (message.value.kind === 'end') {
+          return err(fault('log-unknown', 'no cosigned checkpoint of it is here'));
+        }
+        if (message.value.kind !== 'blocks') continue;
+        const next = asLogIndex(message.value.next);
+        const acked = await exchange.send(encodeBlocks({ kind: 'ack', next }));
+        if (!acked.ok) return acked;
+      }
+    };
+    return askPeer(this.#net, session, protocols.blocks, longLimit(this.#net), run, signal);
   }
 
   #prove(

@@ -19,10 +19,11 @@ import { asBlockNumber, asHash, asLogIndex, asTreeSize } from '../types.ts';
 import type { Hash, LogId, LogIndex, TreeSize } from '../types.ts';
 import { decodeBlock } from './block-codec.ts';
 import { BlockRecord, encodeRecord } from './block-record.ts';
-import { verifyCheckpoint } from './checkpoint.ts';
-import { parseControl } from './control.ts';
+import { checkLines } from './checkpoint-lines.ts';
+import { parseCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { RecordBatch } from './entry-batch.ts';
 import type { BlockEnv } from './judges.ts';
+import { lowestOf, redactedBy } from './foreign-missing.ts';
 import type {
   ForeignAnswer,
   ForeignBudget,
@@ -37,6 +38,7 @@ import { checkOpening } from './proof-keys.ts';
 import { verifyConsistency, verifyInclusion } from './proof.ts';
 import { verifyRange } from './range.ts';
 import { appendLeaves, leafHash, rootOf } from './tree.ts';
+import { noPolicy } from './trust-policy.ts';
 import { checkSelfConsistent } from './verify-block.ts';
 
 /** A verified block, and its wire form for who passes it on. */
@@ -47,6 +49,12 @@ export interface ForeignBlock {
   readonly end: number;
   /** Root of the tree behind it. */
   readonly root: Hash;
+}
+
+/** A checkpoint that cosigners signed too. */
+export interface CosignedNote {
+  readonly size: TreeSize;
+  readonly note: string;
 }
 
 /** Asked for at once where a longer stretch is wanted. */
@@ -196,6 +204,32 @@ export class ForeignLog {
     return this.#tie(block.value.end, block.value.root);
   }
 
+  /** The checkpoint under the head that a peer has with cosignatures that hold; none is no fault. */
+  async cosigned(): Promise<CosignedNote | undefined> {
+    const [head, chain] = [this.#head, this.#chain];
+    if (head === undefined || chain === undefined) return undefined;
+    const take = async (note: string): Promise<Result<CosignedNote>> => {
+      const parsed = parseCheckpoint(note);
+      if (!parsed.ok) return parsed;
+      const { logId, size, root } = parsed.value;
+      if (logId !== this.logId || size === 0 || size > head.size) {
+        return err(fault('checkpoint-origin', 'a checkpoint that was not asked for'));
+      }
+      const signer = writerKeyAt(chain, size);
+      const shown = { checkpoint: parsed.value, signer, genesis: chain.genesis };
+      const lines = checkLines(this.#env.crypto, note, shown, noPolicy);
+      if (!lines.ok) return lines;
+      if (lines.value.cosignatures.length === 0) {
+        return err(fault('note-unverified', 'no cosigner of it is known'));
+      }
+      const tied = await this.#tie(size, root);
+      return tied.ok ? ok({ size, note }) : tied;
+    };
+    const last = asLogIndex(head.size - 1);
+    const found = await this.#source.cosigned(this.logId, last, take, this.#signal);
+    return found.ok ? found.value : undefined;
+  }
+
   /**
    * The verified block that holds an index. Codes: of `reach`, of blocks and checkpoints (the last
    * answer's), no-holder, lineage-limit.
@@ -342,30 +376,6 @@ export class ForeignLog {
 
 function twoHistories(): Fault {
   return fault('root-mismatch', 'the peers do not show one history of this log');
-}
-
-/** By the seal of the block itself: an older one may say less than the newest. */
-function lowestOf(
-  wire: Uint8Array,
-  { entries }: { readonly entries: readonly { leafOffset: number; leafLength: number }[] },
-): number {
-  const seal = entries.at(-1);
-  if (seal === undefined || seal.leafOffset < 0) return 0;
-  const leaf = decodeLeaf(wire.subarray(seal.leafOffset, seal.leafOffset + seal.leafLength));
-  return leaf.ok && leaf.value.kind === 2 ? leaf.value.lowest : 0;
-}
-
-function redactedBy(controls: readonly KeyEntry[]): ReadonlySet<number> {
-  const redacted = new Set<number>();
-  for (const { leaf } of controls) {
-    const decoded = decodeLeaf(leaf);
-    if (!decoded.ok || decoded.value.kind !== 3) continue;
-    const control = parseControl(decoded.value.map);
-    if (control.ok && 'type' in control.value && control.value.type === 'redact') {
-      redacted.add(control.value.index);
-    }
-  }
-  return redacted;
 }
 
 const none: Hash = asHash(new Uint8Array(32));

@@ -49,6 +49,13 @@ export interface ForeignSource {
     take: (answer: ForeignAnswer) => Promise<Result<T>>,
     signal: AbortSignal,
   ): Promise<Result<T>>;
+  /** Cosigned checkpoints of at most the size of the block that holds `last`. */
+  cosigned<T>(
+    logId: LogId,
+    last: LogIndex,
+    take: (note: string) => Promise<Result<T>>,
+    signal: AbortSignal,
+  ): Promise<Result<T>>;
   /** Consecutive blocks from the one that holds `from`; `take` says whether it wants more. */
   blocks(
     logId: LogId,

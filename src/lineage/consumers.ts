@@ -55,9 +55,12 @@ export function consumersText(graph: LineageGraph): string {
   const lines = [`${root?.stream ?? ''} #${root?.place.from ?? ''}  ${root?.organisation ?? ''}`];
   lines.push(`    ${graph.root}`);
   if (count === 0) lines.push('cited by nothing that is kept here');
-  else lines.push(`cited by ${count} events of ${organisations.size} organisations`);
+  else {
+    const who = counted(organisations.size, 'organisation');
+    lines.push(`cited by ${counted(count, 'event')} of ${who}`);
+  }
   for (const { organisation, stream, uses } of consumers) {
-    lines.push(`${organisation}  ${stream}  ${uses.length} events`);
+    lines.push(`${organisation}  ${stream}  ${counted(uses.length, 'event')}`);
     for (const use of uses.slice(0, shownUses)) lines.push(`    ${useText(use)}`);
     if (uses.length > shownUses) lines.push(`    and ${uses.length - shownUses} more`);
   }
@@ -68,6 +71,10 @@ export function consumersText(graph: LineageGraph): string {
   }
   lines.push(`${graph.verdict}; ${consumersNote}`);
   return `${lines.join('\n')}\n`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function useText({ node, depth }: Use): string {

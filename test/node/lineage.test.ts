@@ -95,7 +95,7 @@ describe('hw trace', () => {
     const [consumer] = json(uses)['consumers'] as { organisation: string; events: unknown[] }[];
     assert.deepEqual([consumer?.organisation, consumer?.events.length], ['acme', 2], uses.stdout);
     const told = await hw(['trace', `raw#${index - 2}`, '--consumers', '--depth', '1', ...at]);
-    assert.match(told.stdout, /cited by 1 events of 1 organisations\nacme {2}raw {2}1 events\n/);
+    assert.match(told.stdout, /cited by 1 event of 1 organisation\nacme {2}raw {2}1 event\n/);
     assert.match(told.stdout, /seen are streams that are kept in this home/);
     // A range can be traced: a trace that was cut goes on from one.
     const range = await hw(['trace', ref.replace(/\d+$/, `${index - 2}-${index + 1}`), ...at]);

@@ -37,6 +37,12 @@ export function served(ledger: Ledger, lies: Lies = {}): Served {
       const answer = await prove(ledger, request);
       return answer.ok ? take(lies.answer?.(answer.value) ?? answer.value) : answer;
     },
+    async cosigned(logId, _last, take) {
+      asked.push('cosigned');
+      const newest = await ledger.cosigned.newest(logId);
+      if (newest.ok && newest.value !== undefined) return take(newest.value.note);
+      return err(fault('log-unknown', 'none is kept'));
+    },
     async blocks(logId, from, maxBytes, take) {
       asked.push(`blocks ${from}`);
       for await (const { wire } of ledger.blocks(logId, from, { maxBytes })) {

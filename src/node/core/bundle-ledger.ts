@@ -4,7 +4,7 @@
  */
 import { HeadwaterError, fault, type Fault } from '../../errors.ts';
 import type { Reference } from '../../ids.ts';
-import type { ForeignLog } from '../../ledger/foreign-log.ts';
+import type { CosignedNote, ForeignLog } from '../../ledger/foreign-log.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { LogSummary, StoredBlock } from '../../ledger/ledger-types.ts';
 import type { KeyEntry } from '../../ledger/key-chain.ts';
@@ -25,7 +25,7 @@ export interface BundleLedger {
   ): AsyncIterable<Block>;
   keyChain(logId: LogId): Promise<Result<{ readonly entries: readonly KeyEntry[] }>>;
   readonly proofs: Proofs;
-  readonly cosigned: Pick<Ledger['cosigned'], 'newest'>;
+  readonly cosigned: { newest(logId: LogId): Promise<Result<CosignedNote | undefined>> };
   /** Makes a place readable that is not kept here; why not. Absent: only what is kept is read. */
   reach?(place: Pick<Reference, 'logId' | 'from' | 'to'>): Promise<Fault | undefined>;
 }
@@ -53,9 +53,9 @@ export function withForeign(ledger: Ledger, others: ForeignLogs): BundleLedger {
     },
     proofs: proofsOf(ledger, foreign),
     cosigned: {
-      newest(logId, atLeast) {
-        if (foreign(logId) === undefined) return ledger.cosigned.newest(logId, atLeast);
-        return Promise.resolve(ok(undefined));
+      async newest(logId) {
+        const log = foreign(logId);
+        return log === undefined ? ledger.cosigned.newest(logId) : ok(await log.cosigned());
       },
     },
   };

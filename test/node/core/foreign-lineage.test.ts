@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import {
   bundleText,
+  cosign,
   inputsLog,
   ledgerOf,
   sumsLog,
@@ -29,6 +30,7 @@ const { signal } = new AbortController();
 const nobody: ForeignSource = {
   keys: () => Promise.resolve(none()),
   prove: () => Promise.resolve(none()),
+  cosigned: () => Promise.resolve(none()),
   blocks: () => Promise.resolve(none()),
 };
 function none(): Result<never> {
@@ -94,6 +96,7 @@ describe('a trace across organisations', () => {
     const late: ForeignSource = {
       keys: (...given) => source.keys(...given),
       prove: (...given) => source.prove(...given),
+      cosigned: (...given) => source.cosigned(...given),
       blocks: (...given) => source.blocks(...given),
     };
     const meet: ForeignParts['meet'] = (logId) => {
@@ -190,6 +193,23 @@ describe('a bundle with ancestors of others', () => {
     const others = new ForeignLogs(parts(served(all).source), signal);
     assert.equal(await bundleText(withForeign(own, others), asked, true), whole);
     assert.equal((await verifyText(whole)).verdict, 'intact');
+  });
+
+  it('carries the cosignatures that its keeper has, of an input that asks for witnesses', async () => {
+    const witnessed = inputsLog(2);
+    const made = await sumsLog(witnessed);
+    await using all = await ledgerOf([witnessed, made]);
+    await using own = await ledgerOf([made]);
+    const asked = [[made, 4, 5, false]] as const;
+    const read = async (): Promise<string> => {
+      const others = new ForeignLogs(parts(served(all).source), signal);
+      return bundleText(withForeign(own, others), asked, true);
+    };
+    assert.equal((await verifyText(await read())).verdict, 'untrusted');
+    await cosign(all, witnessed);
+    const text = await read();
+    assert.equal(text, await bundleText(all, asked, true));
+    assert.equal((await verifyText(text)).verdict, 'intact');
   });
 
   it('names what no peer shows as missing, and is incomplete', async () => {
