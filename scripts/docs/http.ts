@@ -1,6 +1,7 @@
 /** docs/reference/http.md from the OpenAPI description that the node serves itself. */
 import { openApi } from '../../src/node/http/server.ts';
-import { code, prose, readSource, sentence, table, type Page } from './markdown.ts';
+import { entryPoints, type EntryPoint } from '../../src/node/http/entry-points.ts';
+import { code, prose, sentence, table, type Page } from './markdown.ts';
 import { isFields, schemaText } from './schema-text.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -19,12 +20,21 @@ function listOf(value: unknown): readonly Fields[] {
   return Array.isArray(value) ? value.filter(isFields) : [];
 }
 
-/** The paths that need no token, as the hook that asks for it lists them. */
-function openPaths(): readonly string[] {
-  const found = /const open = new Set\(\[([^\]]*)\]\)/.exec(readSource('src/node/http/auth.ts'));
-  const paths = [...(found?.[1] ?? '').matchAll(/'([^']+)'/g)].map((match) => match[1] ?? '');
-  if (paths.length === 0) throw new Error('src/node/http/auth.ts: the open paths were not found');
-  return paths;
+/** What a caller needs besides the token of the home, which opens everything. */
+function needs({ method, path }: Operation): readonly [string, string] {
+  const route = path.replace('{*}', '*').replaceAll(/\{(\w+)\}/g, ':$1');
+  const entry = entryPoints[`${method} ${route}`];
+  if (entry === undefined) throw new Error(`${method} ${path} is not in entry-points.ts`);
+  const { command, unless, ticket } = entry;
+  const more = unless === undefined ? '' : `; with ${unless.flag} ${code(unless.command)}`;
+  const tickets = ticket === true ? '; a ticket' : '';
+  return [`${code(command)}${more}${tickets}`, openTo(entry)];
+}
+
+function openTo({ local, public: everybody }: EntryPoint): string {
+  const where = everybody === true ? 'this machine, `http.public`' : 'this machine';
+  if (local === undefined) return '';
+  return local === 'public-log' ? `${where}: of public streams` : where;
 }
 
 interface Operation {
@@ -96,22 +106,28 @@ export const http: Page = {
     'src/node/http/admin-routes.ts',
     'src/node/http/reading.ts',
     'src/node/http/ingest.ts',
-    'src/node/http/auth.ts',
+    'src/node/http/entry-points.ts',
   ],
   make: async () => {
     const operations = operationsOf(await openApi(''));
-    const open = openPaths().map(code).join(', ');
     return [
       `At the address of ${code('http.listen')}; ${code('hw status')} prints it. A node describes itself as OpenAPI 3.1 at`,
-      `${code('GET /openapi.json')}, from which this page is made. Every request carries`,
-      `${code('Authorization: Bearer <token>')} with the token in ${code('api.token')} of the home (${code('hw key token')}), but`,
-      `for ${open}. A parameter that is not listed is refused`,
+      `${code('GET /openapi.json')}, from which this page is made. A request carries`,
+      `${code('Authorization: Bearer <token>')} with the token in ${code('api.token')} of the home (${code('hw key token')}), which opens`,
+      'everything, or a UCAN container with an invocation of the command in the table and its delegations',
+      `(${code('hw key token --request')}): ${code('sub')} the organisation, ${code('aud')} the did:key of the peer, ${code('args')}`,
+      `{node, method, path, query} as sent (node is ${code('aud')}; query is left out where there is none). It is good`,
+      'once, for five minutes at most. The last column says who needs neither, besides this machine for',
+      `${code('GET /openapi.json')}; the public listener has nothing else. A parameter that is not listed is refused`,
       `with ${code('not-supported')}. A failure is ${code('application/problem+json')} (RFC 9457) with a code of`,
       '[errors.md](errors.md); 429 and 503 say in `Retry-After` when to come again.',
       '',
       ...table(
-        ['method', 'path', 'does'],
-        operations.map(({ method, path, summary }) => [method, code(path), prose(summary)]),
+        ['method', 'path', 'does', 'needs', 'open to'],
+        operations.map((operation) => {
+          const { method, path, summary } = operation;
+          return [method, code(path), prose(summary), ...needs(operation)];
+        }),
       ),
       ...operations.flatMap(operationLines),
     ].join('\n');

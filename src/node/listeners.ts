@@ -20,11 +20,17 @@ import { packageVersion } from './cli/version.ts';
 import type { Runtime } from './runtime.ts';
 import { loadTls, tlsFinding, type LoadedTls } from './tls.ts';
 
+export interface ListenerUrls {
+  readonly api: string;
+  readonly public?: string;
+  readonly metrics?: string;
+}
+
 export interface Listeners extends AsyncDisposable {
   /** URL of the API. */
   readonly api: string;
   /** URLs of all, the others where they are configured. */
-  readonly urls: { readonly api: string; readonly public?: string; readonly metrics?: string };
+  readonly urls: ListenerUrls;
   findings(): readonly Omit<Check, 'since'>[];
 }
 

@@ -29,7 +29,7 @@ import { watchSuccession } from './core/watch-succession.ts';
 import { openUrlFollows, type UrlFollows } from './core/url-follows.ts';
 import { folderBytes, freeBytes } from './disk.ts';
 import type { Home } from './home.ts';
-import { openListeners, type Listeners } from './listeners.ts';
+import { openListeners, type Listeners, type ListenerUrls } from './listeners.ts';
 import { createLogger, type NodeLog } from './logger.ts';
 import { joinNetwork, type Networking } from './networking.ts';
 import type { Actor, Check } from './node-api.ts';
@@ -52,7 +52,7 @@ export async function startNode(
 }
 
 interface Started {
-  readonly api: string;
+  readonly urls: ListenerUrls;
   readonly addresses: readonly string[];
   readonly asked: Promise<void>;
   drain(): Promise<void>;
@@ -66,7 +66,8 @@ function running(started: Started, stack: AsyncDisposableStack): RunningNode {
     return stopping;
   };
   return {
-    api: started.api,
+    api: started.urls.api,
+    urls: started.urls,
     addresses: started.addresses,
     stopped: started.asked.then(stop),
     stop,
@@ -297,7 +298,7 @@ class Starting {
       parts.ledger.confirming[Symbol.dispose]();
       await Promise.allSettled(this.#work);
     };
-    return ok({ api: this.#api, addresses, asked: this.#asked.promise, drain });
+    return ok({ urls: listening.value.urls, addresses, asked: this.#asked.promise, drain });
   }
 
   #coreParts(parts: Parts): CoreParts {

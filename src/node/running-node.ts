@@ -1,4 +1,5 @@
 /** What `startNode` (node.ts) gives to `hw up`. */
+import type { ListenerUrls } from './listeners.ts';
 import type { Store } from '../ledger/store.ts';
 import type { Result } from '../result.ts';
 
@@ -12,8 +13,10 @@ export interface StartOptions {
 }
 
 export interface RunningNode extends AsyncDisposable {
-  /** `http://host:port` of the API. */
+  /** `http://host:port` of the API, `https:` with TLS. */
   readonly api: string;
+  /** The same, and of the public listener and the one for metrics where they are configured. */
+  readonly urls: ListenerUrls;
   /** Multiaddrs, with `/p2p/<peer id>`, that others can dial. */
   readonly addresses: readonly string[];
   /** Resolves once the node has stopped, by `stop` or by itself (an API call, a fatal fault). */

@@ -5,11 +5,14 @@ import { configSources, parseSetting, setInConfig } from '../config.ts';
 import { configJsonSchema, type Config } from '../config-schema.ts';
 import { readText, replaceFile } from '../files.ts';
 import { lockHolder } from '../home-lock.ts';
+import { loadTls } from '../tls.ts';
 import type { Action } from './command.ts';
 
 export const check: Action = async (context) => {
   const home = await context.readHome();
   if (!home.ok) return home;
+  const tls = await loadTls(home.value.config, home.value.paths.root);
+  if (!tls.ok) return tls;
   await context.value({ ok: true, file: home.value.paths.config });
   await context.say(`${home.value.paths.config} is valid`);
   return ok(0);

@@ -3,10 +3,12 @@ import { stat, statfs } from 'node:fs/promises';
 import { placeText, type Fault } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { ok, type Result } from '../../result.ts';
-import { fileFault, systemCode } from '../files.ts';
+import { exists, fileFault, systemCode } from '../files.ts';
+import type { HomeView } from '../home.ts';
 import { lockHolder, lockHome } from '../home-lock.ts';
 import { keyInfo, keyNames, SeedReader } from '../home-keys.ts';
 import { JsonView } from '../json-view.ts';
+import { loadTls, tlsFinding, tlsKeyMode } from '../tls.ts';
 import type { Check } from '../node-api.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
@@ -46,17 +48,34 @@ async function homeChecks(context: Context): Promise<readonly Check[]> {
     if (!info.ok) keys.push(failed(`key ${name}`, info.error));
   }
   checks.push(...(keys.length === 0 ? [fine('keys', context.paths.keys)] : keys));
-  checks.push(await tokenCheck(context), await diskCheck(context));
+  checks.push(...(await tokenChecks(context)), ...(await tlsChecks(context, home.value)));
+  checks.push(await diskCheck(context));
   return checks;
 }
 
-async function tokenCheck(context: Context): Promise<Check> {
-  const file = context.paths.token;
+/** That of the API, and that for metrics where there is one. */
+async function tokenChecks({ paths }: Context): Promise<readonly Check[]> {
+  const checks = [await tokenCheck('api token', paths.token, 'hw key token --new')];
+  if (!(await exists(paths.metricsToken))) return checks;
+  const anew = 'hw key token --scope metrics --new';
+  return [...checks, await tokenCheck('metrics token', paths.metricsToken, anew)];
+}
+
+async function tlsChecks(context: Context, home: HomeView): Promise<readonly Check[]> {
+  const tls = await loadTls(home.config, home.paths.root);
+  if (!tls.ok) return [failed('certificate', tls.error)];
+  if (tls.value === undefined) return [];
+  const mode = await tlsKeyMode(tls.value);
+  if (!mode.ok) return [failed('certificate', mode.error)];
+  return [{ ...tlsFinding(tls.value, context.runtime.clock.now()), name: 'certificate' }];
+}
+
+async function tokenCheck(name: string, file: string, anew: string): Promise<Check> {
   const mode = await attempt(file, async () => (await stat(file)).mode & 0o077);
-  if (!mode.ok) return failed('api token', mode.error);
-  if (mode.value === 0) return fine('api token', file);
-  const hint = `chmod 600 ${file}, then hw key token --new.`;
-  return { name: 'api token', ok: false, level: 'error', reason: 'others may read it', hint };
+  if (!mode.ok) return failed(name, mode.error);
+  if (mode.value === 0) return fine(name, file);
+  const hint = `chmod 600 ${file}, then ${anew}.`;
+  return { name, ok: false, level: 'error', reason: 'others may read it', hint };
 }
 
 async function diskCheck(context: Context): Promise<Check> {

@@ -9,6 +9,7 @@ import { makeFolders, readBytes, readText, replaceFile, systemCode } from '../fi
 import { lockHolder, lockHome, runningFault } from '../home-lock.ts';
 import { openHome, type Home, type HomePaths } from '../home.ts';
 import { JsonView } from '../json-view.ts';
+import type { ListenerUrls } from '../listeners.ts';
 import type { RunningNode } from '../running-node.ts';
 import type { Detached } from '../runtime.ts';
 import type { Action } from './command.ts';
@@ -49,7 +50,7 @@ async function runNode(context: Context, home: Home, options: Options): Promise<
   });
   if (!started.ok) return started;
   const node = started.value;
-  const info = { pid: runtime.pid, api: node.api, addresses: node.addresses };
+  const info = { pid: runtime.pid, ...node.urls, addresses: node.addresses };
   const written = await replaceFile(paths.nodeInfo, `${JSON.stringify(info)}\n`);
   if (written.ok) {
     await context.value(info);
@@ -71,8 +72,15 @@ async function drain(context: Context, node: RunningNode): Promise<void> {
   await node.stop();
 }
 
-function upLines(info: { readonly api: string; readonly addresses: readonly string[] }): string[] {
-  return [`API       ${info.api}`, ...info.addresses.map((address) => `listening ${address}`)];
+function upLines(info: ListenerUrls & { readonly addresses: readonly string[] }): string[] {
+  const others = (['public', 'metrics'] as const).flatMap((name) =>
+    info[name] === undefined ? [] : [`${name.padEnd(9)} ${info[name]}`],
+  );
+  return [
+    `API       ${info.api}`,
+    ...others,
+    ...info.addresses.map((address) => `listening ${address}`),
+  ];
 }
 
 /** Resolves at the first signal to stop. */
@@ -104,8 +112,17 @@ async function detach(
   if (info !== undefined) {
     const addresses = info.list('addresses').map((address) => String(address.value));
     const api = info.text('api') ?? '';
-    await context.value({ pid: child.pid, api, addresses });
-    await context.say(...upLines({ api, addresses }), `process   ${child.pid}, log ${paths.log}`);
+    const others = Object.fromEntries(
+      ['public', 'metrics'].flatMap((name) => {
+        const url = info.text(name);
+        return url === undefined ? [] : [[name, url]];
+      }),
+    );
+    await context.value({ pid: child.pid, api, ...others, addresses });
+    await context.say(
+      ...upLines({ api, ...others, addresses }),
+      `process   ${child.pid}, log ${paths.log}`,
+    );
     return ok(0);
   }
   if (context.signal.aborted) return err(fault('interrupted', 'interrupted'));

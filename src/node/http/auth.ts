@@ -119,7 +119,9 @@ export function requireCaller(server: FastifyInstance, guard: Guard, told: ApiSe
         return undefined;
       }
       if (request.headers.authorization !== undefined || caller.error.code !== 'token-refused') {
-        told.onDenied?.(caller.error, `${request.method} ${targetOf(request).path}`);
+        // The route, not the path: whoever mistakes one thing for another puts a token anywhere.
+        const route = request.routeOptions.url ?? 'no route';
+        told.onDenied?.(caller.error, `${request.method} ${route}`);
       }
       return sendProblem(reply, caller.error);
     },

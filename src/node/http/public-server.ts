@@ -28,7 +28,12 @@ export interface PublicOptions {
 }
 
 /** The same for a log that is not public, one that is not here, and a route that there is not. */
-const nothing = fault('route-unknown', 'there is nothing here');
+const nothing = fault(
+  'route-unknown',
+  'there is nothing here',
+  undefined,
+  'This listener has static trees of public streams, and the witness.',
+);
 
 /** What everybody may have. The caller listens and closes. */
 export function buildPublicServer(api: NodeApi, options: PublicOptions): FastifyInstance {

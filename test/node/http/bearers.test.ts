@@ -39,7 +39,7 @@ describe('UCAN bearers of the API', function () {
     const headers = node.bearer(`GET ${events}`);
     assert.equal((await node.client.call('GET', events, headers)).status, 200);
     problem(await node.client.call('GET', events, headers), 403, 'ucan-replayed');
-    assert.deepEqual(node.denied, [`ucan-replayed GET ${events}`]);
+    assert.deepEqual(node.denied, ['ucan-replayed GET /streams/:org/:name/events']);
   });
 
   it('takes no bearer that was issued before the node started', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { WebSocket } from 'ws';
 import { limits } from '../../../src/limits.ts';
+import { loggedUrl } from '../../../src/node/http/callers.ts';
 import { Tickets } from '../../../src/node/http/tickets.ts';
 import { real } from '../cli/harness.ts';
 import { refused, value } from '../../access/tokens.ts';
@@ -125,6 +126,18 @@ describe('tickets and pages', function () {
     clock.ms += limits.ticketLifeMs;
     value(tickets.issue(events, a));
     assert.equal(tickets.size, 1);
+  });
+
+  it('leaves out of a log what stands in an address to open something', () => {
+    const logged = (url: string): string => {
+      const request: unknown = { raw: { url } };
+      return loggedUrl(request as Parameters<typeof loggedUrl>[0]);
+    };
+    assert.equal(logged('/a/b'), '/a/b');
+    assert.equal(logged('/a?from=start&limit=1'), '/a?from=start&limit=1');
+    assert.equal(logged('/a?from=1&ticket=abc'), '/a?from=1&ticket=…');
+    assert.equal(logged('/a?ticket=abc&from=1&Ticket=x'), '/a?ticket=…&from=1&Ticket=…');
+    assert.equal(logged('/a?access_token=abc&x=?ticket=1'), '/a?access_token=…&x=?ticket=1');
   });
 
   it('refuses a token in the address, whatever the parameter is called', async () => {
