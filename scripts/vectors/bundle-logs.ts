@@ -61,9 +61,10 @@ export async function sumsLog(inputs: EvidenceLog): Promise<EvidenceLog> {
 export async function ledgerOf(
   logs: readonly EvidenceLog[],
   keep: (log: EvidenceLog, index: number) => boolean = () => true,
+  store: MemoryStore = new MemoryStore(),
 ): Promise<Ledger> {
   const opened = await Ledger.open({
-    store: new MemoryStore(),
+    store,
     guard: new MemoryGuard([]),
     host: {
       clock: { now: () => asTimeMs(1_763_683_300_000), monotonic: () => 0 },

@@ -8,12 +8,13 @@ import {
   inputsLog,
   ledgerOf,
   packed,
+  parentIn,
   sumsLog,
   verifyText,
   witnessDids,
   oneChunk,
 } from '../../scripts/vectors/bundle-logs.ts';
-import { EvidenceLog, evidenceEnv } from '../../scripts/vectors/evidence-log.ts';
+import { EvidenceLog, evidenceEnv, namedEvent } from '../../scripts/vectors/evidence-log.ts';
 import { labelledSigner } from '../../scripts/vectors/format.ts';
 import { utf8 } from '../../src/bytes.ts';
 import { nodeCrypto } from '../../src/crypto-node.ts';
@@ -25,10 +26,13 @@ import {
   encodeBundleLine,
   type BundleLine,
 } from '../../src/ledger/bundle-lines.ts';
+import { encodeParents } from '../../src/ledger/leaf.ts';
 import { cosignNote, noteKey, parseNoteText } from '../../src/ledger/note.ts';
 import { statedPolicy } from '../../src/ledger/trust-policy.ts';
 import { verifyBundle } from '../../src/ledger/verify-bundle.ts';
 import { protocol } from '../../src/limits.ts';
+import { keyspace, numberKey } from '../../src/keyspace.ts';
+import { MemoryStore } from '../../src/ledger/memory-store.ts';
 import { IntervalSet } from '../../src/node/core/bundle-intervals.ts';
 import { planBundle } from '../../src/node/core/bundle-plan.ts';
 import { bundleFile, bundleLines } from '../../src/node/core/bundle-write.ts';
@@ -100,6 +104,32 @@ describe('an audit bundle', () => {
         [inputs.state.logId, 9, 10, 'not kept'],
       ],
     );
+  });
+
+  it('names inputs in a damaged block as missing; what was asked for must be whole', async () => {
+    // Block 1 fills the first tile: what is proved of the rest needs nothing of it.
+    const data = Array.from({ length: 253 }, (_, n) => String(n));
+    const big = EvidenceLog.open('bundle-big').withEvents(data).withEvents(['1', '2']);
+    const cited = [await parentIn(big, 2, 5), await parentIn(big, 257, 258)];
+    const event = namedEvent('sum', '{"n":3}');
+    const draft = { kind: 'event' as const, event, parents: encodeParents(cited) };
+    const sum = EvidenceLog.open('bundle-sum').with([draft]);
+    const store = new MemoryStore();
+    await using whole = await ledgerOf([big, sum], undefined, store);
+    must(await whole.flush());
+    const damaged = store.crash('nothing');
+    const block = { key: numberKey(keyspace.blocks, 1, 1), value: new Uint8Array(40) };
+    must(await damaged.batch([block], { sync: true }));
+    await using ledger = await ledgerOf([], undefined, damaged);
+    const report = await verifyText(await bundleText(ledger, [[sum, 2, 3, false]], true));
+    assert.equal(report.verdict, 'incomplete');
+    assert.deepEqual(
+      report.missing.map(({ from, to, why }) => [from, to, why]),
+      [[2, 5, 'damaged']],
+    );
+    assert.equal(report.manifest?.inputs.references, 2);
+    assert.ok(report.seen.some(({ index }) => index === 257));
+    await assert.rejects(bundleText(ledger, [[big, 0, 4]], false), /store-corrupt/);
   });
 
   it('counts bodies that are gone, of what was asked for and of inputs', async () => {

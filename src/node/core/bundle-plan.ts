@@ -184,7 +184,7 @@ class Planner {
   #cite(parents: readonly Parent[]): void {
     for (const { log, from, to, rangeRoot } of parents) {
       const logId = logIdFromHash(log);
-      const name = `${logId}/${from}-${to}`;
+      const name = nameOf({ logId, from, to });
       if (this.#known.has(name)) continue;
       if (this.#known.size >= protocol.maxBundleInputs)
         throw new HeadwaterError(tooLarge('inputs'));
@@ -199,22 +199,38 @@ class Planner {
     const shown = await this.#shown(citation);
     const draft = shown ? await this.#reachable(logId) : undefined;
     const why =
-      draft === undefined ? this.#away.get(logId) : to > draft.source.size ? away : undefined;
+      draft === undefined
+        ? (this.#away.get(logId) ?? away)
+        : to > draft.source.size
+          ? away
+          : await this.#input(draft, citation);
     if (draft === undefined || why !== undefined) {
-      const reason = why ?? away;
-      this.#missing.set(`${logId}/${padded(from)}-${padded(to)}`, {
-        kind: 'missing',
-        log: logId,
-        from,
-        to,
-        root,
-        why: reason,
-      });
+      const name = `${logId}/${padded(from)}-${padded(to)}`;
+      this.#missing.set(name, { kind: 'missing', log: logId, from, to, root, why: why ?? away });
       return;
     }
     draft.cited.set(`${from}-${to}`, { from, to });
-    for (const part of draft.read.add(from, to)) {
-      await this.#read(draft, part, this.#inputsLeftOut);
+    draft.read.add(from, to);
+  }
+
+  /** Looks through what is cited, all of it or, where a block of it is damaged, nothing. */
+  async #input(draft: Draft, { from, to }: Interval): Promise<MissingLine['why'] | undefined> {
+    const [references, queued, leftOut] = [
+      this.#references,
+      this.#queue.length,
+      { ...this.#inputsLeftOut },
+    ];
+    try {
+      for (const part of without({ from, to }, draft.read.parts)) {
+        await this.#read(draft, part, this.#inputsLeftOut);
+      }
+      return undefined;
+    } catch (cause) {
+      if (!(cause instanceof HeadwaterError) || !damage.has(cause.fault.code)) throw cause;
+      this.#references = references;
+      for (const cited of this.#queue.splice(queued)) this.#known.delete(nameOf(cited));
+      Object.assign(this.#inputsLeftOut, leftOut);
+      return 'damaged';
     }
   }
 
@@ -237,8 +253,10 @@ class Planner {
     else if (summary.state === 'damaged') this.#away.set(logId, 'damaged');
     if (this.#away.has(logId)) return undefined;
     const draft = await this.#draft(logId);
-    if (!draft.ok) throw new HeadwaterError(draft.error);
-    return draft.value;
+    if (draft.ok) return draft.value;
+    if (!damage.has(draft.error.code)) throw new HeadwaterError(draft.error);
+    this.#away.set(logId, 'damaged');
+    return undefined;
   }
 
   async #planned(): Promise<BundlePlan> {
@@ -297,6 +315,12 @@ async function layOut({ source, asked, cited, read }: Draft): Promise<PlannedLog
 }
 
 const away: MissingLine['why'] = 'not kept';
+/** What an input is named as missing for; `hw verify --repair` may mend it. */
+const damage: ReadonlySet<string> = new Set(['store-corrupt', 'block-missing', 'index-damaged']);
+
+function nameOf({ logId, from, to }: Interval & { readonly logId: LogId }): string {
+  return `${logId}/${from}-${to}`;
+}
 
 function padded(number: number): string {
   return String(number).padStart(16, '0');
