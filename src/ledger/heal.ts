@@ -7,6 +7,8 @@
 import { readUint16, readUint48 } from '../bytes.ts';
 import { keyspace, logKey, numberKey, prefixRange, sliceKey } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
+import { loadClosing, successorsOf } from './closing.ts';
+import { markFrozen, rowWrite } from './fork-check.ts';
 import { encodeHead, type LogHead } from './head-record.ts';
 import type { Slice } from './id-slices.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -28,9 +30,30 @@ export async function healLog(env: LedgerEnv, handle: LogHandle): Promise<Result
   const rebuilt = await rebuildHead(env, handle);
   if (!rebuilt.ok) return rebuilt;
   await loadLog(env, handle, handle.row);
+  const undecided = await standAgain(env, handle);
+  if (!undecided.ok) return undecided;
   const raised = await guardFault(env, [handle]);
   if (raised !== undefined) return err(raised);
   return ok(!isDamaged(handle));
+}
+
+/** What was decided of the log before it was damaged still holds: its end, and that it is forked. */
+async function standAgain(env: LedgerEnv, handle: LogHandle): Promise<Result<void>> {
+  if (isDamaged(handle)) return ok(undefined);
+  const { standing } = handle.row;
+  const successors = await successorsOf(env, handle);
+  const fork = env.forks.get(handle.logId);
+  if (!successors.ok) {
+    handle.setStanding('damaged', successors.error);
+    return successors;
+  }
+  if (successors.value.length > 0) {
+    handle.setStanding('closed', undefined);
+    const lost = await loadClosing(env, handle);
+    if (lost !== undefined) handle.setStanding('damaged', lost);
+  } else if (fork !== undefined) markFrozen(env, handle, fork);
+  if (handle.row.standing === standing) return ok(undefined);
+  return env.options.store.batch([rowWrite(handle)], { sync: true });
 }
 
 /** Asked after `loadLog`, which sets it. */

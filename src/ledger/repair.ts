@@ -9,11 +9,12 @@ import { fault, type Fault } from '../errors.ts';
 import { keyspace, numberKey, prefixRange, sliceKey } from '../keyspace.ts';
 import { ok, type Result } from '../result.ts';
 import { asBlockNumber, asLogIndex, type LogId, type LogIndex } from '../types.ts';
-import { isEvent, type VerifiedBlock } from './block.ts';
+import { isEvent, type DecodedBlock, type VerifiedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
 import { reduceBlock } from './block-encode.ts';
 import { encodeRecord } from './block-record.ts';
 import { missingRows } from './block-rows.ts';
+import { judgeOther } from './fork-check.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
 import { isKnown, type LogState, type UnknownLog } from './log-state.ts';
@@ -180,9 +181,9 @@ class Hole {
     // A page may begin with the block that holds the index, and a holder may have blocks that we have.
     if (block.value.firstIndex < size) return 'more';
     const verified = verifyDecoded({ crypto, judges }, this.#state, block.value);
-    if (!verified.ok) return this.#refuse(verified.error);
+    if (!verified.ok) return this.#refuse(verified.error, block.value);
     const wrong = this.#misfit(verified.value) ?? (await this.#withheld(verified.value));
-    if (wrong !== undefined) return this.#refuse(wrong);
+    if (wrong !== undefined) return this.#refuse(wrong, block.value);
     const written = await this.#write(verified.value);
     if (!written.ok) {
       this.reason = written.error;
@@ -195,8 +196,12 @@ class Hole {
     return this.filled ? 'done' : 'more';
   }
 
-  #refuse(reason: Fault): Taken {
+  async #refuse(reason: Fault, block?: DecodedBlock): Promise<Taken> {
     this.reason = reason;
+    // Two histories are the writer's fault: that is proved, kept and told to others.
+    if (reason.code === 'fork' && block !== undefined) {
+      await judgeOther(this.#env, this.#handle, block);
+    }
     // What is the writer's fault, or what another holder may do better, costs the sender nothing.
     return blockVerdict(reason).kind === 'reject' ? reason : 'next';
   }

@@ -327,10 +327,15 @@ describe('A repair from peers', () => {
     assert.deepEqual([found?.repairedFrom, found?.reason?.code], [undefined, 'fork']);
     // Who hands on what the writer signed is not to blame.
     assert.deepEqual(told, ['more', 'more', 'next']);
+    // The writer is: that is proved, and the other history kept.
+    assert.notEqual(ledger.forks.known(log), undefined);
+    const { ours: side, others } = must(await ledger.forks.branch(log));
+    assert.deepEqual([side, others.map(({ wire }) => wire)], ['b', [theirs.blocks[2]]]);
     assert.equal(must(await ours.store.get(block(2))), undefined);
     const again = must(await ledger.scrub.repair(log, { source: holders([ours.blocks]) }));
     assert.equal(again.findings[0]?.repairedFrom, 'peer 0');
     assert.equal(must(await ledger.verify(log)).verdict, 'intact');
+    assert.equal(ledger.log(log)?.state, 'frozen');
     await ledger.close();
   });
 
