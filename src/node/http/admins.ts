@@ -8,9 +8,15 @@
  *          can narrow by them
  *   iat, exp, nonce and all other checks: ucan-judge.ts
  */
+import type { UcanMap } from '../../access/ucan-cbor.ts';
 import { parseContainer } from '../../access/ucan-container.ts';
 import { decodeInvocation, type Invocation } from '../../access/ucan-invocation.ts';
-import { judgeInvocation, type Court } from '../../access/ucan-judge.ts';
+import {
+  judgeInvocation,
+  verifyInvocation,
+  type Court,
+  type Judged,
+} from '../../access/ucan-judge.ts';
 import { fault } from '../../errors.ts';
 import type { Clock } from '../../host.ts';
 import { err, ok, type Result } from '../../result.ts';
@@ -26,6 +32,13 @@ export interface Asked {
   readonly command: string;
 }
 
+export interface Admitted {
+  /** Who invokes. */
+  readonly did: Did;
+  /** Whether the same powers are good for another request now, of the same command: for tickets. */
+  permits(method: string, path: string): Result<void>;
+}
+
 export class AdminCourt {
   readonly #court: Court;
   readonly #organisation: Did;
@@ -39,11 +52,11 @@ export class AdminCourt {
   }
 
   /**
-   * Who invokes. Nothing is looked up of what the request is for, so a refusal cannot tell whether
+   * Lets somebody in. Nothing is looked up of what the request is for, so a refusal cannot tell whether
    * it exists. Codes: `ucan-container`, `ucan-subject`, `ucan-command`, `ucan-request` (made for
    * another one), those of `decodeInvocation` and `judgeInvocation`.
    */
-  judge(bearer: string, asked: Asked): Result<Did> {
+  judge(bearer: string, asked: Asked): Result<Admitted> {
     const tokens = parseContainer(bearer);
     if (!tokens.ok) return tokens;
     const found = findInvocation(tokens.value);
@@ -60,7 +73,16 @@ export class AdminCourt {
     if (!made.ok) return made;
     const caller = { organisation: invocation.issuer, now: this.#clock.now() };
     const judged = judgeInvocation(this.#court, invocation, delegations, caller);
-    return judged.ok ? ok(invocation.issuer) : judged;
+    if (!judged.ok) return judged;
+    const permits = (method: string, path: string): Result<void> =>
+      this.#permits(judged.value, { node: this.#court.self, method, path });
+    return ok({ did: invocation.issuer, permits });
+  }
+
+  #permits({ invocation, chain, args }: Judged, request: UcanMap): Result<void> {
+    const { hw } = args;
+    const seen = { ...request, ...(hw === undefined ? {} : { hw }) };
+    return verifyInvocation(this.#court.crypto, invocation, chain, seen, this.#clock.now());
   }
 }
 

@@ -96,7 +96,9 @@ export class Guard {
     if (given.length > maxTokenLength && admins !== undefined) {
       const command = neededCommand(entry, query);
       const judged = admins.judge(given, { method: request.method, path, query, command });
-      return judged.ok ? ok({ kind: 'admin', key: judged.value, did: judged.value }) : judged;
+      if (!judged.ok) return judged;
+      const { did, permits } = judged.value;
+      return ok({ kind: 'admin', key: did, did, permits: (other) => permits('GET', other) });
     }
     if (request.method === 'GET' && path === '/metrics') {
       const wanted = await this.#security.metricsToken?.();

@@ -1,5 +1,6 @@
 /** Who makes a request, once that is known: for the routes, the journal and the rate limits. */
 import type { FastifyRequest } from 'fastify';
+import type { Result } from '../../result.ts';
 import type { Did } from '../../types.ts';
 
 export interface Caller {
@@ -9,6 +10,8 @@ export interface Caller {
   readonly key: string;
   /** Who signed the invocation. */
   readonly did?: Did;
+  /** Of an admin: whether what was delegated covers a GET of this path too. */
+  readonly permits?: (path: string) => Result<void>;
 }
 
 const callers = new WeakMap<object, Caller>();

@@ -36,6 +36,9 @@ export function ticketRoutes(
         const message = 'tickets are for /streams/{org}/{name}/events';
         return sendProblem(reply, fault('usage', message, { pointer: 'body/path' }));
       }
+      // A policy of a delegation may narrow it to paths: then it does so through a ticket too.
+      const permitted = caller.permits?.(path);
+      if (permitted?.ok === false) return sendProblem(reply, permitted.error);
       const ticket = tickets.issue(path, caller);
       if (!ticket.ok) return sendProblem(reply, ticket.error);
       void reply.header('cache-control', 'no-store');

@@ -68,7 +68,7 @@ describe('hw key token for others', function () {
     const ask = ['key', 'token', '--request', 'GET /status', '--delegation', file];
     const bearer = (await run('ops', ...ask)).stdout.trim();
     refused(court.judge(bearer, { ...status, path: '/streams' }), 'ucan-request');
-    assert.equal(value(court.judge(bearer, status)), admin);
+    assert.equal(value(court.judge(bearer, status)).did, admin);
     refused(court.judge(bearer, status), 'ucan-replayed');
     const stop = ['key', 'token', '--request', 'POST /shutdown', '--delegation', file];
     const stopping = (await run('ops', ...stop)).stdout.trim();

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { tokenCid } from '../../../src/access/ucan-envelope.ts';
+import { mintDelegation } from '../../../src/access/ucan-delegation.ts';
+import { parsePolicy } from '../../../src/access/ucan-policy.ts';
+import { value } from '../../access/tokens.ts';
 import { mintInvocation } from '../../../src/access/ucan-invocation.ts';
 import { formatContainer } from '../../../src/access/ucan-container.ts';
 import { nodeCrypto } from '../../../src/crypto-node.ts';
@@ -193,6 +196,46 @@ describe('UCAN bearers of the API', function () {
     const body = { 'content-type': 'application/json', ...node.bearer('POST /shutdown') };
     assert.equal((await node.client.call('POST', '/shutdown', body, '{}')).status, 202);
     assert.equal(who, admin.did);
+  });
+
+  it('gives an admin whose delegation is narrowed to some paths tickets for those alone', async () => {
+    await using node = await guarded();
+    const either = [
+      'or',
+      [
+        ['==', '.path', '/tickets'],
+        ['==', '.path', events],
+      ],
+    ];
+    const token = mintDelegation(organisation.signer, {
+      audience: admin.did,
+      subject: organisation.did,
+      command: adminCommands.read,
+      policy: value(parsePolicy([either])),
+      nonce: real.random.bytes(12),
+      expires: null,
+    });
+    const narrow = { powers: { tokens: [token], subject: organisation.did } };
+    const ask = async (path: string): Promise<unknown> => {
+      const json = { 'content-type': 'application/json' };
+      const headers = { ...json, ...node.bearer('POST /tickets', narrow) };
+      return (await node.client.call('POST', '/tickets', headers, JSON.stringify({ path }))).status;
+    };
+    assert.equal(await ask(events), 201);
+    assert.equal(await ask('/streams/acme/secret/events'), 403);
+    // And a GET of the same is refused in the same way.
+    const secret = '/streams/acme/secret/events';
+    const direct = await node.client.call('GET', secret, node.bearer(`GET ${secret}`, narrow));
+    problem(direct, 403, 'ucan-policy');
+  });
+
+  it('counts each caller under the own name', async () => {
+    await using node = await guarded({ maxApiRequestsPerSecond: 2 });
+    const statuses = [];
+    for (let i = 0; i < 3; i++) statuses.push((await node.client.get(events)).status);
+    assert.deepEqual(statuses, [200, 200, 429]);
+    const other = await node.client.call('GET', events, node.bearer(`GET ${events}`));
+    assert.equal(other.status, 200, 'another caller from the same address');
   });
 
   it('makes an address that tries too often wait, and others not', async () => {
