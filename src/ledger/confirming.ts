@@ -7,7 +7,8 @@
  *   ahead of ours    the guard is raised to it: the log is behind its guard, and what is missing is
  *                    fetched from those who have it before anything is signed
  *   equal, or less   it counts as confirmed `confirmSettleMs` later, so that others who are just
- *                    being asked have their say
+ *                    being asked have their say; in `strict`, and in a home that came out of a backup,
+ *                    all of `waitMs` is for that: who speaks first may have been away for long
  *   nothing heard    `normal` goes on after `waitMs` with a warning, `strict` waits
  *
  * A signed head beyond ours is a lost state at any later time too, and is treated the same way.
@@ -49,6 +50,8 @@ export class Confirming implements Disposable {
   readonly #doubts = new Map<LogId, number>();
   readonly #listening: Disposable;
   #deadline: Disposable | undefined;
+  /** Monotonic: until then words are waited for. */
+  #untilMs = 0;
   #over = false;
 
   /** `reopened` is called for each log that may be written again. */
@@ -79,6 +82,7 @@ export class Confirming implements Disposable {
       if (handle.row.standing === 'open') await this.#judge(handle);
     }
     if (restoreGuard === undefined || this.waiting().length === 0) return ok(undefined);
+    this.#untilMs = host.clock.monotonic() + restoreGuard.waitMs;
     this.#deadline = host.timers.after(restoreGuard.waitMs, () => void this.#timeIsOver());
     return ok(undefined);
   }
@@ -169,8 +173,10 @@ export class Confirming implements Disposable {
 
   #settle(logId: LogId): void {
     if (!this.isWaiting(logId) || this.#settling.has(logId)) return;
-    const { host, limits } = this.#env.options;
-    const timer = host.timers.after(limits.confirmSettleMs, () => {
+    const { host, limits, restoreGuard } = this.#env.options;
+    const patient = restoreGuard?.mode === 'strict' || restoreGuard?.restored === true;
+    const leftMs = patient ? this.#untilMs - host.clock.monotonic() : 0;
+    const timer = host.timers.after(Math.max(limits.confirmSettleMs, leftMs), () => {
       this.#settling.delete(logId);
       void this.#settled(logId);
     });

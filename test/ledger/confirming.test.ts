@@ -25,7 +25,8 @@ import { must, refused } from '../support/result.ts';
 
 const zero = asLogIndex(0);
 const hour = 3_600_000;
-const guarded: RestoreGuard = { mode: 'strict', waitMs: hour, restored: false };
+const guarded: RestoreGuard = { mode: 'normal', waitMs: hour, restored: false };
+const strict: RestoreGuard = { ...guarded, mode: 'strict' };
 const quick = { minLingerMs: 0, confirmSettleMs: 5 };
 
 /** A home as it was after `a`, and a writer that went on to `c` and `d`. */
@@ -180,7 +181,7 @@ describe('Confirming', () => {
 
   it('waits in strict as long as it takes, and refuses what comes late', async () => {
     const before = await past();
-    const { ledger, told } = await restored(before, { ...guarded, waitMs: 20 });
+    const { ledger, told } = await restored(before, { ...strict, waitMs: 20 });
     refused(await ledger.publish(before.log, [event('b')]), 'head-unconfirmed');
     refused(await ledger.publish(before.log, [event('b')]), 'head-unconfirmed');
     refused(await ledger.appendControl(before.log, { type: 'x' }), 'head-unconfirmed');
@@ -274,10 +275,27 @@ describe('Confirming', () => {
     await ledger.close();
   });
 
+  it('hears everybody out in strict and after a backup, for one who was away may speak first', async () => {
+    for (const guard of [strict, { ...guarded, restored: true }]) {
+      const before = await past();
+      const { ledger, told } = await restored(before, { ...guard, waitMs: 200 });
+      await ledger.confirming.reported(before.log, before.earlier);
+      await new Promise((resolve) => void setTimeout(resolve, 50));
+      assert.equal(ledger.log(before.log)?.state, 'waiting');
+      await ledger.confirming.reported(before.log, before.newest);
+      for (const wire of before.blocks.slice(2)) await ledger.apply(wire, 'sync');
+      await settled(ledger, before.log, 'open');
+      const [fresh] = await publish(ledger, before.log, [event('e')]);
+      assert.equal(fresh?.index, 8);
+      assert.equal(told[0]?.kind, 'behind');
+      await ledger.close();
+    }
+  });
+
   it('is kept waiting in strict by a liar only so often', async () => {
     const before = await past();
     const lies = { maxConfirmDoubts: 3 };
-    const { ledger } = await restored(before, { ...guarded, waitMs: 5 }, lies);
+    const { ledger } = await restored(before, { ...strict, waitMs: 5 }, lies);
     await new Promise((resolve) => void setTimeout(resolve, 20));
     const lie = before.newest.replace(/— (\S+) \S+\n$/, '— $1 AAAAAAAA\n');
     for (let i = 0; i < 3; i++) {
