@@ -9,7 +9,7 @@ import { fault, type Fault } from '../errors.ts';
 import { logIdFromHash } from '../ids.ts';
 import { keyspace, logKey, numberKey, prefixRange } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
-import { asHash, asLogIndex, asTreeSize, type LogId } from '../types.ts';
+import { asHash, asLogIndex, asTreeSize, type Hash, type LogId } from '../types.ts';
 import { decodeBlock } from './block-codec.ts';
 import { makeLeaves } from './block-leaves.ts';
 import { BlockRecord } from './block-record.ts';
@@ -19,6 +19,7 @@ import type { GuardMark } from './guard.ts';
 import { decodeHead, type LogHead } from './head-record.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import { decodeLogRow, type LogRow } from './log-row.ts';
+import { lostRow } from './lost-row.ts';
 import { readRangeRoot } from './range.ts';
 import { appendLeaves, checkFrontier, rootOf } from './tree.ts';
 import { LogHandle } from './log-handle.ts';
@@ -29,18 +30,42 @@ const tailBlocks = 64;
 /** All logs of the store, each opened. Codes: those of the store; damage is in the logs' standing. */
 export async function openLogs(env: LedgerEnv): Promise<Result<readonly LogHandle[]>> {
   const handles: LogHandle[] = [];
+  const lost: { readonly log: Hash; readonly reason: Fault }[] = [];
   await using scan = env.options.store.scan(prefixRange(Uint8Array.of(keyspace.logs.prefix)));
   for (;;) {
     const page = await scan.next(1000);
     if (!page.ok) return page;
-    if (page.value.length === 0) return ok(handles);
+    if (page.value.length === 0) break;
     for (const { key, value } of page.value) {
       const row = decodeLogRow(value);
-      if (!row.ok) return row;
       if (key.length !== 33) return err(fault('store-corrupt', 'a key of the logs is damaged'));
-      handles.push(await openLog(env, logIdFromHash(asHash(key.slice(1))), row.value));
+      const log = asHash(key.slice(1));
+      if (row.ok) handles.push(await openLog(env, logIdFromHash(log), row.value));
+      else lost.push({ log, reason: row.error });
     }
   }
+  return openLost(env, handles, lost);
+}
+
+/** Those whose row is damaged: one log must not keep the others from opening. */
+async function openLost(
+  env: LedgerEnv,
+  handles: readonly LogHandle[],
+  lost: readonly { readonly log: Hash; readonly reason: Fault }[],
+): Promise<Result<readonly LogHandle[]>> {
+  const all = [...handles];
+  for (const { log, reason } of lost) {
+    const row = await lostRow(env, log, reason);
+    if (!row.ok) return row;
+    const highest = Math.max(0, ...all.map((handle) => handle.row.number));
+    const taken = all.some((handle) => handle.row.number === row.value.number);
+    const number = taken ? highest + 1 : row.value.number;
+    const handle = await openLog(env, logIdFromHash(log), { ...row.value, number });
+    // A successor still closes it, two histories still freeze it.
+    if (handle.row.standing !== 'closed') handle.setStanding('damaged', reason);
+    all.push(handle);
+  }
+  return ok(all);
 }
 
 export async function openLog(env: LedgerEnv, logId: LogId, row: LogRow): Promise<LogHandle> {

@@ -2,17 +2,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { fault } from '../../src/errors.ts';
-import { keyspace, logKey, numberKey } from '../../src/keyspace.ts';
+import { logIdHash } from '../../src/ids.ts';
+import { keyOf, keyspace, logKey, numberKey } from '../../src/keyspace.ts';
 import { MemoryGuard, type Guard, type GuardMark } from '../../src/ledger/guard.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory-store.ts';
 import { err, type Result } from '../../src/result.ts';
-import { asLogIndex, type LogId } from '../../src/types.ts';
+import { asLogIndex, asStreamName, type LogId } from '../../src/types.ts';
 import { FailingStore } from '../support/failing-store.ts';
 import {
   event,
   events,
   idsOf,
+  newLog,
   openLedger,
   options,
   publish,
@@ -130,6 +132,54 @@ describe('Ledger after a crash', () => {
       assert.equal(ledger.log(log)?.reason?.code, 'guard-conflict');
     }
     await gone.close();
+  });
+
+  it('opens the other logs where the row of one is damaged, and the scrub writes it anew', async () => {
+    const store = new MemoryStore();
+    const guard = new MemoryGuard([]);
+    const { ledger, log } = await withLog({ store, guard });
+    const other = must(await ledger.create({ ...newLog, name: asStreamName('other') }, signer));
+    for (const one of [log, other]) await publish(ledger, one, [event('a'), event('b')]);
+    const row = { key: keyOf(keyspace.logs, logIdHash(log)), value: Uint8Array.of(0x87, 2) };
+    const copy = store.crash('nothing');
+    must(await copy.batch([row], { sync: true }));
+    const next = await openLedger({ store: copy, guard: new MemoryGuard(guard.marks()) });
+    assert.deepEqual(
+      next.warnings().map(({ code }) => code),
+      ['store-corrupt'],
+    );
+    assert.equal(next.log(log)?.state, 'damaged');
+    assert.equal(next.log(log)?.size, ledger.log(log)?.size);
+    for (const one of [log, other]) must(next.attachSigner(one, signer));
+    await publish(next, other, [event('c')]);
+    refused(await next.publish(log, [event('c')]), 'log-damaged');
+    const found = must(await next.scrub.repair(log)).findings.map(({ kind }) => kind);
+    assert.deepEqual(found, ['head']);
+    assert.equal(next.log(log)?.state, 'open');
+    await publish(next, log, [event('c')]);
+    const last = await openLedger({ store: copy.crash('nothing'), guard: new MemoryGuard([]) });
+    assert.notEqual(last.log(log)?.state, 'damaged');
+    assert.equal(must(await last.verify(log)).verdict, 'intact');
+  });
+
+  it('mistakes no rows for those of a log whose row and head are damaged', async () => {
+    const store = new MemoryStore();
+    const guard = new MemoryGuard([]);
+    const { ledger, log } = await withLog({ store, guard });
+    const other = must(await ledger.create({ ...newLog, name: asStreamName('other') }, signer));
+    const [row, head] = [keyOf(keyspace.logs, logIdHash(other)), logKey(keyspace.heads, 2)];
+    const copy = store.crash('nothing');
+    must(await copy.batch([{ key: row, value: Uint8Array.of(0) }, { key: head }], { sync: true }));
+    const next = await openLedger({ store: copy, guard: new MemoryGuard(guard.marks()) });
+    assert.equal(next.log(other)?.state, 'damaged');
+    assert.equal(next.log(other)?.size, 0);
+    assert.equal(next.log(other)?.role, 'writer');
+    must(next.attachSigner(log, signer));
+    await publish(next, log, [event('c')]);
+    const third = must(await next.create({ ...newLog, name: asStreamName('third') }, signer));
+    await publish(next, third, [event('d')]);
+    assert.equal(must(await next.verify(third)).verdict, 'intact');
+    assert.equal(must(await next.verify(log)).verdict, 'intact');
   });
 
   it('says that a log is damaged whose newest block is gone or changed', async () => {
