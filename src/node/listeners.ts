@@ -2,6 +2,7 @@
  * What a node listens on over HTTP: the API, and where configured the public listener and the one
  * for metrics. Opened together at the start and closed by whoever holds them.
  */
+import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { Replays } from '../access/ucan-replays.ts';
 import { Revocations } from '../access/ucan-revocations.ts';
@@ -9,10 +10,12 @@ import { nodeCrypto } from '../crypto-node.ts';
 import type { Fault } from '../errors.ts';
 import { didFromKey } from '../ids.ts';
 import { ok, type Result } from '../result.ts';
+import type { Config } from './config-schema.ts';
 import type { Home } from './home.ts';
 import { AdminCourt } from './http/admins.ts';
 import type { ApiSecurity } from './http/auth.ts';
 import { buildMetricsServer, buildPublicServer } from './http/public-server.ts';
+import { minVersion } from './http/raw-server.ts';
 import { buildServer, listen } from './http/server.ts';
 import { readMetricsToken } from './metrics-token.ts';
 import type { Check, NodeApi } from './node-api.ts';
@@ -31,6 +34,8 @@ export interface Listeners extends AsyncDisposable {
   readonly api: string;
   /** URLs of all, the others where they are configured. */
   readonly urls: ListenerUrls;
+  /** Reads the certificate anew; true where it is another one. Codes: those of `loadTls`. */
+  reload(config: Config): Promise<Result<boolean>>;
   findings(): readonly Omit<Check, 'since'>[];
 }
 
@@ -83,10 +88,22 @@ export async function openListeners(
     others[name] = opened.value;
   }
   const kept = servers.move();
+  let current = tls.value;
   return ok({
     api: first.value,
     urls: { api: first.value, ...others },
-    findings: () => findings(tls.value, runtime),
+    findings: () => findings(current, runtime),
+    reload: async (config) => {
+      // Whether there is TLS at all is decided when the listeners are opened.
+      if (current === undefined) return ok(false);
+      const loaded = await loadTls(config, home.paths.root);
+      if (!loaded.ok || loaded.value === undefined) return loaded.ok ? ok(false) : loaded;
+      const { cert, key } = loaded.value;
+      if (cert === current.cert && key === current.key) return ok(false);
+      kept.certify(loaded.value);
+      current = loaded.value;
+      return ok(true);
+    },
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   });
 }
@@ -104,6 +121,13 @@ class Servers implements AsyncDisposable {
     moved.#open = this.#open;
     this.#open = [];
     return moved;
+  }
+
+  /** For connections from now on. */
+  certify({ cert, key }: LoadedTls): void {
+    for (const { server } of this.#open) {
+      if (server instanceof TlsServer) server.setSecureContext({ cert, key, minVersion });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

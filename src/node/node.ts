@@ -29,12 +29,13 @@ import { watchSuccession } from './core/watch-succession.ts';
 import { openUrlFollows, type UrlFollows } from './core/url-follows.ts';
 import { folderBytes, freeBytes } from './disk.ts';
 import type { Home } from './home.ts';
-import { openListeners, type Listeners, type ListenerUrls } from './listeners.ts';
+import { openListeners, type Listeners } from './listeners.ts';
 import { createLogger, type NodeLog } from './logger.ts';
 import { joinNetwork, type Networking } from './networking.ts';
 import type { Actor, Check } from './node-api.ts';
 import { openHomeLedger } from './open-ledger.ts';
-import type { RunningNode, StartOptions } from './running-node.ts';
+import { Reload, reloadText, type ReloadParts } from './reload.ts';
+import { running, type RunningNode, type Started, type StartOptions } from './running-node.ts';
 import type { Runtime } from './runtime.ts';
 import { WitnessNode, witnessFindings } from './witness/witness-node.ts';
 
@@ -49,30 +50,6 @@ export async function startNode(
   const started = await starting.run();
   if (!started.ok) return started;
   return ok(running(started.value, stack.move()));
-}
-
-interface Started {
-  readonly urls: ListenerUrls;
-  readonly addresses: readonly string[];
-  readonly asked: Promise<void>;
-  drain(): Promise<void>;
-}
-
-/** The node from outside; `stop` drains once, however often it is called. */
-function running(started: Started, stack: AsyncDisposableStack): RunningNode {
-  let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopping ??= started.drain().then(() => stack.disposeAsync());
-    return stopping;
-  };
-  return {
-    api: started.urls.api,
-    urls: started.urls,
-    addresses: started.addresses,
-    stopped: started.asked.then(stop),
-    stop,
-    [Symbol.asyncDispose]: stop,
-  };
 }
 
 class Starting {
@@ -298,7 +275,15 @@ class Starting {
       parts.ledger.confirming[Symbol.dispose]();
       await Promise.allSettled(this.#work);
     };
-    return ok({ urls: listening.value.urls, addresses, asked: this.#asked.promise, drain });
+    const told: ReloadParts['told'] = (done) => {
+      this.#log[done.ok ? 'info' : 'error'](`config.yaml was read again: ${reloadText(done)}`);
+      const data = { action: 'config.reload', who: 'signal', result: reloadText(done) };
+      parts.journal.record({ type: journalTypes.action, data });
+    };
+    const listeners = listening.value;
+    const reload = new Reload(this.#home.config, { ...parts, listeners, told });
+    const { urls } = listeners;
+    return ok({ urls, addresses, asked: this.#asked.promise, drain, reload });
   }
 
   #coreParts(parts: Parts): CoreParts {

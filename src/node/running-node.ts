@@ -1,5 +1,7 @@
 /** What `startNode` (node.ts) gives to `hw up`. */
+import type { Config } from './config-schema.ts';
 import type { ListenerUrls } from './listeners.ts';
+import type { Reload, Reloaded } from './reload.ts';
 import type { Store } from '../ledger/store.ts';
 import type { Result } from '../result.ts';
 
@@ -21,6 +23,35 @@ export interface RunningNode extends AsyncDisposable {
   readonly addresses: readonly string[];
   /** Resolves once the node has stopped, by `stop` or by itself (an API call, a fatal fault). */
   readonly stopped: Promise<void>;
+  /** Takes what can be taken of a configuration that was read anew (reload.ts). Never rejects. */
+  reload(config: Result<Config>): Promise<Result<Reloaded>>;
   /** Refuses new work, finishes what was accepted, closes everything. Idempotent; never rejects. */
   stop(): Promise<void>;
+}
+
+/** What `startNode` has put together. */
+export interface Started {
+  readonly urls: ListenerUrls;
+  readonly addresses: readonly string[];
+  readonly asked: Promise<void>;
+  readonly reload: Reload;
+  drain(): Promise<void>;
+}
+
+/** The node from outside; `stop` drains once, however often it is called. */
+export function running(started: Started, stack: AsyncDisposableStack): RunningNode {
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= started.drain().then(() => stack.disposeAsync());
+    return stopping;
+  };
+  return {
+    api: started.urls.api,
+    urls: started.urls,
+    addresses: started.addresses,
+    stopped: started.asked.then(stop),
+    stop,
+    reload: (config) => started.reload.run(config),
+    [Symbol.asyncDispose]: stop,
+  };
 }

@@ -55,9 +55,15 @@ export const set: Action = async (context, [key = '', value = '']) => {
   await context.value({ ok: true, key, value: setting.value });
   await context.say(`${key} set in ${file}`);
   const pid = await lockHolder(context.paths, context.runtime);
-  if (pid !== undefined) await context.note(`The node (process ${pid}) takes it when it restarts.`);
+  if (pid === undefined) return ok(0);
+  const live = liveKeys.some((name) => key === name || key.startsWith(`${name}.`));
+  const when = live ? `on SIGHUP (kill -HUP ${pid})` : 'when it restarts';
+  await context.note(`The node (process ${pid}) takes it ${when}.`);
   return ok(0);
 };
+
+/** What a running node takes when it reads its configuration again (reload.ts). */
+const liveKeys = ['aliases', 'follow', 'http.tls'];
 
 function isLimit(path: string): boolean {
   return path.startsWith('limits.');

@@ -41,7 +41,12 @@ async function runNode(context: Context, home: Home, options: Options): Promise<
   if (!locked.ok) return locked;
   await using scope = new AsyncDisposableStack();
   scope.use(locked.value);
-  const stop = scope.use(stopRequest(context));
+  let node: RunningNode | undefined;
+  const reload = async (): Promise<void> => {
+    const again = await context.readHome();
+    await node?.reload(again.ok ? ok(again.value.config) : again);
+  };
+  const stop = scope.use(stopRequest(context, () => void reload()));
   await rm(paths.nodeInfo, { force: true });
   const { startNode } = await import('../node.ts');
   const started = await startNode(home, runtime, {
@@ -49,7 +54,7 @@ async function runNode(context: Context, home: Home, options: Options): Promise<
     acceptForkRisk: options.flag('acceptForkRisk'),
   });
   if (!started.ok) return started;
-  const node = started.value;
+  node = started.value;
   const info = { pid: runtime.pid, ...node.urls, addresses: node.addresses };
   const written = await replaceFile(paths.nodeInfo, `${JSON.stringify(info)}\n`);
   if (written.ok) {
@@ -84,11 +89,15 @@ function upLines(info: ListenerUrls & { readonly addresses: readonly string[] })
 }
 
 /** Resolves at the first signal to stop. */
-function stopRequest(context: Context): Disposable & { readonly asked: Promise<void> } {
+function stopRequest(
+  context: Context,
+  onHangUp: () => void,
+): Disposable & { readonly asked: Promise<void> } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const signals = context.runtime.onSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], (name) => {
-    // A terminal that closes must not take a node with it; a reload is not built yet.
+    // A terminal that closes must not take a node with it: it reads its configuration again.
     if (name !== 'SIGHUP') resolve();
+    else onHangUp();
   });
   return { asked: promise, [Symbol.dispose]: () => signals[Symbol.dispose]() };
 }

@@ -40,7 +40,7 @@ export class Follows {
   readonly #registries: Registries;
   readonly #streams: Streams;
   readonly #control: ControlState;
-  readonly #configured: readonly string[];
+  #configured: readonly string[];
   readonly #events: FollowEvents;
 
   constructor(
@@ -77,6 +77,12 @@ export class Follows {
       if (!target.ok) continue; // A name from the configuration: its registry will come.
       for (const logId of this.#logsOf(target.value)) await this.#follow(target.value, logId);
     }
+  }
+
+  /** What config.yaml says now: what is new is followed at once. */
+  reconfigure(configured: readonly string[]): Promise<void> {
+    this.#configured = configured;
+    return this.start();
   }
 
   /** The canonical forms of those that can be resolved now. */

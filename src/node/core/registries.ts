@@ -37,7 +37,7 @@ export class Registries {
   /** Organisations by the name that they give themselves. */
   readonly #byName = new Map<string, Set<Did>>();
   readonly #byLog = new Map<LogId, { owner: Did; name: StreamName }>();
-  readonly #aliases: ReadonlyMap<string, Did>;
+  #aliases: ReadonlyMap<string, Did>;
   readonly #self: Did;
 
   constructor(self: Did, aliases: ReadonlyMap<string, Did>) {
@@ -148,6 +148,11 @@ export class Registries {
 
   *owners(): IterableIterator<Did> {
     yield* this.#byOwner.keys();
+  }
+
+  /** Others from now on. */
+  setAliases(aliases: ReadonlyMap<string, Did>): void {
+    this.#aliases = aliases;
   }
 
   /** How people here call an organisation: alias, else its own name, else undefined. */

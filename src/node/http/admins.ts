@@ -36,7 +36,7 @@ export interface Admitted {
   /** Who invokes. */
   readonly did: Did;
   /** Whether the same powers are good for another request now, of the same command: for tickets. */
-  permits(method: string, path: string): Result<void>;
+  readonly permits: (method: string, path: string) => Result<void>;
 }
 
 export class AdminCourt {

@@ -16,6 +16,9 @@ export interface TlsFiles {
   readonly key: string;
 }
 
+/** Older ones are broken. */
+export const minVersion = 'TLSv1.2';
+
 export interface ConnectionBounds {
   readonly maxConnections: number;
   /** Of one address; absent: as many as there may be in all. */
@@ -49,7 +52,7 @@ export function rawServer(
             {
               ...options,
               ...tls,
-              minVersion: 'TLSv1.2',
+              minVersion,
               handshakeTimeout: bounds.headersTimeoutMs,
             },
             handler,

@@ -38,6 +38,11 @@ function socket(node: Guarded, query: string, headers: Record<string, string>): 
   return promise;
 }
 
+function logged(url: string): string {
+  const request: unknown = { raw: { url } };
+  return loggedUrl(request as Parameters<typeof loggedUrl>[0]);
+}
+
 describe('tickets and pages', function () {
   this.timeout(20_000);
 
@@ -129,10 +134,6 @@ describe('tickets and pages', function () {
   });
 
   it('leaves out of a log what stands in an address to open something', () => {
-    const logged = (url: string): string => {
-      const request: unknown = { raw: { url } };
-      return loggedUrl(request as Parameters<typeof loggedUrl>[0]);
-    };
     assert.equal(logged('/a/b'), '/a/b');
     assert.equal(logged('/a?from=start&limit=1'), '/a?from=start&limit=1');
     assert.equal(logged('/a?from=1&ticket=abc'), '/a?from=1&ticket=…');
