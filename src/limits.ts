@@ -61,11 +61,13 @@ export const limits = {
   maxForeignBytes: 67_108_864,
   maxForeignMs: 60_000,
   maxForeignBundleMs: 600_000,
-  /** Of these, blocks kept in memory while it lasts; the one used longest ago goes. */
+  /** Of these, blocks kept in memory while it lasts; the one that was fetched first goes. */
   maxForeignCacheBytes: 16_777_216,
   /** Peers named by a stream's card that are dialled for it at once, and how long they may take. */
   maxLookupDials: 4,
   lookupDialMs: 3000,
+  /** A search for one answer among all connected peers; silent ones must not hold it up for long. */
+  lookupMs: 20_000,
   /** Entries of an audit bundle that its page lists; the rest is counted. */
   maxBundlePageEntries: 2000,
   /** Attestations shown of one event, and events of one trace that are asked for them. */
@@ -308,6 +310,22 @@ export const limits = {
   maxInvocations: 65_536,
   /** Revocations of delegations that are kept; then `revocations-full`. */
   maxRevocations: 100_000,
+  /** Of these, such by keys that are known from nowhere; further ones are not taken. */
+  maxStrangeRevocations: 10_000,
+  /** How old our view of an owner's revocations may be; then its direct streams are not served. */
+  maxRevocationLagMs: 300_000,
+  /** Good signatures of delegations that are remembered; the oldest goes. */
+  maxVerifiedSignatures: 16_384,
+  /** Grants kept, given and got; then `grant-full`. */
+  maxGrants: 1_000_000,
+  /** Requests for grants that are kept, in all and open ones of one organisation; then `requests-full`. */
+  maxGrantRequests: 10_000,
+  maxGrantRequestsPerOrganisation: 16,
+  /** Requests are forgotten after so long, answered or not. */
+  maxRequestAgeMs: 2_592_000_000,
+  /** How often open requests are asked about, and how often the logs of a granted stream. */
+  accessPollMs: 3000,
+  accessCardMs: 60_000,
   /** How long a ticket is good, and how many wait to be used, in all and of one caller; then 429. */
   ticketLifeMs: 30_000,
   maxTickets: 4096,

@@ -21,6 +21,8 @@ import type { Session } from './sessions.ts';
 /** Judges an answer; after a fault the next peer is asked. */
 type Take<A, T> = (answer: A) => Promise<Result<T>>;
 
+type Run<T> = (session: Session, until: AbortSignal) => Promise<Result<T>>;
+
 /** Logs of which is remembered who gave an answer last. */
 const maxRemembered = 1024;
 /** Tries with a peer that is asked too often, and the rest between them. */
@@ -70,8 +72,8 @@ export class Lookups {
     take: Take<readonly KeyEntry[], T>,
     signal: AbortSignal,
   ): Promise<Result<T>> {
-    return this.#first(logId, signal, async (session) => {
-      const pages = await fetchKeys(this.#net, session, logId, signal);
+    return this.#first(logId, signal, async (session, until) => {
+      const pages = await fetchKeys(this.#net, session, logId, until);
       return pages.ok ? take(pages.value.flatMap(({ entries }) => entries)) : pages;
     });
   }
@@ -82,8 +84,8 @@ export class Lookups {
     take: Take<ProofAnswer, T>,
     signal: AbortSignal,
   ): Promise<Result<T>> {
-    return this.#first(request.logId, signal, async (session) => {
-      const answer = await this.#prove(session, request, signal);
+    return this.#first(request.logId, signal, async (session, until) => {
+      const answer = await this.#prove(session, request, until);
       return answer.ok ? take(answer.value) : answer;
     });
   }
@@ -95,8 +97,8 @@ export class Lookups {
     take: Take<string, T>,
     signal: AbortSignal,
   ): Promise<Result<T>> {
-    return this.#first(logId, signal, async (session) => {
-      const note = await this.#cosigned(session, logId, last, signal);
+    return this.#first(logId, signal, async (session, until) => {
+      const note = await this.#cosigned(session, logId, last, until);
       return note.ok ? take(note.value) : note;
     });
   }
@@ -114,18 +116,33 @@ export class Lookups {
     return this.#repairs.fetch(logId, from, take, signal, wanted);
   }
 
-  async #first<T>(
+  /** Asks until `lookupMs` are over: what then is still silent counts as having nothing. */
+  async #first<T>(logId: LogId, signal: AbortSignal, run: Run<T>): Promise<Result<T>> {
+    const { host, limits } = this.#net;
+    const ending = new AbortController();
+    const stop = (): void => ending.abort();
+    using _ = host.timers.after(limits.lookupMs, stop);
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    const found = await this.#among(usablePeers(this.#net), logId, ending.signal, run);
+    signal.removeEventListener('abort', stop);
+    return signal.aborted && !found.ok
+      ? err(fault('interrupted', 'the search was broken off'))
+      : found;
+  }
+
+  async #among<T>(
+    peers: readonly Session[],
     logId: LogId,
     signal: AbortSignal,
-    run: (session: Session) => Promise<Result<T>>,
+    run: Run<T>,
   ): Promise<Result<T>> {
-    const peers = usablePeers(this.#net);
     const best = this.#holders.get(logId);
     const named = new Set(this.#net.sources.of(logId));
     const rank = ({ peer }: Session): number => (peer === best ? 0 : named.has(peer) ? 1 : 2);
     let last: Fault = fault('no-holder', 'no peer is connected');
     for (const session of peers.toSorted((a, b) => rank(a) - rank(b))) {
-      if (signal.aborted) return err(fault('interrupted', 'the search was broken off'));
+      if (signal.aborted) break;
       if (!usable(this.#net, session)) continue;
       const found = await this.#patiently(session, signal, run);
       if (found.ok) {
@@ -140,13 +157,9 @@ export class Lookups {
     return err(fault('no-holder', `none of ${peers.length} connected peers serves the log`));
   }
 
-  async #patiently<T>(
-    session: Session,
-    signal: AbortSignal,
-    run: (session: Session) => Promise<Result<T>>,
-  ): Promise<Result<T>> {
+  async #patiently<T>(session: Session, signal: AbortSignal, run: Run<T>): Promise<Result<T>> {
     for (let tries = 1; ; tries++) {
-      const found = await run(session);
+      const found = await run(session, signal);
       const busy = !found.ok && found.error.code === 'rate-limited';
       if (!busy || tries === maxTries || signal.aborted) return found;
       await this.#net.host.timers.sleep(restMs, signal);

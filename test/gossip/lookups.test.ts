@@ -4,6 +4,7 @@ import { EvidenceLog, evidenceEnv } from '../../scripts/vectors/evidence-log.ts'
 import { toHex } from '../../src/bytes.ts';
 import { nodeCrypto } from '../../src/crypto-node.ts';
 import type { Lookups } from '../../src/gossip/lookups.ts';
+import { protocols } from '../../src/gossip/serve.ts';
 import { ForeignLog } from '../../src/ledger/foreign-log.ts';
 import { leafHash } from '../../src/ledger/tree.ts';
 import { asLogIndex } from '../../src/types.ts';
@@ -64,6 +65,20 @@ describe('looking up a log that is not followed', () => {
     const from = world.time.nowMs;
     await world.run(lookups.meet([gone], signal));
     assert.ok(world.time.nowMs - from <= 3000);
+  });
+
+  it('does not wait for ever for peers that are silent', async () => {
+    await using world = new World();
+    const asker = await world.add();
+    for (let i = 0; i < 4; i++) {
+      const silent = await world.add();
+      await world.greet(asker, silent);
+      await silent.transport.handle(protocols.keys, () => new Promise(() => undefined));
+    }
+    const from = world.time.nowMs;
+    const read = await world.run(away(asker.node.evidence.lookups).reach(1));
+    assert.equal(read.ok, false);
+    assert.ok(world.time.nowMs - from <= 20_100, `${world.time.nowMs - from} ms`);
   });
 
   it('is broken off', async () => {
