@@ -1,6 +1,10 @@
-/** `npm run sim -- --seeds N [--first S] [--peers P] [--no-gossip]`: sweeps seeds, each printed. */
+/**
+ * `npm run sim -- --seeds N [--first S] [--peers P] [--no-gossip]`: sweeps seeds, each printed, first
+ * through the storm (scenario.ts), then through the cheat and its recovery (trust-scenario.ts).
+ */
 import { parseArgs } from 'node:util';
 import { runScenario, usual } from './scenario.ts';
+import { runTrust } from './trust-scenario.ts';
 
 const { values } = parseArgs({
   options: {
@@ -43,5 +47,18 @@ for (let seed = first; seed < first + seeds; seed++) {
   );
   for (const problem of result.problems) console.log(`seed ${seed}: ${problem}`);
 }
-console.log(`${seeds - failed} passed, ${failed} failed`);
+for (let seed = first; seed < first + seeds; seed++) {
+  const began = performance.now();
+  const result = await runTrust(seed);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const good = result.problems.length === 0;
+  if (!good) failed += 1;
+  console.log(
+    `trust seed ${seed}: ${good ? 'passed' : 'FAILED'}, ${result.acknowledged} events, ${result.lost} ` +
+      `entries lost and fetched again, ${result.setAside} blocks set aside, ${result.crashes} crashes, ` +
+      `converged after ${result.virtualSeconds} s, trace ${result.traceHash.slice(0, 16)}, took ${seconds} s`,
+  );
+  for (const problem of result.problems) console.log(`trust seed ${seed}: ${problem}`);
+}
+console.log(`${2 * seeds - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

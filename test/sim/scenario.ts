@@ -276,7 +276,7 @@ function present<T>(work: Promise<T> | undefined): Promise<T> {
 }
 
 /** How bad the weather of this seed is. */
-function stormy(dice: Dice): NetworkFaults {
+export function stormy(dice: Dice): NetworkFaults {
   return {
     minDelayMs: 1,
     maxDelayMs: dice.between(20, 300),
