@@ -161,6 +161,7 @@ export const nodeCodes = {
     'denied',
     'The serving peer must reach the registry of the owner; try again, or ask another peer of the owner.',
   ],
+  'grant-needless': ['usage', 'Grants are for direct streams of this organisation.'],
   'grant-unknown': ['missing', 'hw grant list shows all that were given and got.'],
   'grant-none': ['missing', 'hw grant request STREAM asks for one; hw follow STREAM --grant FILE.'],
   'grant-full': ['full', 'Let grants expire or revoke some, or raise limits.maxGrants.'],

@@ -10,6 +10,7 @@ import type { RestoreGuardMode } from '../ledger/unconfirmed.ts';
 import { limits as defaultLimits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Did } from '../types.ts';
+import { parseRules } from './access-rules.ts';
 
 /** What a peer does beyond following and publishing. */
 export type Role = 'relay' | 'witness';
@@ -54,6 +55,10 @@ export interface Config {
   readonly scrub: {
     /** Damage that the background scrub finds is repaired; otherwise it is only told. */
     readonly repair: boolean;
+  };
+  readonly access: {
+    /** Requests for grants that are answered without the operator, as written: `parseRules` reads them. */
+    readonly rules: readonly unknown[];
   };
   readonly limits: Limits;
 }
@@ -261,6 +266,31 @@ export const keys: Readonly<Record<string, KeySpec>> = {
     example: 'normal',
     read: (value) =>
       value === 'normal' || value === 'strict' ? ok(value) : err('normal or strict'),
+  },
+  'access.rules': {
+    description:
+      'Answers to requests for grants, the first that fits: when (exact, prefix, suffix, all, any, not over stream, purpose, organisation, alias), answer (accept or reject), for (longest), reason.',
+    schema: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          when: { type: 'object' },
+          answer: { enum: ['accept', 'reject'] },
+          for: text,
+          reason: text,
+        },
+        required: ['when', 'answer'],
+        additionalProperties: false,
+      },
+    },
+    example: [
+      { when: { exact: { stream: 'orders', alias: 'beta' } }, answer: 'accept', for: '30d' },
+    ],
+    read: (value) => {
+      const rules = parseRules(value);
+      return rules.ok ? ok(value) : rules;
+    },
   },
   'scrub.repair': {
     description: 'Repairs what the background scrub finds damaged; false: it is only told.',

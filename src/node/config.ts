@@ -223,8 +223,13 @@ function toConfig(settings: Settings): Config {
     witness: { origins: texts('witness.origins'), urls: texts('witness.urls') },
     aliases: toAliases(settings.get('aliases')),
     scrub: { repair: settings.get('scrub.repair') !== false },
+    access: { rules: listOf(settings.get('access.rules')) },
     limits: toLimits(settings),
   };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function toHttp(settings: Settings): Config['http'] {

@@ -3,6 +3,7 @@
  * off is completed by the next. config.yaml comes last: with it a home counts as made.
  */
 import { stringify } from 'yaml';
+import { mintGranting } from '../access/grant.ts';
 import { mintPeerDelegation, mintWriteDelegation } from '../access/peer-delegation.ts';
 import { toBase64url } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
@@ -174,7 +175,12 @@ async function delegate(
     paths.writeDelegation,
     mintWriteDelegation(organisation, random, { audience: peerKey }),
   );
-  return write.ok ? ok(undefined) : write;
+  if (!write.ok) return write;
+  const read = await createFile(
+    paths.readDelegation,
+    mintGranting(organisation, random, didFromKey(peerKey)),
+  );
+  return read.ok ? ok(undefined) : read;
 }
 
 async function ensureConfig(

@@ -7,6 +7,7 @@
  *     identity.json  the public halves, so that a key may be kept elsewhere
  *     peer.ucan      the organisation's delegation of /flow/peer to the peer key, dag-cbor
  *     write.ucan     the same of /flow/write, for every stream
+ *     read.ucan      the same of /flow/read: the peer gives grants in the organisation's name
  *     network.json   id of the network that this home belongs to
  *     network.cbor   its newest known document
  *   store/           LevelDB
@@ -19,10 +20,12 @@
  */
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { mintGranting } from '../access/grant.ts';
 import { fromHex, toHex } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
 import { fault } from '../errors.ts';
-import { didKey, parseDid } from '../ids.ts';
+import type { Random } from '../host.ts';
+import { didFromKey, didKey, parseDid } from '../ids.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, asPublicKey, type Did, type Hash, type PublicKey } from '../types.ts';
 import type { Config } from './config-schema.ts';
@@ -37,6 +40,7 @@ export interface HomePaths {
   readonly identity: string;
   readonly peerDelegation: string;
   readonly writeDelegation: string;
+  readonly readDelegation: string;
   readonly network: string;
   readonly networkDocument: string;
   readonly store: string;
@@ -103,6 +107,8 @@ export interface Home extends HomeView {
   readonly peerDelegation: readonly Uint8Array[];
   /** The same of `/flow/write`, for any stream and partition: see `genesisProof` in home-keys.ts. */
   readonly writeDelegation: readonly Uint8Array[];
+  /** The same of `/flow/read`, to give grants; empty in older homes until the organisation's key is there. */
+  readonly readDelegation: readonly Uint8Array[];
   /** Absent with `hw init --no-network`. */
   readonly network?: HomeNetwork;
 }
@@ -122,6 +128,7 @@ export function homePaths(directory: string): HomePaths {
     identity: join(root, 'keys', 'identity.json'),
     peerDelegation: join(root, 'keys', 'peer.ucan'),
     writeDelegation: join(root, 'keys', 'write.ucan'),
+    readDelegation: join(root, 'keys', 'read.ucan'),
     network: join(root, 'keys', 'network.json'),
     networkDocument: join(root, 'keys', 'network.cbor'),
     store: join(root, 'store'),
@@ -177,6 +184,8 @@ export async function openHome(
   if (!peerDelegation.ok) return peerDelegation;
   const writeDelegation = await needed(paths.writeDelegation);
   if (!writeDelegation.ok) return writeDelegation;
+  const readDelegation = await optional(paths.readDelegation);
+  if (!readDelegation.ok) return readDelegation;
   const network = await readNetwork(paths);
   if (!network.ok) return network;
   return ok({
@@ -184,6 +193,7 @@ export async function openHome(
     keys: keys.value,
     peerDelegation: [peerDelegation.value],
     writeDelegation: [writeDelegation.value],
+    readDelegation: readDelegation.value,
     ...(network.value === undefined ? {} : { network: network.value }),
   });
 }
@@ -192,6 +202,14 @@ async function needed(file: string): Promise<Result<Uint8Array>> {
   const bytes = await readBytes(file);
   if (bytes.ok) return bytes;
   return err(fault('home-damaged', bytes.error.message, { file }));
+}
+
+async function optional(file: string): Promise<Result<readonly Uint8Array[]>> {
+  return (await exists(file)) ? listed(await needed(file)) : ok([]);
+}
+
+function listed(bytes: Result<Uint8Array>): Result<readonly Uint8Array[]> {
+  return bytes.ok ? ok([bytes.value]) : bytes;
 }
 
 /** The network this home belongs to, if any. */
@@ -224,6 +242,15 @@ export async function saveNetwork(paths: HomePaths, network: HomeNetwork): Promi
 /** Stores a newer `/flow/peer` delegation, for example one that names the registry. */
 export function savePeerDelegation(paths: HomePaths, bytes: Uint8Array): Promise<Result<void>> {
   return replaceFile(paths.peerDelegation, bytes, 0o600);
+}
+
+/** The same home, with the leave to give grants: made where the organisation's key is at hand. */
+export async function withGranting<H extends Home>(home: H, random: Random): Promise<Result<H>> {
+  const signer = home.keys.organisation;
+  if (home.readDelegation.length > 0 || signer === undefined) return ok(home);
+  const token = mintGranting(signer, random, didFromKey(home.identity.peerKey));
+  const saved = await replaceFile(home.paths.readDelegation, token, 0o600);
+  return saved.ok ? ok({ ...home, readDelegation: [token] }) : saved;
 }
 
 export function identityJson(identity: Identity): string {

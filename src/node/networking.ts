@@ -14,6 +14,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { limits } from '../limits.ts';
 import { ok, type Result } from '../result.ts';
 import type { LogId, PeerId } from '../types.ts';
+import type { AccessRoom } from './access/access-room.ts';
 import type { ControlState } from './core/control-state.ts';
 import { NetworkControl, type Reachable } from './core/network-control.ts';
 import type { Networked } from './core/node-core.ts';
@@ -35,6 +36,7 @@ export interface NetworkingParts {
   readonly feed: RegistryFeed;
   readonly ownRegistry: LogId | undefined;
   readonly evidence: EvidencePort;
+  readonly access: AccessRoom;
   readonly warn: (subject: string, problem: Fault) => void;
 }
 
@@ -67,6 +69,7 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
     },
     judgeEvent,
     evidence: parts.evidence,
+    access: parts.access.gate,
     limits: { ...limits, ...home.config.limits },
     knowsLog: (logId) => parts.registries.ofLog(logId) !== undefined,
     onDefect: (cause) => parts.log.error({ error: String(cause) }, 'gossip met a defect'),
@@ -202,6 +205,7 @@ export class Networking implements Networked, AsyncDisposable {
       return;
     }
     this.peers.ready(peer);
+    this.#parts.access.met(organisation);
     if (registry !== undefined) this.#track(this.#named(organisation, registry, peer));
     this.#parts.log.debug({ peer, organisation }, 'a peer is ready');
   }

@@ -20,6 +20,7 @@ import type { BackupApi } from './core/backup.ts';
 import type { EvidenceApi } from './evidence-api.ts';
 import type { RecoveryApi } from './recovery-api.ts';
 import type { WitnessApi } from './witness-api.ts';
+import type { GrantsApi } from './grants-api.ts';
 import type { ForksApi } from './forks-api.ts';
 import type { TreeApi, UrlApi } from './tree-api.ts';
 import type { RetentionApi, RetentionView } from './retention-api.ts';
@@ -244,6 +245,7 @@ export interface NodeApi {
   readonly forks: ForksApi;
   readonly tree: TreeApi;
   readonly urls: UrlApi;
+  readonly grants: GrantsApi;
 
   peers(): readonly PeerView[];
   setPeerState(

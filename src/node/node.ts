@@ -9,6 +9,7 @@ import type { ConfirmNotice } from '../ledger/confirming.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { limits, protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
+import { AccessRoom } from './access/access-room.ts';
 import { packageVersion } from './cli/version.ts';
 import { ControlState } from './core/control-state.ts';
 import { CheckBook, judge } from './core/checks.ts';
@@ -88,6 +89,7 @@ class Starting {
     const networked = await this.#join(parts.value);
     if (!networked.ok) return networked;
     parts.value.witness.start();
+    parts.value.access.start();
     return this.#serve(parts.value);
   }
 
@@ -162,6 +164,15 @@ class Starting {
     const track = (work: Promise<unknown>): void => this.#track(work);
     const warn = (subject: string, problem: Fault): void => this.#warn(journal, subject, problem);
     this.#stack.use(watchSuccession({ ledger, follows, feed, journal, fetch, track, warn }));
+    const ports = { home: this.#home, ledger, registries, ownLogs, journal, track, warn };
+    const access = await AccessRoom.open({
+      ...ports,
+      runtime: this.#runtime,
+      exchange: () => this.#network?.gossip.evidence.access,
+      learned: (card) => follows.learned(card),
+    });
+    if (!access.ok) return access;
+    this.#stack.use(access.value);
     await feed.start();
     const rates = this.#stack.use(
       new Rates(this.#runtime, () => [
@@ -173,7 +184,8 @@ class Starting {
     const urlFollows = openUrlFollows(placed, (url, it) => this.#warn(journal, `url ${url}`, it));
     const witness = this.#openWitness(ledger, registries, journal);
     if (!witness.ok) return witness;
-    const known = { registries, streams, journal, follows, urlFollows, feed, rates };
+    const shown = { registries, streams, journal, rates, access: access.value };
+    const known = { ...shown, follows, urlFollows, feed };
     return ok({ ledger, control, ownLogs, witness: witness.value, ...known });
   }
 
@@ -229,6 +241,7 @@ class Starting {
       feed,
       ownRegistry: ownLogs.registryId(),
       evidence: parts.witness.port(),
+      access: parts.access,
       warn: (subject, problem) => this.#warn(parts.journal, subject, problem),
     });
     if (!joined.ok) return joined;
@@ -323,6 +336,7 @@ class Starting {
       scrubbed,
       retentionFinding(ledger.retention),
       ...urlFollows.findings(),
+      ...parts.access.findings(),
       ...(this.#listeners?.findings() ?? []),
       ...witnessFindings(witness, this.#runtime.clock.now()),
     ];
@@ -367,4 +381,5 @@ interface Parts {
   readonly feed: RegistryFeed;
   readonly rates: Rates;
   readonly witness: WitnessNode;
+  readonly access: AccessRoom;
 }

@@ -12,12 +12,12 @@ import { keyPath, SeedReader } from '../home-keys.ts';
 import { adminCommands, adminRoot, commandOf, type AdminCommand } from '../http/entry-points.ts';
 import { makeMetricsToken } from '../metrics-token.ts';
 import { nearest } from '../nearest.ts';
+import { durationMs } from '../duration.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { openInput } from './file-input.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
-import { durationMs } from './retention.ts';
 
 /** More than any container has. */
 const maxFileBytes = 1_048_576;

@@ -1,6 +1,7 @@
 /** Every command of hw. The help, the parser and docs/reference/commands.md are made from this table. */
 import type { Action, CommandSpec } from './command.ts';
 import { retention } from './retention-flags.ts';
+import { byGrant, grantCommands } from './grant-commands.ts';
 import { keyCommands, recoveryCommands } from './recovery-commands.ts';
 
 type Load = () => Promise<Action>;
@@ -185,7 +186,7 @@ export const commands: readonly CommandSpec[] = [
     'follow [target]',
     'keep a verified copy of a stream, or of all public streams of an organisation',
     'hw follow acme/orders',
-    [['--url <url>', 'read it from a static tree there (http:, https: or file:)'], why],
+    [['--url <url>', 'read it from a static tree there (http:, https: or file:)'], byGrant, why],
     async () => (await import('./follow.ts')).follow,
   ),
   spec(
@@ -265,6 +266,7 @@ export const commands: readonly CommandSpec[] = [
     async () => (await import('./stream.ts')).resume,
   ),
   ...recoveryCommands,
+  ...grantCommands,
   spec(
     'witness list',
     'witnesses of our streams, and what this peer has cosigned as a witness',
@@ -389,7 +391,7 @@ export const commands: readonly CommandSpec[] = [
 
 /** Designed, not built: refused with `not-supported` rather than as unknown. */
 export const plannedCommands: readonly (readonly string[])[] = (
-  'top search grant offer sub account market flow bridge ' +
+  'top search offer sub account market flow bridge ' +
   'service completion stream/close peer/throttle'
 )
   .split(' ')

@@ -1,6 +1,8 @@
 /** A file argument, or stdin for `-`, read once from its start, with a look at how it begins. */
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
+import { concat, fromUtf8 } from '../../bytes.ts';
+import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { fileFault } from '../files.ts';
 import type { Context } from './context.ts';
@@ -48,4 +50,25 @@ export async function openInput(context: Context, file: string): Promise<Result<
   } catch (cause) {
     return err(fileFault('file-unreadable', file, cause));
   }
+}
+
+/** A small text file, or stdin for `-`. Codes: file-unreadable, usage (above `maxBytes`), bad-utf8. */
+export async function fileText(
+  context: Context,
+  file: string,
+  maxBytes: number = 262_144,
+): Promise<Result<string>> {
+  const input = await openInput(context, file);
+  if (!input.ok) return input;
+  await using open = input.value;
+  const chunks: Uint8Array[] = [];
+  try {
+    for await (const chunk of open) {
+      chunks.push(chunk.slice());
+      if (open.read > maxBytes) return err(fault('usage', `${file} is too large`));
+    }
+  } catch (cause) {
+    return err(fileFault('file-unreadable', file, cause));
+  }
+  return fromUtf8(concat(...chunks));
 }

@@ -6,10 +6,13 @@ import type { Action } from './command.ts';
 import type { Connection } from './connect.ts';
 import type { Context } from './context.ts';
 import { actor, callNode, callOn, streamPath } from './endpoints.ts';
+import { importGrant } from './grant.ts';
 import type { Options } from './options.ts';
 import { displayName } from './stream.ts';
 
 export const follow: Action = async (context, [target], options) => {
+  const file = options.text('grant');
+  if (file !== undefined) return followByGrant(context, target, file, options);
   const what = subject(target, options);
   if (!what.ok) return what;
   const body = { ...what.value, ...actor(options) };
@@ -21,6 +24,25 @@ export const follow: Action = async (context, [target], options) => {
   await context.say(`following ${answer.value.text('name') ?? ''} from ${url}`);
   return ok(0);
 };
+
+/** The grant names owner and stream; a target that is given must be the same. */
+async function followByGrant(
+  context: Context,
+  target: string | undefined,
+  file: string,
+  options: Options,
+): Promise<Result<number>> {
+  const grant = await importGrant(context, file, options);
+  if (!grant.ok) return grant;
+  const stream = grant.value.text('stream') ?? '';
+  const named = stream.slice(stream.lastIndexOf('/') + 1);
+  if (target !== undefined && target.slice(target.lastIndexOf('/') + 1) !== named) {
+    return err(fault('usage', `the grant is for ${stream}, not for ${target}`));
+  }
+  const body = { target: `${grant.value.text('owner') ?? ''}/${named}`, ...actor(options) };
+  const answer = await callNode(context, { method: 'POST', path: '/follows', body });
+  return answer.ok ? tell(context, answer.value, 'following') : answer;
+}
 
 export const unfollow: Action = async (context, [target], options) => {
   const what = subject(target, options);

@@ -1,6 +1,7 @@
 /** `hw stream policy` and `hw redact`: what a stream keeps, and taking one event out of it. */
 import { fault, type Fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
+import { durationMs, durationUnits } from '../duration.ts';
 import type { JsonView } from '../json-view.ts';
 import type { RetentionView } from '../retention-api.ts';
 import type { Action } from './command.ts';
@@ -95,13 +96,6 @@ function usage(pointer: string, what: string): Fault {
   return fault('usage', `${pointer} ${what}`, { pointer });
 }
 
-const durations: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
 const sizes: Readonly<Record<string, number>> = {
   '': 1,
   kB: 1e3,
@@ -113,11 +107,6 @@ const sizes: Readonly<Record<string, number>> = {
   GiB: 2 ** 30,
   TiB: 2 ** 40,
 };
-
-/** `90s`, `15m`, `12h`, `30d`, `8w` in milliseconds; undefined for anything else. */
-export function durationMs(text: string): number | undefined {
-  return scaled(/^(\d{1,9})([smhdw])$/.exec(text), durations);
-}
 
 function byteCount(text: string): number | undefined {
   return scaled(/^(\d{1,15})([kKMGT]?i?B?)$/.exec(text), sizes);
@@ -150,7 +139,7 @@ export function keptText(policyView: JsonView): string {
   const [age, bytes] = [policyView.number('maxAgeMs'), policyView.number('maxBytes')];
   const below = policyView.number('below');
   const parts = [
-    age === undefined ? [] : [`${unitText(age, durations)} back`],
+    age === undefined ? [] : [`${unitText(age, durationUnits)} back`],
     bytes === undefined ? [] : [`the newest ${unitText(bytes, sizes)}`],
     below === undefined ? [] : [`what is at index ${below} or behind it`],
     policyView.flag('compact') ? ['the newest event of each subject'] : [],
@@ -163,7 +152,7 @@ function unitText(value: number, units: Readonly<Record<string, number>>): strin
   const [unit, factor] = Object.entries(units)
     .filter(([, each]) => value % each === 0)
     .reduce((best, one) => (one[1] > best[1] ? one : best), ['', 1]);
-  const text = unit === '' ? (units === durations ? 'ms' : 'bytes') : unit;
+  const text = unit === '' ? (units === durationUnits ? 'ms' : 'bytes') : unit;
   return `${value / factor} ${text}`;
 }
 

@@ -5,7 +5,7 @@
  */
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { fromUtf8, utf8 } from '../../bytes.ts';
+import { fromBase64url, fromUtf8, toBase64url, utf8 } from '../../bytes.ts';
 import { fault } from '../../errors.ts';
 import { parseLogId } from '../../ids.ts';
 import { limits, protocol } from '../../limits.ts';
@@ -46,6 +46,14 @@ const StreamData = Type.Object({
   contentType: Type.Optional(Type.String({ maxLength: 256 })),
   description: Type.Optional(Type.String({ maxLength: 4096 })),
 });
+const RevokedData = Type.Object({
+  ucan: Type.String({ maxLength: 128 }),
+  token: Type.String({ maxLength: 12_288 }),
+});
+const DirectData = Type.Object({
+  ...StreamData.properties,
+  visibility: Type.Literal('direct'),
+});
 
 export interface PeerCard {
   readonly id: PeerId;
@@ -70,7 +78,8 @@ export interface StreamCard {
   readonly name: StreamName;
   /** The log of partition 0, which is the stream's identity. */
   readonly id: LogId;
-  readonly visibility: 'public' | 'sealed';
+  /** A direct stream is in no registry: its card comes with a grant. */
+  readonly visibility: 'public' | 'sealed' | 'direct';
   readonly partitions: readonly CardPartition[];
   readonly contentType?: string;
   readonly description?: string;
@@ -79,6 +88,7 @@ export type RegistryEntry =
   | { readonly kind: 'profile'; readonly profile: Profile }
   | { readonly kind: 'stream'; readonly card: StreamCard }
   | { readonly kind: 'closed'; readonly name: StreamName }
+  | { readonly kind: 'revoked'; readonly token: Uint8Array }
   | { readonly kind: 'unknown' };
 
 export const registryTypes = {
@@ -86,6 +96,7 @@ export const registryTypes = {
   created: 'org.headwater.stream.created',
   updated: 'org.headwater.stream.updated',
   closed: 'org.headwater.stream.closed',
+  revoked: 'org.headwater.grant.revoked',
 } as const;
 
 /** Reads one event of the registry of `owner`; `registry-entry` where its data is malformed. */
@@ -114,12 +125,30 @@ export function readRegistryEntry(
         ? ok({ kind: 'closed', name: asStreamName(name) })
         : malformed('subject');
     }
+    case registryTypes.revoked: {
+      const data = parseData(RevokedData, event);
+      if (!data.ok) return data;
+      const token = fromBase64url(data.value.token);
+      return token.ok ? ok({ kind: 'revoked', token: token.value }) : malformed('/token');
+    }
     default:
       return ok({ kind: 'unknown' });
   }
 }
 
-function readCard(owner: Did, data: Static<typeof StreamData>): Result<RegistryEntry> {
+/** The card of a direct stream, as its owner told it to who has a grant. Code: `registry-entry`. */
+export function readDirectCard(owner: Did, text: string): Result<StreamCard> {
+  const data = parseJson(DirectData, text);
+  if (!data.ok) return data;
+  const entry = readCard(owner, data.value);
+  if (!entry.ok) return entry;
+  return entry.value.kind === 'stream' ? ok(entry.value.card) : malformed('');
+}
+
+function readCard(
+  owner: Did,
+  data: Static<typeof StreamData> | Static<typeof DirectData>,
+): Result<RegistryEntry> {
   if (!isStreamName(data.name) || data.name.startsWith('_')) return malformed('name');
   const partitions: CardPartition[] = [];
   for (const item of data.partitions) {
@@ -145,6 +174,11 @@ export function logsOf({ partitions }: Pick<StreamCard, 'partitions'>): readonly
   return partitions.flatMap(({ log, successors = [] }) => [log, ...successors]);
 }
 
+/** The data of a registry event that takes a grant back; `token` is the invocation of /ucan/revoke. */
+export function revokedData(ucan: string, token: Uint8Array): Uint8Array {
+  return utf8(JSON.stringify({ ucan, token: toBase64url(token) }));
+}
+
 /** The data of a registry event that announces a stream. */
 export function streamData(card: StreamCard): Uint8Array {
   const { owner: _owner, id: _id, ...data } = card;
@@ -161,10 +195,13 @@ function peers(list: Static<typeof ProfileData>['peers']): readonly PeerCard[] {
 
 function parseData<S extends TSchema>(schema: S, event: EventBytes): Result<Static<S>> {
   const text = fromUtf8(event.data);
-  if (!text.ok) return text;
+  return text.ok ? parseJson(schema, text.value) : text;
+}
+
+function parseJson<S extends TSchema>(schema: S, text: string): Result<Static<S>> {
   let data: unknown;
   try {
-    data = JSON.parse(text.value);
+    data = JSON.parse(text);
   } catch {
     return malformed('');
   }

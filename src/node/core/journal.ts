@@ -23,6 +23,7 @@ export const journalTypes = {
   fork: 'org.headwater.security.fork',
   repaired: 'org.headwater.store.repaired',
   recovered: 'org.headwater.stream.recovered',
+  access: 'org.headwater.access.step',
 } as const;
 export type JournalType = (typeof journalTypes)[keyof typeof journalTypes];
 

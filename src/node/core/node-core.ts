@@ -14,6 +14,7 @@ import type { Did, LogId, ParsedEvent, PeerId, StreamName, TimeMs } from '../../
 import type { EvidenceApi } from '../evidence-api.ts';
 import type { WitnessApi } from '../witness-api.ts';
 import type { ForksApi } from '../forks-api.ts';
+import type { GrantsApi } from '../grants-api.ts';
 import type { Home } from '../home.ts';
 import type { TreeApi, UrlApi } from '../tree-api.ts';
 import type { RetentionApi } from '../retention-api.ts';
@@ -77,6 +78,7 @@ export interface CoreParts {
   readonly journal: Journal;
   readonly rates: Rates;
   readonly witness: WitnessApi;
+  readonly access: { readonly desk: GrantsApi };
   readonly peer: PeerId;
   readonly version: string;
   readonly startedAt: TimeMs;
@@ -99,6 +101,7 @@ export class NodeCore implements NodeApi {
   readonly forks: ForksApi;
   readonly tree: TreeApi;
   readonly urls: UrlApi;
+  readonly grants: GrantsApi;
   readonly #parts: CoreParts;
 
   constructor(parts: CoreParts) {
@@ -112,6 +115,7 @@ export class NodeCore implements NodeApi {
       this.#journal('backup', undefined, { who: 'operator' }),
     );
     this.witness = parts.witness;
+    this.grants = parts.access.desk;
     this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));
   }
 

@@ -37,7 +37,10 @@ export class Registries {
   /** Organisations by the name that they give themselves. */
   readonly #byName = new Map<string, Set<Did>>();
   readonly #byLog = new Map<LogId, { owner: Did; name: StreamName }>();
+  /** Cards of direct streams, which came with grants. */
+  readonly #direct = new Map<string, StreamCard>();
   #aliases: ReadonlyMap<string, Did>;
+  #revoked: (owner: Did, token: Uint8Array) => void = () => undefined;
   readonly #self: Did;
 
   constructor(self: Did, aliases: ReadonlyMap<string, Did>) {
@@ -92,6 +95,9 @@ export class Registries {
       case 'closed':
         registry.streams.delete(entry.value.name);
         return ok(undefined);
+      case 'revoked':
+        this.#revoked(owner, entry.value.token);
+        return ok(undefined);
       case 'unknown':
         return ok(undefined);
     }
@@ -118,6 +124,17 @@ export class Registries {
     return card;
   }
 
+  /** Takes the card of a direct stream; what a registry lists under the name goes before it. */
+  putDirect(card: StreamCard): void {
+    this.#direct.set(`${card.owner}/${card.name}`, card);
+    for (const log of logsOf(card)) this.#byLog.set(log, { owner: card.owner, name: card.name });
+  }
+
+  /** Is told of revocations as registries have them; one listener. */
+  onRevoked(listener: (owner: Did, token: Uint8Array) => void): void {
+    this.#revoked = listener;
+  }
+
   registryOf(owner: Did): LogId | undefined {
     return this.#byOwner.get(owner)?.logId;
   }
@@ -125,12 +142,13 @@ export class Registries {
     return this.#byOwner.get(owner)?.profile;
   }
   card({ owner, name }: StreamKey): StreamCard | undefined {
-    return this.#byOwner.get(owner)?.streams.get(name);
+    const listed = this.#byOwner.get(owner)?.streams.get(name);
+    return listed ?? this.#direct.get(`${owner}/${name}`);
   }
   /** True where a card of the stream, present or earlier, names the log. */
   lists({ owner, name }: StreamKey, logId: LogId): boolean {
     const registry = this.#byOwner.get(owner);
-    const card = registry?.streams.get(name);
+    const card = this.card({ owner, name });
     const now = card !== undefined && logsOf(card).includes(logId);
     return now || (registry?.listed.get(name)?.has(logId) ?? false);
   }
@@ -140,6 +158,7 @@ export class Registries {
   }
   *cards(): IterableIterator<StreamCard> {
     for (const registry of this.#byOwner.values()) yield* registry.streams.values();
+    yield* this.#direct.values();
   }
   /** Is a registry of this organisation known here? */
   has(owner: Did): boolean {

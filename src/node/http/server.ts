@@ -23,6 +23,7 @@ import { bundleRoutes, rangeRoutes } from './bundle-routes.ts';
 import { backupRoutes } from './backup-routes.ts';
 import { addressGroup } from './attempts.ts';
 import { callerOf, loggedUrl } from './callers.ts';
+import { grantRoutes } from './grant-routes.ts';
 import { forkRoutes } from './fork-routes.ts';
 import { InFlight } from './in-flight.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -116,6 +117,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   backupRoutes(server, parts);
   forkRoutes(server, api);
   recoveryRoutes(server, api);
+  grantRoutes(server, api);
   controlRoutes(server, api);
   networkRoutes(server, api);
   stateRoutes(server, api);

@@ -11,6 +11,7 @@ import type { HttpLimits } from '../../../src/node/http/parts.ts';
 import { buildServer } from '../../../src/node/http/server.ts';
 import type { BackupApi } from '../../../src/node/core/backup.ts';
 import type { EvidenceApi } from '../../../src/node/evidence-api.ts';
+import type { GrantsApi } from '../../../src/node/grants-api.ts';
 import type { ForksApi } from '../../../src/node/forks-api.ts';
 import type { TreeApi, UrlApi } from '../../../src/node/tree-api.ts';
 import type {
@@ -36,6 +37,18 @@ import { Client } from './client.ts';
 
 export const log: LogId = logIdFromHash(asHash(new Uint8Array(32).fill(5)));
 const owner = didFromKey(asPublicKey(new Uint8Array(32).fill(6)));
+
+const none = (): Promise<Result<never>> => Promise.resolve(err(fault('grant-unknown', 'none')));
+const noGrants: GrantsApi = {
+  list: () => ({ grants: [], requests: [] }),
+  show: () => err(fault('grant-unknown', 'none')),
+  create: none,
+  accept: none,
+  revoke: none,
+  request: none,
+  withdraw: none,
+  answer: none,
+};
 
 export const stream: StreamView = {
   display: 'orders',
@@ -116,6 +129,8 @@ export class Double implements NodeApi {
       return { [Symbol.dispose]: () => void this.told.delete(listener) };
     },
   };
+
+  readonly grants: GrantsApi = noGrants;
 
   ready(): boolean {
     return this.isReady;

@@ -1,0 +1,273 @@
+/**
+ * What an operator does with grants: give, take, show, revoke, ask for, answer. Every step is in the
+ * journal.
+ */
+import { mintGrant, orderGrant, type Grant } from '../../access/grant.ts';
+import { mintRevocation } from '../../access/revoke.ts';
+import { parseContainer } from '../../access/ucan-container.ts';
+import { readRevocation } from '../../access/ucan-revocations.ts';
+import { toHex } from '../../bytes.ts';
+import { nodeCrypto } from '../../crypto-node.ts';
+import type { Signer } from '../../crypto.ts';
+import { fault, type Fault } from '../../errors.ts';
+import type { AccessExchange } from '../../gossip/access-exchange.ts';
+import { didFromKey } from '../../ids.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { asStreamName, asTimeMs, isStreamName, type Did } from '../../types.ts';
+import { registryTypes, revokedData } from '../core/cards.ts';
+import { journalTypes, type Journal } from '../core/journal.ts';
+import type { OwnLogs } from '../core/own-logs.ts';
+import type { Registries } from '../core/registries.ts';
+import type { GrantInput, GrantsApi, GrantText, GrantView, RequestView } from '../grants-api.ts';
+import type { Home } from '../home.ts';
+import type { Actor, StreamView } from '../node-api.ts';
+import type { Runtime } from '../runtime.ts';
+import type { AccessGate } from './access-gate.ts';
+import type { Asking } from './asking.ts';
+import type { GrantBook, KeptGrant } from './grant-book.ts';
+import type { Incoming } from './incoming.ts';
+import type { KeptRequest, RequestBook } from './request-book.ts';
+import type { RevocationBook } from './revocation-book.ts';
+import type { Views } from './views.ts';
+
+export interface DeskParts {
+  readonly home: Home;
+  readonly runtime: Runtime;
+  readonly registries: Registries;
+  readonly ownLogs: OwnLogs;
+  readonly journal: Journal;
+  readonly grants: GrantBook;
+  readonly requests: RequestBook;
+  readonly revocations: RevocationBook;
+  readonly asking: Asking;
+  readonly incoming: Incoming;
+  readonly views: Views;
+  readonly gate: () => AccessGate;
+  /** Undefined without a network. */
+  readonly exchange: () => AccessExchange | undefined;
+  /** A peer could not be told of a revocation: it is in the registry all the same. */
+  readonly warn: (subject: string, problem: Fault) => void;
+}
+
+export class AccessDesk implements GrantsApi {
+  readonly #parts: DeskParts;
+  readonly #views: Views;
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+    this.#views = parts.views;
+  }
+
+  list(): { readonly grants: readonly GrantView[]; readonly requests: readonly RequestView[] } {
+    const { grants, requests } = this.#parts;
+    return {
+      grants: [...grants.all()].map((kept) => this.#views.grant(kept)),
+      requests: [...requests.all('in'), ...requests.all('out')].map((one) =>
+        this.#views.request(one),
+      ),
+    };
+  }
+
+  show(id: string): Result<GrantText> {
+    const kept = this.#parts.grants.find(id);
+    return kept.ok ? ok(this.#views.text(kept.value)) : kept;
+  }
+
+  async create(stream: StreamView, input: GrantInput, actor: Actor): Promise<Result<GrantText>> {
+    const audience = this.#parts.registries.organisation(input.to);
+    if (!audience.ok) return audience;
+    if (!stream.own) return err(fault('stream-not-own', `${stream.display} is of another owner`));
+    if (stream.visibility !== 'direct') {
+      return err(fault('grant-needless', `${stream.display} is ${stream.visibility}`));
+    }
+    const kept = await this.#mint(stream.name, audience.value, input);
+    if (!kept.ok) return kept;
+    this.#record('grant.create', stream.display, actor, this.#views.grant(kept.value));
+    return ok(this.#views.text(kept.value));
+  }
+
+  async accept(text: string, actor: Actor): Promise<Result<GrantView>> {
+    const tokens = parseContainer(text.trim());
+    if (!tokens.ok) return tokens;
+    const kept = await this.#parts.asking.keep(tokens.value);
+    if (!kept.ok) return kept;
+    const { owner, stream } = kept.value.scope;
+    this.#record(
+      'grant.import',
+      this.#views.nameOf(owner, stream),
+      actor,
+      this.#views.grant(kept.value),
+    );
+    await this.#parts.asking.fetchCard(kept.value);
+    return ok(this.#views.grant(kept.value));
+  }
+
+  async revoke(id: string, actor: Actor): Promise<Result<GrantView>> {
+    const { runtime, revocations, ownLogs, exchange } = this.#parts;
+    const kept = this.#parts.grants.find(id);
+    if (!kept.ok) return kept;
+    const grant = this.#parts.gate().open(kept.value);
+    if (!grant.ok) return grant;
+    const signer = this.#issuerOf(grant.value);
+    if (!signer.ok) return signer;
+    const { id: ucan, owner, stream } = kept.value.scope;
+    const now = runtime.clock.now();
+    const told = { id: ucan, path: grant.value.cids, now };
+    const token = mintRevocation(signer.value, runtime.random, told);
+    const revocation = readRevocation(nodeCrypto, token);
+    if (!revocation.ok) return revocation;
+    const taken = await revocations.take(token, revocation.value);
+    if (!taken.ok) return taken;
+    this.#record(
+      'grant.revoke',
+      this.#views.nameOf(owner, stream),
+      actor,
+      this.#views.grant(kept.value),
+    );
+    if (taken.value) {
+      const announced = await exchange()?.announce(token);
+      if (announced?.ok === false) this.#parts.warn('alerts', announced.error);
+      // Peers that were not there read it in the registry.
+      const said = await ownLogs.announce(registryTypes.revoked, ucan, revokedData(ucan, token));
+      if (!said.ok) return said;
+    }
+    return ok(this.#views.grant(kept.value));
+  }
+
+  async request(
+    stream: string,
+    { purpose, seconds }: { readonly purpose: string; readonly seconds: number },
+    actor: Actor,
+  ): Promise<Result<RequestView>> {
+    const { registries, requests, runtime, home } = this.#parts;
+    const key = registries.parse(stream);
+    if (!key.ok) return key;
+    const { organisation } = home.identity;
+    if (key.value.owner === organisation) {
+      return err(fault('grant-needless', `${stream} is a stream of this organisation`));
+    }
+    const audience = home.keys.organisation === undefined ? this.#peer() : organisation;
+    const kept = await requests.put({
+      side: 'out',
+      id: toHex(runtime.random.bytes(16)),
+      owner: key.value.owner,
+      stream: key.value.name,
+      purpose,
+      seconds,
+      organisation,
+      audience,
+      since: runtime.clock.now(),
+      state: 'pending',
+      reason: '',
+      grant: '',
+      grantId: '',
+    });
+    if (!kept.ok) return kept;
+    this.#journal('grant.request', stream, actor, { purpose, request: kept.value.id });
+    await this.#parts.asking.ask(kept.value);
+    return ok(this.#views.request(requests.get('out', kept.value.id) ?? kept.value));
+  }
+
+  async withdraw(id: string, actor: Actor): Promise<Result<RequestView>> {
+    const { requests, exchange } = this.#parts;
+    const found = requests.find('out', id);
+    if (!found.ok) return found;
+    if (found.value.state !== 'pending') return err(decided(found.value));
+    const kept = await requests.put({ ...found.value, state: 'withdrawn' });
+    if (!kept.ok) return kept;
+    this.#journal('grant.withdraw', this.#views.request(kept.value).stream, actor, {
+      request: kept.value.id,
+    });
+    await exchange()?.request(kept.value.owner, { kind: 'withdraw', id: kept.value.id });
+    return ok(this.#views.request(kept.value));
+  }
+
+  async answer(
+    id: string,
+    decision: Parameters<GrantsApi['answer']>[1],
+    actor: Actor,
+  ): Promise<Result<RequestView>> {
+    const found = this.#parts.requests.find('in', id);
+    if (!found.ok) return found;
+    if (found.value.state !== 'pending') return err(decided(found.value));
+    const kept = decision.accept
+      ? await this.#parts.incoming.accept(found.value, decision.input)
+      : await this.#parts.incoming.reject(found.value, decision.reason);
+    if (!kept.ok) return kept;
+    const { state, reason, grantId, organisation } = kept.value;
+    const step = decision.accept ? 'grant.accept' : 'grant.reject';
+    const data = { request: found.value.id, organisation, state, reason, grant: grantId };
+    this.#journal(step, kept.value.stream, actor, data);
+    return ok(this.#views.request(kept.value));
+  }
+
+  /** The grant that a request asked for, with what the answer changed. */
+  give(request: KeptRequest, input: Partial<GrantInput>): Promise<Result<KeptGrant>> {
+    const { stream, audience, seconds, purpose, organisation } = request;
+    const depth = audience === organisation ? 1 : 0;
+    const wanted = { depth, ...(seconds === 0 ? {} : { seconds }), purpose, ...input };
+    return this.#mint(stream, audience, wanted);
+  }
+
+  async #mint(
+    stream: string,
+    audience: Did,
+    input: Omit<Partial<GrantInput>, 'to'>,
+  ): Promise<Result<KeptGrant>> {
+    const { home, runtime, grants } = this.#parts;
+    if (!isStreamName(stream)) return err(fault('bad-name', `${stream} is not a name`));
+    if (home.readDelegation.length === 0) return err(noKey);
+    const { from, until, seconds, purpose, depth = 1 } = input;
+    const now = runtime.clock.now();
+    const tokens = mintGrant(home.keys.peer, runtime.random, home.readDelegation, {
+      owner: home.identity.organisation,
+      audience,
+      stream: asStreamName(stream),
+      ...(from === undefined ? {} : { from }),
+      ...(until === undefined ? {} : { to: until }),
+      ...(seconds === undefined ? {} : { expires: asTimeMs(now + seconds * 1000) }),
+      ...(purpose === undefined || purpose === '' ? {} : { purpose }),
+      handOns: depth,
+    });
+    const grant = orderGrant(nodeCrypto, tokens);
+    return grant.ok ? grants.keep('given', grant.value, now) : grant;
+  }
+
+  /** A key of ours that issued a link; what it revokes is void for the whole chain. */
+  #issuerOf({ chain }: Grant): Result<Signer> {
+    const { peer, organisation } = this.#parts.home.keys;
+    for (const signer of [peer, ...(organisation === undefined ? [] : [organisation])]) {
+      const did = didFromKey(signer.publicKey);
+      if (chain.some(({ issuer }) => issuer === did)) return ok(signer);
+    }
+    return err(fault('grant-holder', 'no key of this home issued a part of this grant'));
+  }
+
+  #peer(): Did {
+    return didFromKey(this.#parts.home.keys.peer.publicKey);
+  }
+
+  #record(action: string, subject: string, actor: Actor, view: GrantView): void {
+    const { id, holder, expires, purpose } = view;
+    this.#journal(action, subject, actor, { grant: id, holder, expires, purpose });
+  }
+
+  #journal(
+    action: string,
+    subject: string,
+    { who, why }: Actor,
+    data: Readonly<Record<string, string | number | undefined>>,
+  ): void {
+    const { journal } = this.#parts;
+    journal.record({ type: journalTypes.action, subject, data: { action, who, why, ...data } });
+  }
+}
+
+function decided({ id, state }: KeptRequest): Fault {
+  return fault('request-decided', `the request ${id} is ${state}`);
+}
+
+const noKey = fault(
+  'grant-key-missing',
+  'this peer has no leave of its organisation to give grants',
+);

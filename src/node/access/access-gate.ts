@@ -1,0 +1,238 @@
+/**
+ * What gossip asks of the access room: who may read our direct logs, what we show to read others',
+ * and revocations as they come in. Requests for grants are handed to the desk.
+ */
+import { mintReading, widestArgs, type Grant } from '../../access/grant.ts';
+import {
+  may,
+  stillMay,
+  streamAsked,
+  type AccessState,
+  type Decision,
+  type Permit,
+} from '../../access/may.ts';
+import { Replays } from '../../access/ucan-replays.ts';
+import { readRevocation } from '../../access/ucan-revocations.ts';
+import { rememberingCrypto } from '../../access/verified-signatures.ts';
+import { utf8 } from '../../bytes.ts';
+import type { Crypto, Signer } from '../../crypto.ts';
+import { fault, type Fault } from '../../errors.ts';
+import type { AccessAnswer, GrantRequest, RequestId } from '../../gossip/access-codec.ts';
+import type { AccessPort, Asker, RevocationTaken } from '../../gossip/access-port.ts';
+import type { PortGenesis } from '../../gossip/ledger-port.ts';
+import { peerKey } from '../../gossip/peer-id.ts';
+import type { Host } from '../../host.ts';
+import { didFromKey } from '../../ids.ts';
+import { err, ok, type Result } from '../../result.ts';
+import type { Did, LogId, PeerId, StreamName } from '../../types.ts';
+import { logsOf, streamData, type StreamCard } from '../core/cards.ts';
+import type { GrantBook, KeptGrant } from './grant-book.ts';
+import type { RevocationBook } from './revocation-book.ts';
+
+export interface GateParts {
+  readonly host: Host;
+  readonly crypto: Crypto;
+  /** The peer key: it answers for the organisation, and shows its grants. */
+  readonly signer: Signer;
+  readonly organisation: Did;
+  readonly grants: GrantBook;
+  readonly revocations: RevocationBook;
+  readonly limits: {
+    readonly maxInvocations: number;
+    readonly maxVerifiedSignatures: number;
+    readonly maxRevocationLagMs: number;
+    readonly maxStrangeRevocations: number;
+    readonly deniedJournalMs: number;
+  };
+  /** Whether this node writes the organisation's registry, where its revocations stand. */
+  readonly writesRegistry: () => boolean;
+  /** An organisation or a peer that this node has met or heard of. */
+  readonly knows: (did: Did) => boolean;
+  /** The card of a direct stream of ours. */
+  readonly cardOf: (stream: StreamName) => StreamCard | undefined;
+  readonly onDenied: (asker: Asker, reason: Fault, others: number) => void;
+  readonly onAnswered: (grant: KeptGrant, refusal: Fault | undefined) => void;
+  readonly desk: Pick<AccessPort, 'request' | 'stateOf' | 'withdraw'>;
+}
+
+export class AccessGate implements AccessPort {
+  readonly #parts: GateParts;
+  readonly #court: AccessState['court'];
+  /** Logs that are followed by a grant, as their owner's card names them. */
+  readonly #followed = new Map<LogId, { readonly owner: Did; readonly name: StreamName }>();
+  readonly #opened = new Map<string, Grant>();
+  #strange = 0;
+  #denied = 0;
+  #deniedToldMs = -Infinity;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+    const { host, crypto, limits, signer, revocations } = parts;
+    // What was issued in the second of the start may have been used before it.
+    const startedAt = Math.ceil(host.clock.now() / 1000);
+    this.#court = {
+      crypto: rememberingCrypto(crypto, limits.maxVerifiedSignatures),
+      self: didFromKey(signer.publicKey),
+      replays: new Replays(startedAt, limits.maxInvocations),
+      revocations: revocations.set,
+    };
+  }
+
+  may(genesis: PortGenesis, grant: Uint8Array | undefined, asker: Asker): Decision {
+    const { owner, name, visibility } = genesis;
+    const key = peerKey(asker.peer);
+    if (key === undefined) return { kind: 'deny', reason: noKey, told: false };
+    const { organisation } = asker;
+    const wanted = { owner, stream: name, visibility };
+    const request = { wanted, grant, peer: didFromKey(key), organisation };
+    const decision = may(request, this.#state());
+    if (decision.kind === 'deny') this.#tellDenied(asker, decision.reason);
+    return decision;
+  }
+
+  ended(permit: Permit): Fault | undefined {
+    return stillMay(permit, this.#state());
+  }
+
+  onChange(listener: () => void): Disposable {
+    return this.#parts.revocations.onTaken(listener);
+  }
+
+  /** From now on the logs of this card are read by grant. */
+  follow(card: StreamCard): void {
+    for (const log of logsOf(card)) this.#followed.set(log, { owner: card.owner, name: card.name });
+  }
+
+  ownerOf(logId: LogId): Did | undefined {
+    return this.#followed.get(logId)?.owner;
+  }
+
+  show(logId: LogId, peer: PeerId): Result<Uint8Array> {
+    const stream = this.#followed.get(logId);
+    return stream === undefined ? err(noGrant) : this.showFor(stream, peer);
+  }
+
+  /** As `show`, by the stream. Codes: `grant-none`, those of a grant that cannot be opened. */
+  showFor(
+    stream: { readonly owner: Did; readonly name: StreamName },
+    peer: PeerId,
+  ): Result<Uint8Array> {
+    const key = peerKey(peer);
+    const kept = this.best(stream);
+    if (kept === undefined || key === undefined) return err(noGrant);
+    const grant = this.open(kept);
+    if (!grant.ok) return grant;
+    const { host, signer } = this.#parts;
+    const reading = {
+      owner: stream.owner,
+      audience: didFromKey(key),
+      args: widestArgs(kept.scope),
+      now: host.clock.now(),
+    };
+    return ok(utf8(mintReading(signer, host.random, grant.value, reading)));
+  }
+
+  /** Of the grants for a stream that can be used now the one that reaches furthest. */
+  best({ owner, name }: { readonly owner: Did; readonly name: StreamName }): KeptGrant | undefined {
+    let best: KeptGrant | undefined;
+    const seconds = this.#parts.host.clock.now() / 1000;
+    for (const kept of this.#parts.grants.got()) {
+      const { scope } = kept;
+      if (scope.owner !== owner || scope.stream !== name) continue;
+      if (scope.expires !== undefined && scope.expires < seconds) continue;
+      if (this.isRevoked(kept)) continue;
+      if (best === undefined || reach(kept) > reach(best)) best = kept;
+    }
+    return best;
+  }
+
+  isRevoked(kept: KeptGrant): boolean {
+    if (this.#parts.revocations.set.size === 0) return false;
+    const grant = this.open(kept);
+    return grant.ok && this.#parts.revocations.set.first(grant.value) !== undefined;
+  }
+
+  open(kept: KeptGrant): Result<Grant> {
+    const { id } = kept.scope;
+    const known = this.#opened.get(id);
+    if (known !== undefined) return ok(known);
+    const grant = this.#parts.grants.open(kept);
+    if (grant.ok && kept.side === 'got') this.#opened.set(id, grant.value);
+    return grant;
+  }
+
+  answered(logId: LogId, refusal: Fault | undefined): void {
+    const stream = this.#followed.get(logId);
+    const kept = stream === undefined ? undefined : this.best(stream);
+    if (kept !== undefined) this.#parts.onAnswered(kept, refusal);
+  }
+
+  async takeRevocation(token: Uint8Array): Promise<Result<RevocationTaken>> {
+    const { crypto, revocations, knows, limits } = this.#parts;
+    const read = readRevocation(crypto, token);
+    if (!read.ok) return read;
+    if (revocations.knows(read.value)) return ok('known');
+    // Anybody can revoke something with a key that he has just made.
+    if (!knows(read.value.revoker)) {
+      if (this.#strange >= limits.maxStrangeRevocations) return ok('unrelated');
+      this.#strange += 1;
+    }
+    const taken = await revocations.take(token, read.value);
+    return taken.ok ? ok(taken.value ? 'new' : 'known') : taken;
+  }
+
+  request(request: GrantRequest, asker: Asker): Promise<Result<AccessAnswer>> {
+    return this.#parts.desk.request(request, asker);
+  }
+  stateOf(id: RequestId, asker: Asker): Promise<Result<AccessAnswer>> {
+    return this.#parts.desk.stateOf(id, asker);
+  }
+  withdraw(id: RequestId, asker: Asker): Promise<Result<AccessAnswer>> {
+    return this.#parts.desk.withdraw(id, asker);
+  }
+
+  card(grant: Uint8Array, asker: Asker): Result<string> {
+    const stream = streamAsked(grant);
+    if (stream === undefined) return err(unknownLog);
+    const owner = this.#parts.organisation;
+    const decision = this.may({ owner, name: stream, visibility: 'direct' }, grant, asker);
+    if (decision.kind === 'deny') return err(decision.told ? decision.reason : unknownLog);
+    const card = this.#parts.cardOf(stream);
+    return card === undefined ? err(unknownLog) : ok(new TextDecoder().decode(streamData(card)));
+  }
+
+  #state(): AccessState {
+    const { organisation, host, limits, writesRegistry } = this.#parts;
+    return {
+      court: this.#court,
+      organisation,
+      now: host.clock.now(),
+      // Who writes the registry knows what is in it; another peer of ours would need its freshness.
+      viewAgeMs: (owner) => (owner === organisation && writesRegistry() ? 0 : undefined),
+      maxRevocationLagMs: limits.maxRevocationLagMs,
+    };
+  }
+
+  /** At most one report each `deniedJournalMs`; the rest is counted in the next. */
+  #tellDenied(asker: Asker, reason: Fault): void {
+    const nowMs = this.#parts.host.clock.monotonic();
+    if (nowMs - this.#deniedToldMs < this.#parts.limits.deniedJournalMs) {
+      this.#denied += 1;
+      return;
+    }
+    this.#deniedToldMs = nowMs;
+    this.#parts.onDenied(asker, reason, this.#denied);
+    this.#denied = 0;
+  }
+}
+
+/** First by the end of what it covers, then by its expiry. */
+function reach({ scope }: KeptGrant): number {
+  const to = scope.to ?? 2 ** 48;
+  const expires = scope.expires ?? 2 ** 40;
+  return Math.min(to / 1000, expires);
+}
+
+const noKey = fault('grant-holder', 'a peer without an Ed25519 key');
+const noGrant = fault('grant-none', 'there is no grant for this stream that can be used now');
+const unknownLog = fault('log-unknown', 'this log is not served here');

@@ -1,0 +1,88 @@
+/** Grants and requests as the API shows them. */
+import { formatContainer } from '../../access/ucan-container.ts';
+import type { Fault } from '../../errors.ts';
+import { asTimeMs, type Did, type TimeMs } from '../../types.ts';
+import type { Registries } from '../core/registries.ts';
+import type { GrantText, GrantView, RequestView } from '../grants-api.ts';
+import type { KeptGrant } from './grant-book.ts';
+import type { KeptRequest } from './request-book.ts';
+
+export interface ViewParts {
+  readonly organisation: Did;
+  /** did:key of the peer key. */
+  readonly peer: Did;
+  readonly registries: Pick<Registries, 'nameOf'>;
+  readonly now: () => TimeMs;
+  readonly isRevoked: (kept: KeptGrant) => boolean;
+  readonly isDirect: (stream: string) => boolean;
+  readonly problemOf: (grantId: string) => Fault | undefined;
+}
+
+export class Views {
+  readonly #parts: ViewParts;
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts;
+  }
+
+  nameOf(owner: Did, stream: string): string {
+    if (owner === this.#parts.organisation) return stream;
+    return `${this.#parts.registries.nameOf(owner) ?? owner}/${stream}`;
+  }
+
+  text(kept: KeptGrant): GrantText {
+    return { ...this.grant(kept), grant: formatContainer(kept.tokens) };
+  }
+
+  grant(kept: KeptGrant): GrantView {
+    const { scope, side, since } = kept;
+    const { registries, peer } = this.#parts;
+    const holderName = scope.holder === peer ? 'this peer' : registries.nameOf(scope.holder);
+    const problem = this.#parts.problemOf(scope.id);
+    const { from, to, expires, purpose, handOns } = scope;
+    return {
+      id: scope.id,
+      side,
+      stream: this.nameOf(scope.owner, scope.stream),
+      owner: scope.owner,
+      holder: scope.holder,
+      ...(holderName === undefined ? {} : { holderName }),
+      ...(from === 0 ? {} : { from: asTimeMs(from) }),
+      ...(to === undefined ? {} : { to: asTimeMs(to) }),
+      ...(expires === undefined ? {} : { expires: asTimeMs(expires * 1000) }),
+      ...(purpose === undefined ? {} : { purpose }),
+      ...(handOns === undefined ? {} : { handOns }),
+      state: this.#state(kept, this.#parts.now()),
+      since,
+      ...(problem === undefined ? {} : { problem }),
+    };
+  }
+
+  #state(kept: KeptGrant, now: TimeMs): GrantView['state'] {
+    const { expires, notBefore } = kept.scope;
+    if (this.#parts.isRevoked(kept)) return 'revoked';
+    if (expires !== undefined && now >= expires * 1000) return 'expired';
+    return notBefore !== undefined && now < notBefore * 1000 ? 'waiting' : 'active';
+  }
+
+  request(request: KeptRequest): RequestView {
+    const { side, id, owner, stream, organisation, purpose, seconds, state, since } = request;
+    const organisationName = this.#parts.registries.nameOf(organisation);
+    const unknown = side === 'in' && !this.#parts.isDirect(stream);
+    return {
+      id,
+      side,
+      stream: this.nameOf(owner, stream),
+      owner,
+      organisation,
+      ...(organisationName === undefined ? {} : { organisationName }),
+      purpose,
+      seconds,
+      state,
+      ...(request.reason === '' ? {} : { reason: request.reason }),
+      since,
+      ...(request.grantId === '' ? {} : { grant: request.grantId }),
+      ...(unknown ? { unknownStream: true as const } : {}),
+    };
+  }
+}

@@ -1,0 +1,174 @@
+/** `/grants`: who may read direct streams, given and got, and requests for it. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type, type TObject, type TOptional, type TString } from 'typebox';
+import { fault } from '../../errors.ts';
+import { protocol } from '../../limits.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { parseTime } from '../../time.ts';
+import type { TimeMs } from '../../types.ts';
+import type { GrantInput } from '../grants-api.ts';
+import type { NodeApi } from '../node-api.ts';
+import { sendProblem } from './problem.ts';
+import { actorOf, memberOf, numberOf, textOf } from './request.ts';
+
+const optional = (description: string, maxLength = 4096): TOptional<TString> =>
+  Type.Optional(Type.String({ description, maxLength }));
+const why = optional('reason, for the journal');
+const seconds = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 2 ** 40, description: 'expires so long from now' }),
+);
+const range = {
+  from: optional('first recorded time, RFC 3339', 64),
+  until: optional('last recorded time, exclusive, RFC 3339', 64),
+  depth: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 7, description: 'how often it may be handed on' }),
+  ),
+};
+const grantBody: TObject = Type.Object(
+  {
+    stream: Type.String({ maxLength: 256 }),
+    to: Type.String({ maxLength: 256, description: 'DID, alias or registry name' }),
+    ...range,
+    seconds,
+    purpose: optional('for what it is given', protocol.maxPurpose),
+    why,
+  },
+  { additionalProperties: false },
+);
+const importBody: TObject = Type.Object(
+  { grant: Type.String({ description: 'container, text form', maxLength: 262_144 }), why },
+  { additionalProperties: false },
+);
+const requestBody: TObject = Type.Object(
+  {
+    stream: Type.String({ maxLength: 256 }),
+    purpose: Type.String({ maxLength: protocol.maxPurpose }),
+    seconds,
+    why,
+  },
+  { additionalProperties: false },
+);
+const answerBody: TObject = Type.Object(
+  {
+    state: Type.Union([
+      Type.Literal('accepted'),
+      Type.Literal('rejected'),
+      Type.Literal('withdrawn'),
+    ]),
+    reason: optional('of a rejection; the asker sees it', protocol.maxPurpose),
+    ...range,
+    seconds,
+    why,
+  },
+  { additionalProperties: false },
+);
+const whyBody: TObject = Type.Object({ why }, { additionalProperties: false });
+const idParams: TObject = Type.Object({ id: Type.String({ maxLength: 128 }) });
+
+export function grantRoutes(server: FastifyInstance, api: NodeApi): void {
+  server.get(
+    '/grants',
+    { schema: { summary: 'grants given and got, and requests for them' } },
+    (_request, reply) => reply.send(api.grants.list()),
+  );
+  server.get(
+    '/grants/:id',
+    { schema: { params: idParams, summary: 'one grant, with its text for the holder' } },
+    (request, reply) => answer(reply, api.grants.show(idOf(request))),
+  );
+  server.post(
+    '/grants',
+    { schema: { body: grantBody, summary: 'let somebody read a direct stream' } },
+    async (request, reply) => answer(reply, await create(api, request), 201),
+  );
+  server.post(
+    '/grants/import',
+    { schema: { body: importBody, summary: 'keep a grant that was made out to us' } },
+    async (request, reply) => {
+      const text = textOf(request.body, 'grant') ?? '';
+      return answer(reply, await api.grants.accept(text, actorOf(request)), 201);
+    },
+  );
+  server.delete(
+    '/grants/:id',
+    { schema: { params: idParams, body: whyBody, summary: 'revoke a grant, for good' } },
+    async (request, reply) =>
+      answer(reply, await api.grants.revoke(idOf(request), actorOf(request))),
+  );
+  requestRoutes(server, api);
+}
+
+function requestRoutes(server: FastifyInstance, api: NodeApi): void {
+  server.post(
+    '/grants/requests',
+    { schema: { body: requestBody, summary: 'ask the owner of a stream for a grant' } },
+    async (request, reply) => {
+      const stream = textOf(request.body, 'stream') ?? '';
+      const input = {
+        purpose: textOf(request.body, 'purpose') ?? '',
+        seconds: numberOf(request.body, 'seconds') ?? 0,
+      };
+      return answer(reply, await api.grants.request(stream, input, actorOf(request)), 201);
+    },
+  );
+  const schema = { params: idParams, body: answerBody, summary: 'answer or withdraw a request' };
+  server.patch('/grants/requests/:id', { schema }, async (request, reply) => {
+    const { body } = request;
+    const [id, actor] = [idOf(request), actorOf(request)];
+    const state = textOf(body, 'state');
+    if (state === 'withdrawn') return answer(reply, await api.grants.withdraw(id, actor));
+    if (state === 'rejected') {
+      const decision = { accept: false as const, reason: textOf(body, 'reason') ?? '' };
+      return answer(reply, await api.grants.answer(id, decision, actor));
+    }
+    const input = inputOf(body);
+    if (!input.ok) return sendProblem(reply, input.error);
+    const decision = { accept: true as const, input: input.value };
+    return answer(reply, await api.grants.answer(id, decision, actor));
+  });
+}
+
+async function create(
+  api: NodeApi,
+  request: FastifyRequest,
+): Promise<ReturnType<typeof api.grants.create>> {
+  const { body } = request;
+  const stream = api.streamByText(textOf(body, 'stream') ?? '');
+  if (!stream.ok) return stream;
+  const input = inputOf(body);
+  if (!input.ok) return input;
+  const purpose = textOf(body, 'purpose');
+  const to = textOf(body, 'to') ?? '';
+  const given = { to, ...input.value, ...(purpose === undefined ? {} : { purpose }) };
+  return api.grants.create(stream.value, given, actorOf(request));
+}
+
+/** Range, life and depth of a grant. Code: `usage`. */
+function inputOf(body: unknown): Result<Omit<GrantInput, 'to' | 'purpose'>> {
+  const from = timeOf(body, 'from');
+  if (!from.ok) return from;
+  const until = timeOf(body, 'until');
+  if (!until.ok) return until;
+  const [life, depth] = [numberOf(body, 'seconds'), numberOf(body, 'depth')];
+  return ok({
+    ...(from.value === undefined ? {} : { from: from.value }),
+    ...(until.value === undefined ? {} : { until: until.value }),
+    ...(life === undefined ? {} : { seconds: life }),
+    ...(depth === undefined ? {} : { depth }),
+  });
+}
+
+function timeOf(body: unknown, name: string): Result<TimeMs | undefined> {
+  if (memberOf(body, name) === undefined) return ok(undefined);
+  const time = parseTime(textOf(body, name) ?? '');
+  if (time.ok) return time;
+  return err(fault('usage', `${name}: ${time.error.message}`, { pointer: `body/${name}` }));
+}
+
+function idOf(request: FastifyRequest): string {
+  return textOf(request.params, 'id') ?? '';
+}
+
+function answer(reply: FastifyReply, result: Result<unknown>, status = 200): FastifyReply {
+  return result.ok ? reply.code(status).send(result.value) : sendProblem(reply, result.error);
+}
