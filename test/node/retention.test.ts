@@ -43,6 +43,10 @@ describe('retention of a running node', function () {
     assert.equal(verified.at('verdict'), 'incomplete');
     assert.equal(verified.at('firstProblem', 'code'), 'event-dropped');
     assert.equal(verified.at('logs', 0, 'dropped'), 5);
+    // What is not there yet cannot be meant: a digit too many would drop what comes.
+    const beyond = await client.json('PATCH', path, { retention: { below: 70_000 } });
+    assert.equal(beyond.at('code'), 'index-over-head', beyond.text);
+    assert.match(String(beyond.at('hint')), /what comes later is kept/);
     const kept = await client.json('PATCH', path, { retention: { keep: 'all' } });
     assert.deepEqual(kept.at('retention'), { keep: 'all' });
     const entries = await journal(home, await peerDid(home.folder));

@@ -195,6 +195,10 @@ describe('hw export --static', function () {
     assert.equal(dig(json(journal), 'error', 'code'), 'stream-private');
     const absent = await hw([...args, join(out.path, 'x'), 'nothing']);
     assert.equal(dig(json(absent), 'error', 'code'), 'stream-unknown');
+    for (const flag of [['--from', '3'], ['--ancestors']]) {
+      const misplaced = await hw([...args, stopped, 'orders', ...flag]);
+      assert.equal(dig(json(misplaced), 'error', 'code'), 'usage', flag[0]);
+    }
     const onto = await hw([...args, join(stopped, 'headwater.json'), 'orders']);
     assert.equal(dig(json(onto), 'error', 'code'), 'file-unwritable');
     const nowhere = await hw([...args, join(stopped, 'headwater.json/a/b'), 'orders']);
@@ -250,6 +254,8 @@ describe('following from a URL', function () {
       return checks.find((one) => dig(one, 'name') === name);
     };
     await until(async () => (await check()) !== undefined, 'a check');
+    const metrics = await again.client.get('/metrics', 'text/plain');
+    assert.match(metrics.text, /headwater_url_follows 1\n[^]*headwater_url_follows_failing 1\n/);
     assert.match(String(dig(await check(), 'reason')), /note-malformed/);
     await writeFile(note, text);
     await until(async () => (await check()) === undefined, 'the check is gone');

@@ -13,6 +13,13 @@ export const exportTo: Action = async (context, args, options) => {
     const { exportBundle } = await import('./export-bundle.ts');
     return exportBundle(context, args, options);
   }
+  const misplaced = ['from', 'to', 'ancestors'].find(
+    (name) => options.flag(name) || options.text(name) !== undefined,
+  );
+  if (misplaced !== undefined) {
+    const pointer = `--${misplaced}`;
+    return err(fault('usage', `${pointer} is for --bundle: a static tree is whole`, { pointer }));
+  }
   const { exportStatic } = await import('./export-static.ts');
   return exportStatic(context, args, options);
 };

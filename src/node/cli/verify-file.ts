@@ -36,11 +36,18 @@ export async function verifyFile(
   file: string,
   options: Options,
 ): Promise<Result<number>> {
-  if (options.flag('follow')) {
-    return err(fault('usage', '--follow is for streams', { pointer: '--follow' }));
+  const misplaced = ['follow', 'repair'].find((name) => options.flag(name));
+  if (misplaced !== undefined) {
+    const pointer = `--${misplaced}`;
+    return err(fault('usage', `${pointer} is for streams`, { pointer }));
   }
   const quorum = options.count('quorum', 1);
   if (!quorum.ok) return quorum;
+  if (quorum.value !== undefined && options.list('witness').length === 0) {
+    const hint = 'Name each witness that counts with --witness KEY.';
+    const pointer = '--quorum';
+    return err(fault('usage', '--quorum counts the keys of --witness', { pointer }, hint));
+  }
   const policy = statedPolicy(nodeEnv.crypto, {
     owners: options.list('trust'),
     witnesses: options.list('witness'),

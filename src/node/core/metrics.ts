@@ -6,6 +6,7 @@ import type { LedgerStats } from '../../ledger/ledger-types.ts';
 import type { ScrubReport } from '../../ledger/scrub.ts';
 import type { StreamView } from '../node-api.ts';
 import type { WitnessApi } from '../witness-api.ts';
+import type { UrlView } from '../tree-api.ts';
 import { witnessMetrics } from './witness-metrics.ts';
 
 export interface MetricSources {
@@ -18,6 +19,8 @@ export interface MetricSources {
   journalDropped(): number;
   readonly witness: Pick<WitnessApi, 'ofOwnLogs' | 'answers'>;
   forkedLogs(): number;
+  /** Places that are followed by URL. */
+  urls(): readonly UrlView[];
   uptimeSeconds(): number;
 }
 
@@ -59,6 +62,10 @@ export function metricsText(sources: MetricSources): Promise<string> {
   gauge('headwater_resident_bytes', 'resident memory', sources.residentBytes());
   gauge('headwater_uptime_seconds', 'seconds since the start', sources.uptimeSeconds());
   gauge('headwater_forked_logs', 'logs of which a fork proof is kept', sources.forkedLogs());
+  const urls = sources.urls();
+  const failing = urls.filter(({ problem }) => problem !== undefined).length;
+  gauge('headwater_url_follows', 'places that are followed by URL', urls.length);
+  gauge('headwater_url_follows_failing', 'those of them that failed the last time', failing);
   gauge('headwater_journal_dropped', 'journal entries lost', sources.journalDropped());
   scrubMetrics(registers, sources.scrub());
   streamMetrics(registers, sources.streams());

@@ -338,6 +338,7 @@ export class NodeCore implements NodeApi {
       journalDropped: () => journal.dropped,
       witness: this.witness,
       forkedLogs: () => ledger.forks.list().length,
+      urls: () => this.urls.list(),
       uptimeSeconds: () => (runtime.clock.now() - startedAt) / 1000,
     });
   }

@@ -41,6 +41,13 @@ export class StreamRetention implements RetentionApi {
       const message = `${stream.display} has ${logs.length} logs: an index is of one log`;
       return err(fault('position-ambiguous', message, undefined, 'Use an age or a size.'));
     }
+    const size = Math.max(0, ...logs.map((log) => log.size));
+    if (policy.below !== undefined && policy.below > size) {
+      // A digit too many would drop what is published from now on, and that cannot be undone.
+      const message = `${stream.display} has ${size} entries, nothing is at index ${policy.below} yet`;
+      const hint = 'Name an index up to the head: what comes later is kept.';
+      return err(fault('index-over-head', message, { index: policy.below }, hint));
+    }
     for (const { log } of logs) {
       const set = await this.#parts.ledger.retention.setPolicy(log, policy);
       if (!set.ok) return set;

@@ -201,6 +201,10 @@ describe('hw prove and hw verify FILE', function () {
     assert.deepEqual([witnessed.code, reasons(witnessed)], [4, ['quorum-missing']]);
     const lines = (await verify(file, ...quorum)).stdout.split('\n');
     assert.match(lines[0] ?? '', /; the stated trust is not met$/);
+    const nobody = await verify(file, '--quorum', '1', '--json');
+    assert.equal(dig(json(nobody), 'error', 'message'), '--quorum counts the keys of --witness');
+    const mended = await verify(file, '--repair', '--json');
+    assert.equal(dig(json(mended), 'error', 'message'), '--repair is for streams');
     const many = await verify(file, ...quorum.slice(0, -1), '3', '--json');
     assert.deepEqual([many.code, faultOf(many)['code']], [2, 'usage']);
     const bad = await verify(file, '--trust', 'did:web:example.org', '--json');
