@@ -1,4 +1,5 @@
 /** The pages of docs/reference: all of them, and their text. */
+import { access } from './access.ts';
 import { commands } from './commands.ts';
 import { config } from './config.ts';
 import { errors } from './errors.ts';
@@ -8,7 +9,16 @@ import { keyspace } from './keyspace.ts';
 import { limits } from './limits.ts';
 import { hasSource, type Page } from './markdown.ts';
 
-export const pages: readonly Page[] = [errors, limits, keyspace, config, http, commands, formats];
+export const pages: readonly Page[] = [
+  access,
+  errors,
+  limits,
+  keyspace,
+  config,
+  http,
+  commands,
+  formats,
+];
 
 /** Text of every page by file name. A page whose source is gone is an error, never left out. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
