@@ -29,6 +29,11 @@ import { logsOf, streamData, type StreamCard } from '../core/cards.ts';
 import type { GrantBook, KeptGrant } from './grant-book.ts';
 import type { RevocationBook } from './revocation-book.ts';
 
+interface Stream {
+  readonly owner: Did;
+  readonly name: StreamName;
+}
+
 export interface GateParts {
   readonly host: Host;
   readonly crypto: Crypto;
@@ -59,7 +64,7 @@ export class AccessGate implements AccessPort {
   readonly #parts: GateParts;
   readonly #court: AccessState['court'];
   /** Logs that are followed by a grant, as their owner's card names them. */
-  readonly #followed = new Map<LogId, { readonly owner: Did; readonly name: StreamName }>();
+  readonly #followed = new Map<LogId, Stream>();
   readonly #opened = new Map<string, Grant>();
   #strange = 0;
   #denied = 0;
@@ -113,10 +118,7 @@ export class AccessGate implements AccessPort {
   }
 
   /** As `show`, by the stream. Codes: `grant-none`, those of a grant that cannot be opened. */
-  showFor(
-    stream: { readonly owner: Did; readonly name: StreamName },
-    peer: PeerId,
-  ): Result<Uint8Array> {
+  showFor(stream: Stream, peer: PeerId): Result<Uint8Array> {
     const key = peerKey(peer);
     const kept = this.best(stream);
     if (kept === undefined || key === undefined) return err(noGrant);
@@ -133,7 +135,7 @@ export class AccessGate implements AccessPort {
   }
 
   /** Of the grants for a stream that can be used now the one that reaches furthest. */
-  best({ owner, name }: { readonly owner: Did; readonly name: StreamName }): KeptGrant | undefined {
+  best({ owner, name }: Stream): KeptGrant | undefined {
     let best: KeptGrant | undefined;
     const seconds = this.#parts.host.clock.now() / 1000;
     for (const kept of this.#parts.grants.got()) {
@@ -163,7 +165,9 @@ export class AccessGate implements AccessPort {
 
   answered(logId: LogId, refusal: Fault | undefined): void {
     const stream = this.#followed.get(logId);
-    const kept = stream === undefined ? undefined : this.best(stream);
+    if (stream === undefined) return;
+    // The one that was shown may have ended meanwhile.
+    const kept = this.best(stream) ?? this.#any(stream);
     if (kept !== undefined) this.#parts.onAnswered(kept, refusal);
   }
 
@@ -199,6 +203,13 @@ export class AccessGate implements AccessPort {
     if (decision.kind === 'deny') return err(decision.told ? decision.reason : unknownLog);
     const card = this.#parts.cardOf(stream);
     return card === undefined ? err(unknownLog) : ok(new TextDecoder().decode(streamData(card)));
+  }
+
+  #any({ owner, name }: Stream): KeptGrant | undefined {
+    for (const kept of this.#parts.grants.got()) {
+      if (kept.scope.owner === owner && kept.scope.stream === name) return kept;
+    }
+    return undefined;
   }
 
   #state(): AccessState {

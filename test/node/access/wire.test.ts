@@ -1,0 +1,256 @@
+/** Grants between peers over the simulator's network: what a reader, a stranger and a thief get. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import {
+  handOn,
+  mintGrant,
+  mintGranting,
+  orderGrant,
+  type GrantTerms,
+} from '../../../src/access/grant.ts';
+import { mintRevocation } from '../../../src/access/revoke.ts';
+import { nodeCrypto, signerFromSeed } from '../../../src/crypto-node.ts';
+import type { Signer } from '../../../src/crypto.ts';
+import type { Fault } from '../../../src/errors.ts';
+import { didFromKey } from '../../../src/ids.ts';
+import { MemoryStore } from '../../../src/ledger/memory-store.ts';
+import { TableRows } from '../../../src/ledger/table-rows.ts';
+import { AccessGate } from '../../../src/node/access/access-gate.ts';
+import { GrantBook } from '../../../src/node/access/grant-book.ts';
+import { RevocationBook } from '../../../src/node/access/revocation-book.ts';
+import type { StreamCard } from '../../../src/node/core/cards.ts';
+import { limits } from '../../../src/limits.ts';
+import { peerIdFromKey } from '../../../src/gossip/peer-id.ts';
+import { asStreamName, asTimeMs, type Did } from '../../../src/types.ts';
+import { VirtualHost } from '../../sim/virtual-time.ts';
+import { fakeLogId } from '../../gossip/fake-ledger.ts';
+import { count, value, World, type TestNode } from '../../gossip/support.ts';
+
+const log = fakeLogId(7);
+const orders = asStreamName('orders');
+
+interface Member {
+  readonly owner: Signer;
+  readonly peer: Signer;
+  readonly did: Did;
+  readonly peerDid: Did;
+}
+
+function member(n: number): Member {
+  const [owner, peer] = [n, n + 100].map((byte) => signerFromSeed(new Uint8Array(32).fill(byte)));
+  assert.ok(owner !== undefined && peer !== undefined);
+  return { owner, peer, did: didFromKey(owner.publicKey), peerDid: didFromKey(peer.publicKey) };
+}
+
+const [acme, beta, carl] = [member(11), member(12), member(13)];
+
+function gateOf(world: World, { peer, did }: Member): Kit {
+  const rows = new TableRows(new MemoryStore());
+  const grants = new GrantBook(rows, nodeCrypto, 100);
+  const revocations = new RevocationBook(rows, nodeCrypto, 100);
+  const host = new VirtualHost(world.time, world.dice.fork());
+  const answers: (Fault | undefined)[] = [];
+  const denied: Fault[] = [];
+  const none = (): never => assert.fail('nobody asks');
+  const gate = new AccessGate({
+    host,
+    crypto: nodeCrypto,
+    signer: peer,
+    organisation: did,
+    grants,
+    revocations,
+    limits,
+    writesRegistry: () => true,
+    knows: () => true,
+    cardOf: (stream) => (stream === 'orders' ? card : undefined),
+    onDenied: (_asker, reason) => denied.push(reason),
+    onAnswered: (_grant, refusal) => answers.push(refusal),
+    desk: { request: none, stateOf: none, withdraw: none },
+  });
+  return { gate, grants, host, answers, denied };
+}
+
+interface Kit {
+  readonly gate: AccessGate;
+  readonly grants: GrantBook;
+  readonly host: VirtualHost;
+  readonly answers: (Fault | undefined)[];
+  readonly denied: Fault[];
+}
+
+const card: StreamCard = {
+  owner: acme.did,
+  name: orders,
+  id: log,
+  visibility: 'direct',
+  partitions: [{ log, writer: peerIdFromKey(acme.peer.publicKey) }],
+};
+
+/** acme writes a direct log of 7 entries. */
+async function producer(world: World): Promise<readonly [TestNode, Kit]> {
+  const kit = gateOf(world, acme);
+  const node = await world.add({
+    owner: acme.owner,
+    peerKey: acme.peer,
+    access: kit.gate,
+    setUp: (l) => l.create(log, { visibility: 'direct', signer: acme.owner }),
+  });
+  node.ledger.append(log, 7);
+  return [node, kit];
+}
+
+/** Follows the log with what its book holds. */
+async function reader(world: World, who: Member): Promise<readonly [TestNode, Kit]> {
+  const kit = gateOf(world, who);
+  kit.gate.follow(card);
+  const node = await world.add({
+    owner: who.owner,
+    peerKey: who.peer,
+    access: kit.gate,
+    setUp: (l) => l.follow(log, { visibility: 'direct', signer: acme.owner }),
+  });
+  node.node.follow(log);
+  return [node, kit];
+}
+
+/** A grant for beta, handed to its peer; kept in the book of `kit`. */
+async function grantTo(kit: Kit, changes: Partial<GrantTerms> = {}): Promise<readonly string[]> {
+  const { random, clock } = kit.host;
+  const terms = { owner: acme.did, audience: beta.did, stream: orders, handOns: 1, ...changes };
+  const granting = mintGranting(acme.owner, random, acme.peerDid);
+  const given = mintGrant(acme.peer, random, [granting], terms);
+  const own = { owner: acme.did, audience: beta.peerDid };
+  const grant = value(orderGrant(nodeCrypto, handOn(beta.owner, random, given, own)));
+  value(await kit.grants.keep('got', grant, clock.now()));
+  return grant.cids;
+}
+
+describe('direct logs between peers', () => {
+  it('are read live by a holder of a grant, and nobody else learns of them', async () => {
+    await using world = new World();
+    const [writer] = await producer(world);
+    const [follower, kit] = await reader(world, beta);
+    await grantTo(kit);
+    const [thirdParty] = await reader(world, carl);
+    await world.greet(follower, writer);
+    await world.greet(thirdParty, writer);
+    await world.greet(thirdParty, follower);
+    await world.until(() => follower.ledger.size(log) === 7, 'the history came');
+    writer.ledger.append(log, 2);
+    await world.until(() => follower.ledger.size(log) === 9, 'it goes on live');
+    await world.time.pass(60_000);
+    assert.equal(thirdParty.ledger.size(log), 0);
+    assert.equal(count(writer, 'blocksPublished'), 0);
+    assert.equal(kit.answers.at(-1), undefined);
+  });
+
+  it('are unknown to a stranger, whether they exist or not', async () => {
+    await using world = new World();
+    const [writer] = await producer(world);
+    const stranger = await world.add();
+    await world.greet(stranger, writer);
+    for (const asked of [log, fakeLogId(99)]) {
+      const keys = await world.run(stranger.node.keys(asked));
+      assert.ok(!keys.ok);
+      assert.equal(keys.error.code, 'log-unknown');
+      assert.equal(keys.error.message, 'the peer refused: this log is not served here');
+    }
+  });
+
+  it('give keys to a holder of a grant', async () => {
+    await using world = new World();
+    const [writer] = await producer(world);
+    const [follower, kit] = await reader(world, beta);
+    await grantTo(kit);
+    await world.greet(follower, writer);
+    assert.equal(value(await world.run(follower.node.keys(log))).length, 3);
+  });
+
+  it('give nothing to a thief with a copied grant', async () => {
+    await using world = new World();
+    const [writer, kit] = await producer(world);
+    const [thief, stolen] = await reader(world, carl);
+    await grantTo(stolen);
+    await world.greet(thief, writer);
+    await world.until(() => stolen.answers.length > 0, 'an answer');
+    assert.equal(stolen.answers[0]?.code, 'ucan-audience');
+    assert.equal(kit.denied[0]?.code, 'ucan-audience');
+    await world.time.pass(60_000);
+    assert.equal(thief.ledger.size(log), 0);
+  });
+
+  it('end within a second of a revocation, in a live read too', async () => {
+    await using world = new World();
+    const [writer, kit] = await producer(world);
+    const [follower, held] = await reader(world, beta);
+    const cids = await grantTo(held);
+    await world.greet(follower, writer);
+    await world.until(() => follower.ledger.size(log) === 7, 'the history came');
+    const told = { id: cids[1] ?? '', path: cids, now: kit.host.clock.now() };
+    const token = mintRevocation(acme.peer, kit.host.random, told);
+    const atMs = kit.host.clock.monotonic();
+    assert.equal(value(await world.run(kit.gate.takeRevocation(token))), 'new');
+    await world.until(() => held.answers.some((one) => one?.code === 'ucan-revoked'), 'the end');
+    assert.ok(kit.host.clock.monotonic() - atMs < 1000, `${kit.host.clock.monotonic() - atMs} ms`);
+    writer.ledger.append(log, 5);
+    await world.time.pass(120_000);
+    assert.equal(follower.ledger.size(log), 7);
+    assert.equal(value(await world.run(kit.gate.takeRevocation(token))), 'known');
+  });
+
+  it('end when the grant expires, in a live read too', async () => {
+    await using world = new World();
+    const [writer] = await producer(world);
+    const [follower, held] = await reader(world, beta);
+    await grantTo(held, { expires: asTimeMs(held.host.clock.now() + 60_000) });
+    await world.greet(follower, writer);
+    await world.until(() => follower.ledger.size(log) === 7, 'the history came');
+    await world.time.pass(60_000 + 60_000 + 30_000);
+    writer.ledger.append(log, 5);
+    await world.time.pass(60_000);
+    assert.equal(follower.ledger.size(log), 7);
+    assert.ok(held.answers.some((one) => one?.code === 'ucan-expired'));
+  });
+
+  it('are not served by who has a copy, even to who has a grant', async () => {
+    await using world = new World();
+    const [writer] = await producer(world);
+    const [follower, kit] = await reader(world, beta);
+    await grantTo(kit);
+    await world.greet(follower, writer);
+    await world.until(() => follower.ledger.size(log) === 7, 'the history came');
+    const genesis = follower.ledger.log(log)?.genesis;
+    assert.ok(genesis !== undefined);
+    const shown = value(kit.gate.show(log, follower.transport.self));
+    const asker = { peer: follower.transport.self, organisation: beta.did };
+    const decision = kit.gate.may(genesis, shown, asker);
+    assert.ok(decision.kind === 'deny' && decision.reason.code === 'grant-owner' && !decision.told);
+    const other = await world.add();
+    await world.greet(other, follower);
+    const keys = await world.run(other.node.keys(log));
+    assert.ok(!keys.ok && keys.error.code === 'log-unknown');
+  });
+
+  it('tell their logs to a holder, and a revocation travels as an alert', async () => {
+    await using world = new World();
+    const [writer, kit] = await producer(world);
+    const [follower, held] = await reader(world, beta);
+    const cids = await grantTo(held);
+    await world.greet(follower, writer);
+    const stream = { owner: acme.did, name: orders };
+    const show = (peer: Parameters<AccessGate['showFor']>[1]): ReturnType<AccessGate['showFor']> =>
+      held.gate.showFor(stream, peer);
+    const text = value(await world.run(follower.node.evidence.access.card(acme.did, show)));
+    assert.deepEqual(JSON.parse(text), {
+      name: 'orders',
+      visibility: 'direct',
+      partitions: card.partitions,
+    });
+    const told = { id: cids[1] ?? '', path: cids, now: held.host.clock.now() };
+    const token = mintRevocation(acme.peer, held.host.random, told);
+    value(await world.run(writer.node.evidence.access.announce(token)));
+    await world.until(() => count(follower, 'revocationsTaken') === 1, 'the alert came');
+    assert.ok(held.gate.best(stream) === undefined, 'a revoked grant is not shown any more');
+    assert.equal(kit.denied.length, 0);
+  });
+});
