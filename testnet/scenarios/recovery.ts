@@ -13,6 +13,7 @@ import { inParallel, until } from '../lib/until.ts';
 import type { Workspace } from '../lib/workspace.ts';
 import { must, numbered } from '../scenario.ts';
 import type { NetworkChecks } from '../scenarios.ts';
+import { latecomer, onPaper } from './recovered.ts';
 import { banAll, idOf, tuned, twinOf } from './forks.ts';
 
 const stream = 'shop/orders';
@@ -40,6 +41,13 @@ export const recovery: NetworkChecks = async (work, { short, holds }) => {
   say(
     'the owner recovers it: everyone has closed the chosen history whole and follows the successor',
   );
+
+  const late = await latecomer(work, net.hub, stream);
+  await same(late, shop);
+  await sound(late, 2);
+  await onPaper(work, late, stream, 2);
+  await late.down();
+  say('who begins to follow only now has all of it; its bundle verifies, its static tree has both logs');
 
   const stolen = await theft(work, net);
   await inParallel(others, 4, (peer) =>

@@ -10,7 +10,7 @@ import { planBundle, type BundleRequest as PlanRequest } from './bundle-plan.ts'
 import { bundleFile, bundleLines, type BundleProgress } from './bundle-write.ts';
 import { ForeignLogs, type ForeignParts } from './foreign-logs.ts';
 import { eventOf } from './lineage.ts';
-import { resolveRanges } from './ranges.ts';
+import { partsOf, resolveRanges } from './ranges.ts';
 import type { Streams } from './streams.ts';
 
 export interface BundleParts {
@@ -88,9 +88,5 @@ async function askedOf(
   };
   const ranges = await resolveRanges(reading, view.value, bounds);
   if (!ranges.ok) return ranges;
-  const asked = ranges.value.map(({ logId, next, end = 0 }) => {
-    const size = ledger.log(logId)?.size ?? 0;
-    return { logId, from: next, to: Math.min(end, size), whole: true };
-  });
-  return ok(asked.filter((range) => range.from < range.to));
+  return ok(partsOf(view.value, ranges.value).map((part) => ({ ...part, whole: true })));
 }

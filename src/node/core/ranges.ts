@@ -49,6 +49,24 @@ export async function resolveRanges(
   );
 }
 
+/** What ranges of partitions cover of each log of their chains, in order; empty parts are left out. */
+export function partsOf(
+  stream: StreamView,
+  ranges: readonly PartitionRange[],
+): readonly { readonly logId: LogId; readonly from: number; readonly to: number }[] {
+  return ranges.flatMap(({ logId, next, end, last = logId }) => {
+    const chain = chainsOf(stream).find((logs) => logs.some(({ log }) => log === logId)) ?? [];
+    const place = (log: LogId): number => chain.findIndex((one) => one.log === log);
+    const [first, final] = [place(logId), place(last)];
+    return chain.slice(first, final + 1).flatMap(({ log, size, closing }) => {
+      const held = Math.min(size, closing?.size ?? size);
+      const from = log === logId ? next : 0;
+      const to = log === last ? Math.min(end ?? held, held) : held;
+      return from < to ? [{ logId: log, from, to }] : [];
+    });
+  });
+}
+
 /** The token of a position: one log and index for each partition, in their order. */
 export function positionText(next: ReadonlyMap<LogId, number>): string {
   return formatPosition([...next].map(([logId, index]) => ({ logId, next: asLogIndex(index) })));

@@ -11,6 +11,7 @@ import {
   successionOf,
 } from '../../../src/node/core/chains.ts';
 import { historyOf, readHistory } from '../../../src/node/core/history.ts';
+import { partsOf, resolveRanges } from '../../../src/node/core/ranges.ts';
 import { oneLog } from '../../../src/node/core/streams.ts';
 import type { Delivery, ReadRequest, StreamView } from '../../../src/node/node-api.ts';
 import { formatTime } from '../../../src/time.ts';
@@ -113,6 +114,33 @@ describe('a partition of two logs', () => {
     });
     assert.deepEqual(none, []);
     refused(oneLog(stream), 'position-ambiguous');
+    await ledger.close();
+  });
+
+  it('gives each of its logs its part of a range, as a bundle needs them', async () => {
+    const { ledger, stream, logs } = await chain();
+    const all = await read(ledger, stream, {});
+    const reading = {
+      indexAtTime: ledger.indexAtTime.bind(ledger),
+      cursor: ledger.cursors.get.bind(ledger.cursors),
+    };
+    const sizes = logs.map((log) => ledger.log(log)?.size ?? 0);
+    const [a, b, c] = all.map((item) => item.position());
+    const parts = async (request: ReadRequest): Promise<readonly (readonly number[])[]> => {
+      const ranges = must(await resolveRanges(reading, stream, request));
+      return partsOf(stream, ranges).map(({ logId, from, to }) => [logs.indexOf(logId), from, to]);
+    };
+    const [first = 0, second = 0] = sizes;
+    assert.deepEqual(await parts({}), [
+      [0, 0, first],
+      [1, 0, second],
+    ]);
+    assert.deepEqual(await parts({ from: a ?? '', to: c ?? '' }), [
+      [0, 3, first],
+      [1, 0, 3],
+    ]);
+    assert.deepEqual(await parts({ from: a ?? '', to: b ?? '' }), [[0, 3, 5]]);
+    assert.deepEqual(await parts({ from: c ?? '', to: a ?? '' }), []);
     await ledger.close();
   });
 
