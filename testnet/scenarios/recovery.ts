@@ -47,7 +47,9 @@ export const recovery: NetworkChecks = async (work, { short, holds }) => {
   await sound(late, 2);
   await onPaper(work, late, stream, 2);
   await late.down();
-  say('who begins to follow only now has all of it; its bundle verifies, its static tree has both logs');
+  say(
+    'who begins to follow only now has all of it; its bundle verifies, its static tree has both logs',
+  );
 
   const stolen = await theft(work, net);
   await inParallel(others, 4, (peer) =>
