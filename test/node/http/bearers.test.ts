@@ -6,7 +6,7 @@ import { mintDelegation } from '../../../src/access/ucan-delegation.ts';
 import { parsePolicy } from '../../../src/access/ucan-policy.ts';
 import { value } from '../../access/tokens.ts';
 import { mintInvocation } from '../../../src/access/ucan-invocation.ts';
-import { formatContainer } from '../../../src/access/ucan-container.ts';
+import { formatContainer, parseContainer } from '../../../src/access/ucan-container.ts';
 import { nodeCrypto } from '../../../src/crypto-node.ts';
 import { adminCommands } from '../../../src/node/http/entry-points.ts';
 import { real } from '../cli/harness.ts';
@@ -164,6 +164,20 @@ describe('UCAN bearers of the API', function () {
       assert.equal(answer.status, 403, bearer.slice(0, 40));
       assert.match(String(answer.at('code')), /^ucan-/);
     }
+  });
+
+  it('refuses two invocations in one container, each of them good', async () => {
+    await using node = await guarded();
+    const given = { powers: powers() };
+    const tokens = [1, 2].flatMap(() => {
+      const { authorization } = node.bearer(`GET ${events}`, given);
+      return value(parseContainer(authorization.slice('Bearer '.length)));
+    });
+    const unique = new Map(tokens.map((token) => [tokenCid(nodeCrypto, token), token]));
+    assert.equal(unique.size, 3);
+    const authorization = `Bearer ${formatContainer([...unique.values()])}`;
+    const answer = await node.client.call('GET', events, { authorization });
+    problem(answer, 403, 'ucan-container');
   });
 
   it('says the same of streams that are there, that are not, and that are direct', async () => {

@@ -212,6 +212,21 @@ describe('the public listener', function () {
     await server.close();
   });
 
+  it('cuts off a head that does not come, although a body may take longer', async () => {
+    const few = { ...limits, publicHeadersTimeoutMs: 60 };
+    const server = buildPublicServer(new Open(), { ...shared, limits: few });
+    const { port } = new URL(await server.listen({ host: here, port: 0 }));
+    const { connect } = await import('node:net');
+    const socket = connect(Number(port), here);
+    const started = performance.now();
+    socket.write('GET / HTTP/1.1\r\nhost:');
+    let text = '';
+    for await (const part of socket) text += String(part);
+    assert.match(text, /"request-timeout"/);
+    assert.ok(performance.now() - started < limits.publicHeadersTimeoutMs);
+    await server.close();
+  });
+
   it('cuts off whoever sends a head or a body bit by bit, and who takes more than a share', async () => {
     const few = {
       ...limits,
