@@ -77,7 +77,7 @@ export const limits = {
   maxSuccessors: 64,
   /** Foreign blocks of a forked log kept as evidence; further ones are not needed. */
   maxForkEvidence: 16,
-  /** Fork proofs kept of logs that this home does not hold; further ones are not taken. */
+  /** Fork proofs kept of logs that this home does not hold, half of them where no registry names the log. */
   maxForeignForks: 256,
   /** Alerts that a neighbour may send per minute; the rest is ignored. */
   alertsPerMinute: 60,

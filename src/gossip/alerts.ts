@@ -81,11 +81,14 @@ export class Alerts {
     const logId = forks.peek(proof);
     if (!logId.ok) return this.#refused(from, logId.error);
     if (forks.known(logId.value) !== undefined) return { kind: 'ignore', reason: knownFork };
-    const offered = await forks.offer(proof, 'gossip');
+    const isKnown = this.#events.knowsLog(logId.value);
+    const offered = await forks.offer(proof, 'gossip', isKnown);
+    // Verified, and not kept for want of room: others follow that log.
+    if (!offered.ok && offered.error.code === 'queue-full' && isKnown) return { kind: 'accept' };
     if (!offered.ok) return this.#refused(from, offered.error);
     const { isNew, followed } = offered.value;
     if (!isNew) return { kind: 'ignore', reason: knownFork };
-    if (followed || this.#events.knowsLog(logId.value)) return { kind: 'accept' };
+    if (followed || isKnown) return { kind: 'accept' };
     return { kind: 'ignore', reason: strange };
   }
 

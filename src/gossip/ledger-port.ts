@@ -116,6 +116,7 @@ export interface ForkPort {
   offer(
     bytes: Uint8Array,
     via: 'gossip' | 'peer',
+    known?: boolean,
   ): Promise<Result<{ readonly isNew: boolean; readonly followed: boolean }>>;
   contradict(
     logId: LogId,

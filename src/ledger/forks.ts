@@ -84,23 +84,28 @@ export class Forks {
   }
 
   /**
-   * Verifies a proof and keeps it, if it is the first of its log. Codes: those of `verifyForkProof`;
-   * queue-full where `maxForeignForks` proofs of logs that are not held here are kept already;
-   * those of the store.
+   * Verifies a proof and keeps it, if it is the first of its log. Of logs that are not held here
+   * `maxForeignForks` proofs are kept, and half as many where the log is not even known (`known`), so
+   * that logs made for this leave room. Codes: those of `verifyForkProof`; queue-full where there is no
+   * room, of a known log only after it was verified; those of the store.
    */
-  async offer(bytes: Uint8Array, via: ForkVia): Promise<Result<ForkOffer>> {
+  async offer(bytes: Uint8Array, via: ForkVia, known: boolean = true): Promise<Result<ForkOffer>> {
     const { options, forks } = this.#env;
     const logId = this.peek(bytes);
     if (!logId.ok) return logId;
     const followed = this.#followed(logId.value) !== undefined;
     const before = forks.get(logId.value);
     if (before !== undefined) return ok({ fork: before, isNew: false, followed });
-    if (!followed && this.#foreign() >= options.limits.maxForeignForks) {
-      return err(fault('queue-full', 'no room for more forks of logs that are not followed'));
-    }
+    const most = Math.ceil(options.limits.maxForeignForks / (known ? 1 : 2));
+    const full =
+      followed || this.#foreign() < most
+        ? undefined
+        : err(fault('queue-full', 'no room for more forks of logs that are not followed'));
+    if (full !== undefined && !known) return full;
     const { crypto, judges } = options;
     const proven = verifyForkProof({ crypto, judges }, bytes);
     if (!proven.ok) return proven;
+    if (full !== undefined) return full;
     const taken = await takeProof(this.#env, proven.value, bytes.slice(), via);
     return taken.ok ? ok({ fork: taken.value, isNew: true, followed }) : taken;
   }

@@ -104,6 +104,24 @@ describe('forks between peers', () => {
     }
   });
 
+  it('of a log that is known go on where there is no room for them', async () => {
+    const full = await openLedger({ limits: { maxForeignForks: 1 } });
+    const other = EvidenceLog.open('stranger');
+    const taken = await proofOf(other.withEvents(['1']), other.withEvents(['2']));
+    must(await full.forks.offer(taken, 'gossip'));
+    const ledgers = [await openLedger(), full, await holding(one)];
+    const settings = { knowsLog: (log: LogId) => log === logId, limits: { wantedPeers: 1 } };
+    const { world, nodes } = await line(ledgers, settings);
+    await using _ = world;
+    const [first, second] = nodes;
+    assert.ok(first !== undefined && second !== undefined);
+    await world.time.pass(1000);
+    await send(first, await proofOf(one, two));
+    await world.until(() => frozen(ledgers[2]), 'it was passed on', 10_000);
+    assert.equal(full.forks.known(logId), undefined);
+    assert.deepEqual(rejects(second), []);
+  });
+
   it('change nothing when they are invalid: changed, of a foreign genesis, of one history', async () => {
     const good = await proofOf(one, two);
     const proof = must(decodeForkProof(good));

@@ -193,6 +193,25 @@ describe('the forks of a ledger', () => {
     await ledger.close();
   });
 
+  it('of logs that nobody knows leave room for those of logs that somebody does', async () => {
+    await using ledger = await openLedger({ limits: { maxForeignForks: 4 } });
+    const proofs = [];
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      const log = EvidenceLog.open(name);
+      proofs.push(await proofOf(log.withEvents(['1']), log.withEvents(['2'])));
+    }
+    const [a, b, c, d, e] = proofs;
+    assert.ok(a && b && c && d && e);
+    for (const proof of [a, b]) must(await ledger.forks.offer(proof, 'gossip', false));
+    refused(await ledger.forks.offer(c, 'gossip', false), 'queue-full');
+    for (const proof of [c, d]) must(await ledger.forks.offer(proof, 'gossip', true));
+    refused(await ledger.forks.offer(e, 'gossip', true), 'queue-full');
+    // Without room too only what is sound is passed on.
+    const bad = e.with(e.length - 1, (e.at(-1) ?? 0) ^ 1);
+    const refusal = await ledger.forks.offer(bad, 'gossip', true);
+    assert.ok(!refusal.ok && refusal.error.code !== 'queue-full');
+  });
+
   it('hold their bounds: foreign logs, evidence', async () => {
     const { one, two } = histories();
     await using ledger = await openLedger({ limits: { maxForeignForks: 1, maxForkEvidence: 1 } });
