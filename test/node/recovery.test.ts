@@ -156,6 +156,13 @@ describe('recovering a stream', function () {
     const successor = await succeedUnsaid(folder.path);
     await using home = await testNode({ folder: folder.path });
     await publish(home, 2);
+    const first = (await logsOf(home))[0]?.log;
+    const late = await home.client.json('POST', `/logs/${first}/events/2/redact`, { reason: 'x' });
+    problem(late, 409, 'log-closed');
+    const retention = { maxBytes: 1_000_000 };
+    const set = await home.client.json('PATCH', path, { retention });
+    assert.deepEqual(set.at('retention'), retention, set.text);
+    assert.deepEqual((await home.client.get(path)).at('retention'), retention);
     assert.deepEqual(await ids(home.client, `${path}/events`), ['1', '2']);
     assert.deepEqual((await registry(home)).at(-1), ['org.headwater.stream.updated', 'orders']);
     assert.equal((await logsOf(home)).at(-1)?.log, successor);
@@ -217,8 +224,9 @@ describe('recovering a stream', function () {
     const done = await home.client.json('POST', `${of}/recover`, { reason: 'key' });
     assert.equal(done.status, 200, done.text);
     const card = async () => lines((await home.client.get(`${of}/events`)).text).at(-1);
-    await until(async () => dig(await card(), 'subject') === 'orders', 'the card is announced');
-    assert.equal(dig(await card(), 'type'), 'org.headwater.stream.updated');
+    const updated = 'org.headwater.stream.updated';
+    await until(async () => dig(await card(), 'type') === updated, 'the card is announced');
+    assert.equal(dig(await card(), 'subject'), 'orders');
     assert.equal(dig(await card(), 'data', 'description'), 'What was ordered.');
     await until(async () => (await keyCheck(home)) !== undefined, 'orders is not recovered');
     assert.match(String(await keyCheck(home)), /^orders: /);

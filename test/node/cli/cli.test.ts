@@ -55,7 +55,7 @@ describe('the command line', () => {
     ],
     [
       'a command that is not built',
-      ['grant', 'list'],
+      ['offer', 'list'],
       'not-supported',
       'This is not built yet; see docs/STATUS.md.',
     ],
