@@ -52,7 +52,7 @@ import { Scrub } from './scrub.ts';
 import { StoreHealth } from './store-health.ts';
 import { Successors } from './successors.ts';
 import { TableRows } from './table-rows.ts';
-import { keyElsewhere } from './writer-key.ts';
+import { unsigned } from './writer-key.ts';
 
 export class Ledger implements AsyncDisposable {
   readonly proofs: LogProofs;
@@ -376,7 +376,7 @@ export class Ledger implements AsyncDisposable {
     if (handle === undefined) return err(unknownLog(logId));
     if (handle.row.role !== 'writer') return err(fault('log-read-only', 'the log is followed'));
     const own = this.#own.get(logId);
-    return own === undefined ? err(handle.row.reason ?? keyElsewhere()) : ok(own);
+    return own === undefined ? err(unsigned(handle)) : ok(own);
   }
 
   #setPaused(logId: LogId, paused: boolean): Result<void> {

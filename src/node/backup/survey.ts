@@ -104,6 +104,8 @@ export class Survey {
     } else if (table === keyspace.logs.prefix) return this.#log(entry);
     else if (table === keyspace.heads.prefix) return this.#head(entry);
     else if (table === keyspace.blocks.prefix) this.#block(entry);
+    // A closed log opens only with what goes on from it.
+    else if (table === keyspace.successors.prefix) this.#small.push(entry);
     return ok(undefined);
   }
 

@@ -151,7 +151,8 @@ export class Streams implements Disposable {
       card?.id ?? firstLog(logs.find((log) => log.genesis?.partition === 0)) ?? logs[0]?.logId;
     if (first === undefined) throw new Error('a stream has a card or a log');
     const contentType = genesis?.contentType ?? card?.contentType;
-    const kept = logs.findLast((log) => log.genesis !== undefined);
+    const readable = logs.filter((log) => log.genesis !== undefined);
+    const kept = readable.findLast(({ state }) => state !== 'closed') ?? readable.at(-1);
     return {
       display: owner === self ? name : `${this.#unique(owner) ?? owner}/${name}`,
       owner,

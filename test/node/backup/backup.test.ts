@@ -65,6 +65,31 @@ describe('hw backup', function () {
     await again[Symbol.asyncDispose]();
   });
 
+  it('saves, verifies and restores a home whose streams were recovered', async () => {
+    using folder = tempFolder();
+    const [home, backup, back] = ['home', 'b1', 'back'].map((name) => join(folder.path, name));
+    assert.ok(home !== undefined && backup !== undefined && back !== undefined);
+    {
+      await using node = await testNode({ folder: home });
+      await createStream(node.client, 'orders');
+      await publish(node, 0, 10);
+      const path = '/streams/acme/orders/recover';
+      const done = await node.client.json('POST', path, { reason: 'key' });
+      assert.equal(done.status, 200, done.text);
+      await publish(node, 10, 20);
+      await run(node, () => hwJson('backup', 'create', backup, '--home', home));
+    }
+    for (const full of [[], ['--full']]) {
+      const verified = await hwJson('backup', 'verify', backup, ...full);
+      assert.deepEqual([verified.code, json(verified)['verdict']], [0, 'intact'], verified.stdout);
+    }
+    assert.equal((await hwJson('backup', 'restore', backup, '--home', back)).code, 0);
+    await using again = await testNode({ folder: back });
+    await publish(again, 20, 30);
+    const logs = (await again.client.get('/streams/acme/orders')).at('logs') as unknown[];
+    assert.equal(logs.length, 2);
+  });
+
   it('saves a stopped home too, with or without its keys, and says which', async () => {
     using folder = tempFolder();
     const { path } = folder;
