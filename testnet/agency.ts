@@ -8,7 +8,7 @@ import type { Peer } from './lib/peer.ts';
 import { inParallel, until } from './lib/until.ts';
 
 /** As the agency counts it. */
-export const significantMagnitude = 2.5;
+const significantMagnitude = 2.5;
 /** Organisation and stream. */
 export const agencyName = 'agency';
 export const agencyStream = 'significant-per-day';

@@ -19,7 +19,7 @@ export interface OrganisationPlan {
 }
 
 /** A network with fewer events in the week has no peer of its own. */
-export const leastEvents = 20;
+const leastEvents = 20;
 /** The organisation that publishes for the small networks. */
 export const sharedName = 'small-networks';
 /** The USGS national centre: it founds the network and follows every other one. */

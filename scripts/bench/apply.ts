@@ -14,7 +14,7 @@ import { temporaryFolder } from './temporary.ts';
 const blocksAtOnce = 8;
 
 /** The wire blocks of a log of `count` events. */
-export async function makeWires(
+async function makeWires(
   events: Events,
   count: number,
 ): Promise<{ readonly log: LogId; readonly wires: readonly Uint8Array[] }> {

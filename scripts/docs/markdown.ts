@@ -61,7 +61,7 @@ export function openingComment(text: string): string {
 }
 
 /** The inside of a doc comment as plain lines. */
-export function withoutStars(comment: string): string {
+function withoutStars(comment: string): string {
   return comment
     .split('\n')
     .map((line) => line.replace(/^\s*\* ?/, '').trimEnd())

@@ -100,7 +100,7 @@ function isList(value: CborValue): value is readonly CborValue[] {
   return Array.isArray(value);
 }
 
-export function plainParents(parents: readonly Parent[]): Json {
+function plainParents(parents: readonly Parent[]): Json {
   return parents.map(({ log, from, to, rangeRoot }) => ({
     log: toHex(log),
     from,

@@ -166,13 +166,6 @@ export class GossipNode implements AsyncDisposable {
     this.#net.sources.forgetLog(logId);
   }
 
-  /** Remembers where a peer can be dialled, and with `keep` stays connected to it. */
-  learnPeer(known: KnownPeer, keep: boolean): void {
-    this.#dialer.learn(known);
-    if (keep) this.#dialer.want(known.peer);
-    this.#dialer.look();
-  }
-
   /** Applies a ban, pause or throttle that was just entered in `control`: hangs up who is banned. */
   enforce(): void {
     for (const session of this.#net.sessions.all()) {

@@ -12,7 +12,7 @@
 import { logIdHash } from '../ids.ts';
 import type { LogId } from '../types.ts';
 
-export const bucketCount = 4096;
+const bucketCount = 4096;
 
 /** The bucket of a log, 0 to 4,095. */
 export function bucketOf(logId: LogId): number {

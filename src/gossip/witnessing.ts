@@ -14,7 +14,7 @@ import type { Session } from './sessions.ts';
 import { TokenBucket } from './token-bucket.ts';
 import { decodeWitness, encodeWitness, type WitnessMessage } from './witness-codec.ts';
 
-export const witnessRole = 'witness';
+const witnessRole = 'witness';
 /** Checkpoints that we send to one peer a second: a part of what it lets us ask. */
 const [perSecond, burst] = [20, 40];
 

@@ -190,7 +190,7 @@ async function rightRow(
 }
 
 /** The id key of the event at an index, made from its body; undefined where there is none. */
-export async function idKeyAt(
+async function idKeyAt(
   env: LedgerEnv,
   handle: LogHandle,
   index: number,

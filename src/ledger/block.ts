@@ -3,7 +3,6 @@
  * where they stand, so that storage can index them where they lie.
  */
 import type { CborMap } from '../cbor.ts';
-import type { Result } from '../result.ts';
 import type { Hash, LogIndex, ParsedEvent, TimeMs } from '../types.ts';
 import { leafKind, type LeafKind } from './leaf.ts';
 import type { LogState } from './log-state.ts';
@@ -121,5 +120,3 @@ export interface VerifiedBlock {
   /** Parallel to the entries: public events whose body is there, with their attributes. */
   readonly events: readonly (ParsedEvent | undefined)[];
 }
-
-export type BlockResult = Result<VerifiedBlock>;

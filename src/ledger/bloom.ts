@@ -11,8 +11,6 @@ import { readUint32 } from '../bytes.ts';
 const blockBytes = 64;
 const bitsPerRow = 12;
 const bitsPerKey = 5;
-/** Bytes of a key that count. */
-export const bloomKeyBytes = 10;
 
 export class BloomFilter {
   readonly bytes: Uint8Array;

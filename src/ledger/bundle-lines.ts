@@ -104,7 +104,7 @@ export interface EntryLine {
   readonly path: readonly string[];
 }
 /** Why an input is not in a bundle: the word of who made it. */
-export const missingReasons = ['not kept', 'no access', 'damaged'] as const;
+const missingReasons = ['not kept', 'no access', 'damaged'] as const;
 export interface MissingLine {
   readonly kind: 'missing';
   readonly log: string;

@@ -13,7 +13,7 @@ import type { Hasher } from '../crypto.ts';
 import type { Attributes, Hash, ParsedEvent } from '../types.ts';
 
 const secretBytes = 32;
-export const idKeyBytes = 16;
+const idKeyBytes = 16;
 export const subjectKeyBytes = 8;
 
 export class IdKeys {

@@ -57,7 +57,7 @@ export const leafAt = {
   map: 7,
 } as const;
 
-export const sealBytes = 63;
+const sealBytes = 63;
 export const parentBytes = 80;
 /** The parents field of an event without parents. */
 export const noParents: Uint8Array = new Uint8Array(2);

@@ -216,7 +216,7 @@ function isSoundRow(bytes: Uint8Array, { row }: LogHandle): boolean {
 }
 
 /** The store itself does not work now; what it holds may be sound. */
-export function isStoreFailure({ code }: Fault): boolean {
+function isStoreFailure({ code }: Fault): boolean {
   return code === 'store-failed' || code === 'store-closed' || code === 'disk-full';
 }
 

@@ -2,7 +2,7 @@
  * Walks one log step by step and mends what it finds on the way: the one piece that the background
  * scrub (a step now and then) and `hw verify --repair` (all steps at once) share.
  */
-import { fault, type Fault } from '../errors.ts';
+import { fault } from '../errors.ts';
 import { ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
 import type { Finding, Findings } from './findings.ts';
@@ -120,9 +120,4 @@ export class LogMender {
     const finding = this.#findings.add(this.handle.logId, damage, mended, now);
     options.onFinding?.(finding);
   }
-}
-
-/** The first reason why something could not be repaired. */
-export function firstReason(findings: readonly Finding[]): Fault | undefined {
-  return findings.find(({ repairedFrom }) => repairedFrom === undefined)?.reason;
 }

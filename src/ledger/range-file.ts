@@ -39,7 +39,7 @@ import { parseDecimal, parseHashLines } from './tlog-proof.ts';
 import { leafHash } from './tree.ts';
 import { isStated, noPolicy, type TrustPolicy } from './trust-policy.ts';
 
-export const rangeProofHeader = 'headwater/range-proof@v1';
+const rangeProofHeader = 'headwater/range-proof@v1';
 
 export interface RangeProofFile {
   readonly keyChain: ProofKeyChain;
@@ -96,7 +96,7 @@ export function makeRangeFile(env: BlockEnv, file: RangeProofFile): Result<strin
   return ok(formatRangeFile({ ...file, checkpoint: keepLines(checkpoint.value, known) }));
 }
 
-export function formatRangeFile(file: RangeProofFile): string {
+function formatRangeFile(file: RangeProofFile): string {
   const { entry } = file;
   const lines = [
     rangeProofHeader,

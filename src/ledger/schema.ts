@@ -12,7 +12,7 @@ import type { Store } from './store.ts';
 export type Migration = (store: Store) => Promise<Result<void>>;
 
 /** From this number to the next. Empty: version 1 is the first. */
-export const migrations: Readonly<Record<number, Migration>> = {};
+const migrations: Readonly<Record<number, Migration>> = {};
 
 const schemaKey = keyOf(keyspace.meta, utf8('schema'));
 

@@ -58,7 +58,7 @@ export async function readBlock(
  * What block `number` says of the log before it, for `verifyDecoded` to judge. Codes: those of the
  * control entries' reading, frontier-size, genesis-missing.
  */
-export async function stateBefore(
+async function stateBefore(
   env: LedgerEnv,
   handle: LogHandle,
   block: DecodedBlock,
@@ -87,7 +87,14 @@ export function stateWith(
   const leaf = decodeLeaf(block.wire.subarray(from, from + (seal?.leafLength ?? 0)));
   if (!leaf.ok || leaf.value.kind !== 2) return err(fault('seal-place', 'a block without a seal'));
   return ok({
-    ...{ logId, log, genesis, genesisLeaf, writerKey, recoveryHash, epoch, generation },
+    logId,
+    log,
+    genesis,
+    genesisLeaf,
+    writerKey,
+    recoveryHash,
+    epoch,
+    generation,
     size: asTreeSize(block.firstIndex),
     frontier: frontier.value,
     root: rootOf(h, frontier.value),

@@ -31,7 +31,7 @@ export interface WrongTile {
 const tileBytesOfLeaves = 256 * 32;
 
 /** A packed tile from its 256 lowest nodes. */
-export function makeTile(h: Hasher, lowest: Uint8Array): Uint8Array {
+function makeTile(h: Hasher, lowest: Uint8Array): Uint8Array {
   const { nodes } = appendLeaves(h, [], asTreeSize(0), lowest);
   const [full] = new EdgeTiles().append(lowest, nodes);
   if (full === undefined) throw new RangeError('a tile has 256 lowest nodes');

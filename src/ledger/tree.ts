@@ -75,7 +75,7 @@ export function leafHash(h: Hasher, leaf: Uint8Array): Hash {
 }
 
 /** `leafHash` written to `out[at, at + 32)`: no allocation for leaves below 1 KiB. */
-export function leafHashInto(h: Hasher, leaf: Uint8Array, out: Uint8Array, at: number): void {
+function leafHashInto(h: Hasher, leaf: Uint8Array, out: Uint8Array, at: number): void {
   const length = leaf.length + 1;
   const input = length <= leafInput.length ? leafInput : new Uint8Array(length);
   input.set(leaf, 1);

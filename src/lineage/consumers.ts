@@ -23,7 +23,7 @@ interface Consumer {
 /** Events listed of one stream in the text form; the rest is counted. */
 const shownUses = 5;
 
-export const consumersNote =
+const consumersNote =
   'seen are streams that are kept in this home; deliveries to readers are not recorded yet';
 
 function consumersOf(graph: LineageGraph): readonly Consumer[] {

@@ -10,7 +10,7 @@
 import type { Activity } from '../event/activity.ts';
 import type { Fault } from '../errors.ts';
 import type { Reference } from '../ids.ts';
-import type { DataKind, Did, LogId, TimeMs } from '../types.ts';
+import type { DataKind, Did, TimeMs } from '../types.ts';
 
 /** How far a step is sure: ledger.md "Proofs". The signer's own trust is stated nowhere here. */
 export type StepVerdict = 'intact' | 'incomplete' | 'broken';
@@ -118,9 +118,4 @@ export function flowsOf(graph: LineageGraph): readonly Flow[] {
 export function worse(a: StepVerdict, b: StepVerdict): StepVerdict {
   if (a === 'broken' || b === 'broken') return 'broken';
   return a === 'incomplete' || b === 'incomplete' ? 'incomplete' : 'intact';
-}
-
-/** The log id of a node. */
-export function logOf(node: LineageNode): LogId {
-  return node.place.logId;
 }

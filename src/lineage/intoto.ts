@@ -13,8 +13,8 @@ import { member, signEnvelope } from './dsse.ts';
 import type { LineageGraph, LineageNode } from './graph.ts';
 import { activityText } from './render-tree.ts';
 
-export const statementType = 'https://in-toto.io/Statement/v1';
-export const provenanceType = 'https://slsa.dev/provenance/v1';
+const statementType = 'https://in-toto.io/Statement/v1';
+const provenanceType = 'https://slsa.dev/provenance/v1';
 export const payloadType = 'application/vnd.in-toto+json';
 
 type Json = Readonly<Record<string, unknown>>;

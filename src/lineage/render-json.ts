@@ -66,7 +66,7 @@ function tail({ verdict, incomplete, nodes }: LineageGraph): string {
 }
 
 /** The members of a node but for its steps, in the order of the shape. */
-export function nodeFields(node: LineageNode): Readonly<Record<string, unknown>> {
+function nodeFields(node: LineageNode): Readonly<Record<string, unknown>> {
   const { ref, stream, organisation, owner, kind, verdict, problem, hash, recordedTime } = node;
   const optional = {
     owner,

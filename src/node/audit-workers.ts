@@ -59,7 +59,7 @@ function buffersOf({ records }: RangeJob): ArrayBuffer[] {
 
 /** Entries below which a check is done before threads have started. */
 const worthIt = 100_000;
-export const maxThreads = 16;
+const maxThreads = 16;
 
 /** Threads for a check that nobody gave a number for: one a core, where it takes long. */
 export function usualWorkers(entries: number, cores: number): number {

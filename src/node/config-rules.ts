@@ -19,7 +19,7 @@ export function checkTogether(config: Config, placeOf: (path: string) => Place):
 }
 
 /** Of `host:port`: can nobody else reach it? `localhost` is this machine by RFC 6761. */
-export function isLoopbackHost(address: string): boolean {
+function isLoopbackHost(address: string): boolean {
   const host = address
     .slice(0, address.lastIndexOf(':'))
     .replace(/^\[|\]$/g, '')

@@ -153,7 +153,7 @@ function readFlag(value: unknown): Result<boolean, string> {
   return typeof value === 'boolean' ? ok(value) : err('true or false');
 }
 
-export function readCount(value: unknown): Result<number, string> {
+function readCount(value: unknown): Result<number, string> {
   const isCount = typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
   return isCount ? ok(value) : err('a whole number of at least 1');
 }

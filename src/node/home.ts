@@ -25,7 +25,7 @@ import { fromHex, toHex } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
 import { fault } from '../errors.ts';
 import type { Random } from '../host.ts';
-import { didFromKey, didKey, parseDid } from '../ids.ts';
+import { didFromKey, parseDid } from '../ids.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, asPublicKey, type Did, type Hash, type PublicKey } from '../types.ts';
 import type { Config } from './config-schema.ts';
@@ -285,11 +285,6 @@ export async function readIdentity(paths: HomePaths): Promise<Result<Identity>> 
     writerKey: asPublicKey(writerKey),
     recoveryHash: asHash(recoveryHash),
   });
-}
-
-/** The organisation's public key. */
-export function organisationKey(identity: Identity): PublicKey {
-  return didKey(identity.organisation);
 }
 
 function bytes32(text: string | undefined): Uint8Array | undefined {

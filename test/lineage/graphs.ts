@@ -7,7 +7,7 @@ import { asTimeMs } from '../../src/types.ts';
 import { signer } from '../support/ledger-home.ts';
 import { must } from '../support/result.ts';
 
-export const rawLog = 'bafkreiewosdncn5e4ftrbapyilnlkinsbdlaxvyupcn2eqlutrkqtphabu';
+const rawLog = 'bafkreiewosdncn5e4ftrbapyilnlkinsbdlaxvyupcn2eqlutrkqtphabu';
 const derivedLog = 'bafkreibbk36nbf2cqa2kpzo3inobwthxkpp5i6apux7gflvwwyle5xteja';
 const did = 'did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK';
 const other = 'did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH';

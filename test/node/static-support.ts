@@ -19,7 +19,7 @@ interface Owner {
 }
 export const owner: Owner = { pid: process.pid, processAlive: (pid) => pid === process.pid };
 
-export function indexFor(log: LogId): StaticIndex {
+function indexFor(log: LogId): StaticIndex {
   const { owner: by, name } = newLog;
   return { stream: log, owner: by, name, partitions: 1, logs: [{ log, partition: 0 }] };
 }

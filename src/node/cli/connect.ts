@@ -30,7 +30,7 @@ export async function connect(context: Context): Promise<Result<Connection>> {
 }
 
 /** `host:port` that the running node wrote down, and whether it speaks TLS; undefined while it is starting. */
-export async function runningAddress(
+async function runningAddress(
   paths: HomePaths,
 ): Promise<{ readonly address: string; readonly encrypted: boolean } | undefined> {
   const text = await readText(paths.nodeInfo);

@@ -122,7 +122,7 @@ function scaled(
 }
 
 /** What a stream keeps, and how far that has come in each of its logs. */
-export function policyLines(view: JsonView): readonly string[] {
+function policyLines(view: JsonView): readonly string[] {
   const name = view.text('display') ?? view.text('name') ?? '';
   const lines = [`${name} keeps ${keptText(view.at('retention'))}`];
   for (const log of view.list('logs')) {

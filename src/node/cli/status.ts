@@ -52,7 +52,7 @@ function scrubText(scrub: JsonView): string {
 }
 
 /** What is not OK, each with its reason, since when, and what to do; nothing where all is well. */
-export function problemLines(context: Context, checks: readonly JsonView[]): readonly string[] {
+function problemLines(context: Context, checks: readonly JsonView[]): readonly string[] {
   const bad = checks.filter((check) => !check.flag('ok'));
   return bad.length === 0 ? [] : ['', ...bad.flatMap((check) => checkLines(context, check))];
 }

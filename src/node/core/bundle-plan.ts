@@ -46,7 +46,7 @@ export interface BundlePlan {
   readonly carried: number;
 }
 
-export function noneLeftOut(): LeftOut {
+function noneLeftOut(): LeftOut {
   return { retention: 0, redacted: 0, withheld: 0 };
 }
 

@@ -135,9 +135,6 @@ export class Registries {
     this.#revoked = listener;
   }
 
-  registryOf(owner: Did): LogId | undefined {
-    return this.#byOwner.get(owner)?.logId;
-  }
   profile(owner: Did): Profile | undefined {
     return this.#byOwner.get(owner)?.profile;
   }

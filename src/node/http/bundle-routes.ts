@@ -15,7 +15,7 @@ import { sendProblem } from './problem.ts';
 import { flagOf, numberOf, streamOf, textOf } from './request.ts';
 import { bundleQuery, logParams, rangeFileQuery, rangeQuery, streamParams } from './schemas.ts';
 
-export const bundleType = 'application/vnd.headwater.bundle+gzip';
+const bundleType = 'application/vnd.headwater.bundle+gzip';
 
 export function bundleRoutes(server: FastifyInstance, { api, closing }: HttpParts): void {
   server.get(

@@ -7,7 +7,7 @@ import { textOf } from './request.ts';
 import { logParams } from './schemas.ts';
 
 /** The bytes of FACTS.md section 8; what `hw verify FILE` takes. */
-export const forkType = 'application/cbor';
+const forkType = 'application/cbor';
 
 export function forkRoutes(server: FastifyInstance, api: NodeApi): void {
   const summary = 'proof that the writer of a log signed two histories: JSON, or bytes by Accept';

@@ -7,7 +7,7 @@ import { sendProblem } from './problem.ts';
 import { actorOf, numberOf, streamOf, textOf } from './request.ts';
 import { streamParams } from './schemas.ts';
 
-export const recoverBody: TObject = Type.Object(
+const recoverBody: TObject = Type.Object(
   {
     reason: Type.Union(
       recoverReasons.map((reason) => Type.Literal(reason)),
