@@ -52,6 +52,8 @@ export const protocol = {
   maxPolicyNames: 1024,
   /** A public message this far in the future is ignored, a writer this far off refuses to sign. */
   maxClockSkewMs: 300_000,
+  /** Organisations whose clocks differ from ours so far that a writer refuses to sign; fewer only warn. */
+  minClockOpinions: 3,
   /** A UCAN delegation above this is refused before it is decoded. */
   maxTokenBytes: 8_192,
   /** Segments of a selector in a token's policy; a longer one is refused. */

@@ -3,8 +3,11 @@
  * carries the sender's `now`; halfway through the round trip it is compared with ours. One sample
  * counts for each organisation, the newest, so nobody votes twice.
  */
-import type { GossipLimits } from './gossip-limits.ts';
+import { fault } from '../errors.ts';
+import { protocol } from '../limits.ts';
+import { err, ok, type Result } from '../result.ts';
 import type { Did, TimeMs } from '../types.ts';
+import type { GossipLimits } from './gossip-limits.ts';
 
 export interface ClockOpinion {
   /** Median of (their clock - ours), in ms; positive where we are behind. */
@@ -12,8 +15,15 @@ export interface ClockOpinion {
   readonly organisations: number;
 }
 
-/** Fewer organisations than this only warn. */
-export const minClockOpinions = 3;
+/** `clock-untrusted` where enough organisations agree that our clock is wrong; fewer only warn. */
+export function checkClock(opinion: ClockOpinion | undefined): Result<void> {
+  if (opinion === undefined || opinion.organisations < protocol.minClockOpinions)
+    return ok(undefined);
+  if (Math.abs(opinion.offsetMs) <= protocol.maxClockSkewMs) return ok(undefined);
+  const seconds = Math.round(opinion.offsetMs / 1000);
+  const message = `this clock is ${-seconds} s off the median of ${opinion.organisations} organisations`;
+  return err(fault('clock-untrusted', message));
+}
 
 export class MedianClock {
   readonly #limits: GossipLimits;

@@ -2,13 +2,14 @@
  * Puts a node together from a home: ledger, network, registries, journal, HTTP. Everything is opened
  * here in order and closed in the opposite order by one stack; nothing else owns a part.
  */
-import { peerIdFromKey } from '../gossip/peer-id.ts';
-import { asTimeMs, type LogId } from '../types.ts';
 import { fault, type Fault } from '../errors.ts';
+import { checkClock } from '../gossip/median-clock.ts';
+import { peerIdFromKey } from '../gossip/peer-id.ts';
 import type { ConfirmNotice } from '../ledger/confirming.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { limits, protocol } from '../limits.ts';
+import { limits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
+import { asTimeMs, type LogId } from '../types.ts';
 import { AccessRoom } from './access/access-room.ts';
 import { packageVersion } from './cli/version.ts';
 import { ControlState } from './core/control-state.ts';
@@ -111,22 +112,12 @@ class Starting {
       ...(acceptClock === undefined ? {} : { acceptClockStep: acceptClock }),
       ...(openStore === undefined ? {} : { openStore }),
       ...(restoreGuard === undefined ? {} : { restoreGuard }),
-      clockCheck: () => this.#clockCheck(),
+      clockCheck: () => checkClock(this.#network?.gossip.clockOpinion()),
     });
     if (!ledger.ok) return ledger;
     this.#stack.use(ledger.value);
     if (acceptForkRisk === true) await ledger.value.confirming.accept();
     return ledger;
-  }
-
-  /** The peers' word on our clock: three organisations that we follow can stop us from signing. */
-  #clockCheck(): Result<void> {
-    const opinion = this.#network?.gossip.clockOpinion();
-    if (opinion === undefined || Math.abs(opinion.offsetMs) <= protocol.maxClockSkewMs)
-      return ok(undefined);
-    const seconds = Math.round(opinion.offsetMs / 1000);
-    const message = `this clock is ${-seconds} s off the median of ${opinion.organisations} organisations`;
-    return err(fault('clock-untrusted', message));
   }
 
   async #parts(ledger: Ledger, control: ControlState, ownLogs: OwnLogs): Promise<Result<Parts>> {

@@ -1,7 +1,7 @@
 /** The books that gossip and sync keep: each at its bound and one past it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { MedianClock } from '../../src/gossip/median-clock.ts';
+import { checkClock, MedianClock } from '../../src/gossip/median-clock.ts';
 import { Orphans } from '../../src/gossip/orphans.ts';
 import { Scores } from '../../src/gossip/scores.ts';
 import { Sources } from '../../src/gossip/sources.ts';
@@ -116,6 +116,18 @@ describe('the small books', () => {
       clock.note(didFromKey(asPublicKey(key)), at, at, at, 0);
     }
     assert.equal(clock.opinion(() => true, 0)?.organisations, limits.maxClockSamples);
+  });
+
+  it('stops signing on the word of three organisations, and of no fewer', () => {
+    const far = protocol.maxClockSkewMs + 1;
+    assert.ok(checkClock(undefined).ok);
+    assert.ok(checkClock({ offsetMs: far, organisations: 2 }).ok);
+    assert.ok(checkClock({ offsetMs: far - 1, organisations: 3 }).ok);
+    for (const offsetMs of [far, -far]) {
+      const refused = checkClock({ offsetMs, organisations: 3 });
+      assert.ok(!refused.ok);
+      assert.equal(refused.error.code, 'clock-untrusted');
+    }
   });
 
   it('gives tokens at their rate and lends bytes', () => {

@@ -16,7 +16,7 @@ export interface Observed {
   readonly unresolved: readonly string[];
   readonly connectedPeers: number;
   readonly hasNetwork: boolean;
-  /** Undefined where the word of fewer than three organisations is known. */
+  /** Undefined where nobody's word is known. */
   readonly clockOffsetMs: number | undefined;
   readonly storeAccepting: boolean;
   readonly freeBytes: number;
