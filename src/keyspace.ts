@@ -132,9 +132,9 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
   pending: {
     prefix: 0x0e,
     key: 'log uint32 ‖ first index uint48',
-    value: 'blocks that wait for the gap before them',
+    value: 'blocks that wait for the gap before them; they are in memory',
     room: 'gossip',
-    state: 'planned',
+    state: 'retired',
   },
   cosigned: {
     prefix: 0x0f,
@@ -160,8 +160,20 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
     value: 'uint48 size of an own log when another peer or a witness was first seen to have it',
     room: 'ledger',
   },
-  peers: { prefix: 0x10, key: 'peer id, text', value: 'dag-cbor row', room: 'gossip' },
-  node: { prefix: 0x11, key: 'name, text', value: 'dag-cbor, by name', room: 'node' },
+  peers: {
+    prefix: 0x10,
+    key: 'peer id, text',
+    value: 'dag-cbor row; peers are in a store of libp2p',
+    room: 'gossip',
+    state: 'retired',
+  },
+  node: {
+    prefix: 0x11,
+    key: 'name, text',
+    value: 'dag-cbor, by name; the state of a node is in control.json',
+    room: 'node',
+    state: 'retired',
+  },
   subscriptions: { prefix: 0x12, key: 'id', value: 'dag-cbor', room: 'node', state: 'planned' },
   grants: {
     prefix: 0x13,

@@ -64,6 +64,7 @@ const chapters: readonly Chapter[] = [
       ['Acknowledgements', 'src/gossip/ack-codec.ts'],
       ['Witnesses', 'src/gossip/witness-codec.ts'],
       ['Proofs and forks', 'src/gossip/proof-codec.ts'],
+      ['Grants and cards', 'src/gossip/access-codec.ts'],
       ['Announcements', 'src/gossip/announcement-codec.ts'],
     ],
   },
