@@ -197,7 +197,7 @@ export const dataCodes = {
   ],
   'store-behind-guard': [
     'unavailable',
-    'The store is older than what was signed; the missing blocks are fetched from followers.',
+    'The store is older than what was signed; the missing blocks are fetched from followers. Where nobody has them, hw stream recover --reason key goes on without.',
   ],
   'guard-conflict': [
     'broken',
@@ -245,9 +245,15 @@ export const dataCodes = {
   'bundle-version': ['invalid', 'A newer hw made it; verify it with that version.'],
   'bundle-truncated': ['broken', 'The file is cut; get it again from its maker.'],
   'bundle-hash': ['broken', 'The file is damaged or was changed; get it again from its maker.'],
-  'bundle-order': ['broken', 'Lines stand in one fixed order; the file was changed or put together.'],
+  'bundle-order': [
+    'broken',
+    'Lines stand in one fixed order; the file was changed or put together.',
+  ],
   'bundle-manifest': ['broken', 'What the first line states is not what the file holds.'],
-  'bundle-unasked': ['broken', 'A bundle holds what was asked for and its inputs, and nothing else.'],
+  'bundle-unasked': [
+    'broken',
+    'A bundle holds what was asked for and its inputs, and nothing else.',
+  ],
   'bundle-input-missing': ['broken', 'An input was taken out of the file without saying so.'],
   'bundle-too-large': ['large', 'Narrow it with --from and --to, or leave --ancestors out.'],
   'bundle-empty': ['missing', 'Nothing stands in that range; see hw stream show.'],
@@ -259,7 +265,10 @@ export const dataCodes = {
     'conflict',
     'Its owner opens a successor: hw stream recover STREAM --reason fork. Reading goes on.',
   ],
-  'fork-unknown': ['missing', 'The writer of this log showed one history, as far as is known here.'],
+  'fork-unknown': [
+    'missing',
+    'The writer of this log showed one history, as far as is known here.',
+  ],
   'branch-key': ['conflict', 'Signed by a key that our history does not know: ask for the keys.'],
   'log-damaged': [
     'broken',

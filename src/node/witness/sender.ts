@@ -82,9 +82,13 @@ export class WitnessSender implements AsyncDisposable {
     });
   }
 
-  /** All targets of logs that were looked at, for reports. */
+  /** All targets of logs that were looked at, for reports; but for those that have signed all of a closed log. */
   targets(): readonly WitnessTarget[] {
-    return [...this.#targets.values()].flat();
+    const isOver = ({ logId, size }: WitnessTarget): boolean => {
+      const log = this.#parts.ledger.log(logId);
+      return log?.state === 'closed' && size >= log.size;
+    };
+    return [...this.#targets.values()].flat().filter((target) => !isOver(target));
   }
 
   /** A witness may be reachable again: those that rest are tried at once. */

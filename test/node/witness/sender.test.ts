@@ -184,6 +184,7 @@ describe('sending checkpoints to witnesses', () => {
     }
     const { state, reason } = scene.ledger.log(scene.log) ?? {};
     assert.deepEqual([state, reason?.code], ['waiting', 'store-behind-guard']);
+    assert.equal(scene.sender.targets().length, 1);
     assert.deepEqual(
       must(
         await scene.ledger
