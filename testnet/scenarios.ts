@@ -1,6 +1,7 @@
 /** Scenarios of a whole network, by name: `npm run testnet -- NAME [--short]`. */
 import { warmCache } from './lib/hw.ts';
 import type { Workspace } from './lib/workspace.ts';
+import { access } from './scenarios/access.ts';
 import { forks } from './scenarios/forks.ts';
 import { lineage } from './scenarios/lineage.ts';
 import { recovery } from './scenarios/recovery.ts';
@@ -18,6 +19,7 @@ export interface NetworkOptions {
 export type NetworkScenario = (work: Workspace, options: NetworkOptions) => Promise<number>;
 
 export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
+  access: checked('access', access),
   forks: checked('forks', forks),
   lineage: checked('lineage', lineage),
   recovery: checked('recovery', recovery),
