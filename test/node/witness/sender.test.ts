@@ -90,7 +90,8 @@ class Scene implements AsyncDisposable {
     must(live.attachSigner(log, signer));
     await publish(live, log, events(3));
     const newest = live.log(log)?.checkpoint ?? '';
-    const ledger = await openLedger({ store: copy.crash('nothing') });
+    const waits = { restoreGuardMs: 20 };
+    const ledger = await openLedger({ store: copy.crash('nothing'), limits: waits });
     must(ledger.attachSigner(log, signer));
     return { scene: new Scene(ledger, log, answer), newest };
   }
