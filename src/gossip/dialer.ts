@@ -47,6 +47,18 @@ export class Dialer implements AsyncDisposable {
     this.#dials.add(this.#net.transport.learn(peer, addresses.slice(0, helloLimits.addresses)));
   }
 
+  /** Remembers them all, and dials who is missing as soon as they can be. */
+  meet(peers: readonly KnownPeer[]): void {
+    const { transport } = this.#net;
+    const learned = peers
+      .filter(({ peer, addresses }) => addresses.length > 0 && peer !== transport.self)
+      .filter(({ peer }) => this.#candidate(peer) !== undefined)
+      .map(({ peer, addresses }) =>
+        transport.learn(peer, addresses.slice(0, helloLimits.addresses)),
+      );
+    this.#dials.add(Promise.all(learned).then(() => this.look()));
+  }
+
   /** Keeps the peer connected from now on. */
   want(peer: PeerId): void {
     const candidate = this.#candidate(peer);

@@ -155,6 +155,11 @@ export class GossipNode implements AsyncDisposable {
     this.#forks.followed();
   }
 
+  /** Peers that were known before: some are dialled, where too few are connected. */
+  meet(peers: readonly KnownPeer[]): void {
+    this.#dialer.meet(peers);
+  }
+
   unfollow(logId: LogId): void {
     this.#followed.delete(logId);
     this.#dialer.wantServers(logId, []);

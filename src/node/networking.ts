@@ -169,6 +169,18 @@ export class Networking implements Networked, AsyncDisposable {
     this.gossip.follow(logId, hints);
   }
 
+  /**
+   * Dials peers that the registries kept here name: a home that was restored has no other address,
+   * and who follows it may dial it much later only.
+   */
+  meet(): void {
+    const { registries } = this.#parts;
+    const peers = [...registries.owners()].flatMap(
+      (owner) => registries.profile(owner)?.peers ?? [],
+    );
+    this.gossip.meet(peers.map(({ id, addresses }) => ({ peer: id, addresses })));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listening[Symbol.dispose]();
     await this.gossip[Symbol.asyncDispose]();

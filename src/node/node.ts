@@ -263,6 +263,7 @@ class Starting {
     };
     const settled = await settle(settling);
     if (!settled.ok) return settled;
+    this.#network?.meet();
     this.#stack.use(parts.urlFollows).start();
     const { repair } = this.#home.config.scrub;
     startScrub({ ...parts, repair, gossip: () => this.#network?.gossip });

@@ -207,6 +207,15 @@ describe('gossip node', () => {
     await world.until(() => follower.ledger.size(log) === 8, 'it dialled again');
   });
 
+  it('dials peers that it is told of, where it knows nobody', async () => {
+    await using world = new World();
+    const [alone, other] = [await world.add(), await world.add()];
+    assert.equal(alone.node.report().peers.length, 0);
+    const { self } = other.transport;
+    alone.node.meet([{ peer: self, addresses: other.transport.addresses() }]);
+    await world.until(() => alone.node.report().peers.length === 1, 'it dialled');
+  });
+
   it('finds more peers than its bootstrap through them', async () => {
     await using world = new World();
     const hub = await world.add();
