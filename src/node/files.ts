@@ -130,7 +130,8 @@ async function writeSynced(
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Names in the folder survive a power cut. Throws what the system says. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await handle.sync();

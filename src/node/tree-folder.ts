@@ -6,7 +6,7 @@ import { access, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:f
 import { dirname, join } from 'node:path';
 import { fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import { fileFault, systemCode } from './files.ts';
+import { fileFault, syncFolder, systemCode } from './files.ts';
 
 export interface TreeFolder {
   /** Undefined where there is no such file. Codes: file-unreadable. */
@@ -100,9 +100,7 @@ export class DiskFolder implements TreeFolder, AsyncDisposable {
   async settle(): Promise<Result<void>> {
     for (const folder of this.#touched) {
       try {
-        const handle = await open(folder, 'r');
-        await using _closed = { [Symbol.asyncDispose]: () => handle.close() };
-        await handle.sync();
+        await syncFolder(folder);
       } catch (cause) {
         return err(writeFault(folder, cause));
       }

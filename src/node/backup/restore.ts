@@ -12,7 +12,7 @@ import { fault } from '../../errors.ts';
 import { makeFolders } from '../files.ts';
 import { checkedChunks, rowsFile, type Manifest } from './manifest.ts';
 import { Staging } from './staging.ts';
-import { checkBackup, RowsWriter, type CheckBackup, type CheckedBackup } from './verify.ts';
+import { checkInto, type CheckBackup, type CheckedBackup } from './verify.ts';
 
 export interface RestoreBackup extends Omit<CheckBackup, 'onRows'> {
   /** Absolute; must not exist, or be empty. */
@@ -40,11 +40,7 @@ async function fillStore(options: RestoreBackup, staging: Staging): Promise<Resu
   const opened = await LevelStore.open(join(staging.folder, 'store'));
   if (!opened.ok) return opened;
   await using store = opened.value;
-  const writer = new RowsWriter(store);
-  const checked = await checkBackup({ ...options, onRows: (rows) => writer.add(rows) });
-  if (!checked.ok) return checked;
-  const written = await writer.finish();
-  return written.ok ? checked : written;
+  return await checkInto(store, options);
 }
 
 async function fillHome(

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import type { Code } from '../../errors.ts';
 import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { exists, fileFault, systemCode } from '../files.ts';
+import { exists, fileFault, syncFolder, systemCode } from '../files.ts';
 
 const marker = 'INCOMPLETE';
 
@@ -120,15 +120,6 @@ async function foldersOf(root: string): Promise<readonly string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const inner = entries.filter((entry) => entry.isDirectory());
   return [root, ...inner.map((entry) => join(entry.parentPath, entry.name))];
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Whether the folder or one above it is `parent`; both absolute. */

@@ -108,7 +108,7 @@ class RowsCheck {
 }
 
 /** Puts rows into a store in batches of bounded size. */
-export class RowsWriter {
+class RowsWriter {
   readonly #store: Store;
   #writes: StoreWrite[] = [];
   #bytes = 0;
@@ -144,6 +144,18 @@ export interface AuditOptions {
   readonly nodeSecret: Uint8Array | undefined;
 }
 
+/** As `checkBackup`, and every row is written to `store`. Codes also of the store. */
+export async function checkInto(
+  store: Store,
+  options: CheckBackup,
+): Promise<Result<CheckedBackup>> {
+  const writer = new RowsWriter(store);
+  const checked = await checkBackup({ ...options, onRows: (rows) => writer.add(rows) });
+  if (!checked.ok) return checked;
+  const written = await writer.finish();
+  return written.ok ? checked : written;
+}
+
 /**
  * Audits every log of a backup in a store of its own under `scratch`, which is removed again. Codes:
  * as `checkBackup`, and those of a store.
@@ -156,11 +168,8 @@ export async function auditBackup(
     const opened = await LevelStore.open(join(folder, 'store'));
     if (!opened.ok) return opened;
     await using store = opened.value;
-    const writer = new RowsWriter(store);
-    const checked = await checkBackup({ ...options, onRows: (rows) => writer.add(rows) });
+    const checked = await checkInto(store, options);
     if (!checked.ok) return checked;
-    const written = await writer.finish();
-    if (!written.ok) return written;
     const view = await audit(store, checked.value, options);
     return view.ok ? ok({ ...checked.value, view: view.value }) : view;
   } finally {

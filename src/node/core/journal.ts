@@ -12,6 +12,7 @@ import { limits } from '../../limits.ts';
 import type { Result } from '../../result.ts';
 import { formatTime } from '../../time.ts';
 import { dataKind, type ParsedEvent, type PeerId } from '../../types.ts';
+import type { Actor } from '../node-api.ts';
 
 export const journalTypes = {
   started: 'org.headwater.node.started',
@@ -26,6 +27,9 @@ export const journalTypes = {
   access: 'org.headwater.access.step',
 } as const;
 export type JournalType = (typeof journalTypes)[keyof typeof journalTypes];
+
+/** Notes what an operator did, by the parts of the node that carry it out. */
+export type RecordAction = (action: string, subject: string | undefined, actor: Actor) => void;
 
 /** Appends to the journal's log; the ledger's `publish` with the log filled in. */
 export type AppendJournal = (events: readonly ParsedEvent[]) => Promise<Result<unknown>>;

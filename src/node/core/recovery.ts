@@ -16,6 +16,7 @@ import type { Actor, StreamView } from '../node-api.ts';
 import type { RecoverRequest, RecoveryApi } from '../recovery-api.ts';
 import type { Runtime } from '../runtime.ts';
 import { chainsOf } from './chains.ts';
+import type { RecordAction } from './journal.ts';
 import type { OwnLogs } from './own-logs.ts';
 import type { Registries } from './registries.ts';
 import type { Streams } from './streams.ts';
@@ -29,13 +30,11 @@ export interface RecoveryParts {
   readonly streams: Streams;
 }
 
-type Record = (action: string, subject: string | undefined, actor: Actor) => void;
-
 export class Recovery implements RecoveryApi {
   readonly #parts: RecoveryParts;
-  readonly #record: Record;
+  readonly #record: RecordAction;
 
-  constructor(parts: RecoveryParts, record: Record) {
+  constructor(parts: RecoveryParts, record: RecordAction) {
     this.#parts = parts;
     this.#record = record;
   }

@@ -6,11 +6,10 @@ import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId } from '../../types.ts';
 import type { Actor, Check, StreamView } from '../node-api.ts';
 import type { RedactionView, RetentionApi } from '../retention-api.ts';
+import type { RecordAction } from './journal.ts';
 import { journalName, type OwnLogs } from './own-logs.ts';
 import { journalPolicy, policyText, viewOf, type JournalLimits } from './retention-view.ts';
 import type { Streams } from './streams.ts';
-
-type RecordAction = (action: string, subject: string | undefined, actor: Actor) => void;
 
 export interface RetentionParts {
   readonly ledger: Pick<Ledger, 'log' | 'retention'>;

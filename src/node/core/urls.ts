@@ -6,6 +6,7 @@ import type { LogId } from '../../types.ts';
 import type { Actor, StreamView } from '../node-api.ts';
 import type { UrlApi, UrlFollowed, UrlView } from '../tree-api.ts';
 import type { Follows } from './follows.ts';
+import type { RecordAction } from './journal.ts';
 import type { Streams } from './streams.ts';
 import type { UrlFollows } from './url-follows.ts';
 import type { Listing } from './url-place.ts';
@@ -17,13 +18,11 @@ export interface UrlsParts {
   readonly urlFollows: UrlFollows;
 }
 
-type Record = (action: string, subject: string, actor: Actor) => void;
-
 export class Urls implements UrlApi {
   readonly #parts: UrlsParts;
-  readonly #record: Record;
+  readonly #record: RecordAction;
 
-  constructor(parts: UrlsParts, record: Record) {
+  constructor(parts: UrlsParts, record: RecordAction) {
     this.#parts = parts;
     this.#record = record;
   }

@@ -7,12 +7,11 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
-import { oneLog } from '../core/streams.ts';
 import type { NodeApi } from '../node-api.ts';
 import { readerSignal } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
-import { flagOf, numberOf, streamOf, textOf } from './request.ts';
+import { flagOf, logOf, numberOf, onlyLogOf, textOf } from './request.ts';
 import { bundleQuery, logParams, rangeFileQuery, rangeQuery, streamParams } from './schemas.ts';
 
 const bundleType = 'application/vnd.headwater.bundle+gzip';
@@ -52,13 +51,6 @@ export function bundleRoutes(server: FastifyInstance, { api, closing }: HttpPart
 }
 
 export function rangeRoutes(server: FastifyInstance, api: NodeApi): void {
-  const ofStream = (request: FastifyRequest): Result<LogId> => {
-    const stream = streamOf(api, request);
-    const log = stream.ok ? oneLog(stream.value) : stream;
-    return log.ok ? { ok: true, value: log.value.log } : log;
-  };
-  const ofLog = (request: FastifyRequest): Result<LogId> =>
-    api.logId(textOf(request.params, 'logId') ?? '');
   const range = {
     querystring: rangeQuery,
     summary: 'root of a range, proof that it is in the log, and the place of one entry in it',
@@ -66,17 +58,17 @@ export function rangeRoutes(server: FastifyInstance, api: NodeApi): void {
   server.get(
     '/streams/:org/:name/range',
     { schema: { params: streamParams, ...range } },
-    (request, reply) => sendRange(api, ofStream(request), request, reply),
+    (request, reply) => sendRange(api, onlyLogOf(api, request), request, reply),
   );
   server.get('/logs/:logId/range', { schema: { params: logParams, ...range } }, (request, reply) =>
-    sendRange(api, ofLog(request), request, reply),
+    sendRange(api, logOf(api, request), request, reply),
   );
   const file = { querystring: rangeFileQuery, summary: 'the same as a file for hw verify' };
   server.get(
     '/logs/:logId/range/proof',
     { schema: { params: logParams, ...file } },
     async (request, reply) => {
-      const log = ofLog(request);
+      const log = logOf(api, request);
       if (!log.ok) return sendProblem(reply, log.error);
       const [from, to, index] = ['from', 'to', 'index'].map((name) =>
         numberOf(request.query, name),

@@ -6,10 +6,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
 import { isDisclosedPart } from '../core/prove.ts';
-import { oneLog } from '../core/streams.ts';
 import type { NodeApi } from '../node-api.ts';
 import { sendProblem } from './problem.ts';
-import { numberOf, streamOf, textOf } from './request.ts';
+import { logOf, numberOf, onlyLogOf, textOf } from './request.ts';
 import {
   consistencyQuery,
   eventParams,
@@ -20,23 +19,16 @@ import {
 } from './schemas.ts';
 
 export function proofRoutes(server: FastifyInstance, api: NodeApi): void {
-  const ofStream = (request: FastifyRequest): Result<LogId> => {
-    const stream = streamOf(api, request);
-    const log = stream.ok ? oneLog(stream.value) : stream;
-    return log.ok ? { ok: true, value: log.value.log } : log;
-  };
-  const ofLog = (request: FastifyRequest): Result<LogId> =>
-    api.logId(textOf(request.params, 'logId') ?? '');
   const event = { querystring: proofQuery, summary: 'proof of one event, as text' };
   server.get(
     '/streams/:org/:name/events/:index/proof',
     { schema: { params: eventParams, ...event } },
-    (request, reply) => sendProof(api, ofStream(request), request, reply),
+    (request, reply) => sendProof(api, onlyLogOf(api, request), request, reply),
   );
   server.get(
     '/logs/:logId/events/:index/proof',
     { schema: { params: logEventParams, ...event } },
-    (request, reply) => sendProof(api, ofLog(request), request, reply),
+    (request, reply) => sendProof(api, logOf(api, request), request, reply),
   );
   const sizes = {
     querystring: consistencyQuery,
@@ -45,12 +37,12 @@ export function proofRoutes(server: FastifyInstance, api: NodeApi): void {
   server.get(
     '/streams/:org/:name/consistency',
     { schema: { params: streamParams, ...sizes } },
-    (request, reply) => sendConsistency(api, ofStream(request), request, reply),
+    (request, reply) => sendConsistency(api, onlyLogOf(api, request), request, reply),
   );
   server.get(
     '/logs/:logId/consistency',
     { schema: { params: logParams, ...sizes } },
-    (request, reply) => sendConsistency(api, ofLog(request), request, reply),
+    (request, reply) => sendConsistency(api, logOf(api, request), request, reply),
   );
 }
 

@@ -8,13 +8,12 @@ import { fault, type Fault } from '../../errors.ts';
 import { contentTypes, renderBatch } from '../../event/render.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
-import { oneLog } from '../core/streams.ts';
 import type { Delivery, ReadRequest } from '../node-api.ts';
 import { envelopeFormat, lineFormat, lineOf, referenceOf, sseFormat } from './formats.ts';
 import { faultOf, readerSignal, respondLive, type Notices } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
-import { flagOf, isSet, numberOf, streamOf, textOf } from './request.ts';
+import { flagOf, isSet, logOf, numberOf, onlyLogOf, streamOf, textOf } from './request.ts';
 import { eventParams, logEventParams, readQuery, streamParams } from './schemas.ts';
 
 /** Serves one WebSocket; handed in, because it reads by the same request. */
@@ -46,17 +45,16 @@ export function readingRoutes(
     '/streams/:org/:name/events/:index',
     { schema: { params: eventParams, summary: 'one event of a stream of one log' } },
     async (request, reply) => {
-      const stream = streamOf(api, request);
-      const log = stream.ok ? oneLog(stream.value) : stream;
+      const log = onlyLogOf(api, request);
       if (!log.ok) return sendProblem(reply, log.error);
-      return oneEvent(parts, log.value.log, request, reply);
+      return oneEvent(parts, log.value, request, reply);
     },
   );
   server.get(
     '/logs/:logId/events/:index',
     { schema: { params: logEventParams, summary: 'one event of a log' } },
     async (request, reply) => {
-      const log = api.logId(textOf(request.params, 'logId') ?? '');
+      const log = logOf(api, request);
       if (!log.ok) return sendProblem(reply, log.error);
       return oneEvent(parts, log.value, request, reply);
     },

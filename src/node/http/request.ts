@@ -1,8 +1,10 @@
 /** Reading what a request says: validated by its schema, so these only look things up. */
 import type { FastifyRequest } from 'fastify';
-import type { Result } from '../../result.ts';
-import { callerOf } from './callers.ts';
+import { ok, type Result } from '../../result.ts';
+import type { LogId } from '../../types.ts';
+import { oneLog } from '../core/streams.ts';
 import type { Actor, NodeApi, StreamView } from '../node-api.ts';
+import { callerOf } from './callers.ts';
 
 /** A member of params, query or body that the schema has checked. */
 export function memberOf(source: unknown, name: string): unknown {
@@ -31,6 +33,18 @@ export function flagOf(request: FastifyRequest, name: string): boolean {
 /** The stream of `/streams/{org}/{name}`. */
 export function streamOf(api: NodeApi, request: FastifyRequest): Result<StreamView> {
   return api.stream(textOf(request.params, 'org'), textOf(request.params, 'name') ?? '');
+}
+
+/** The log of `/streams/{org}/{name}`, of a stream that has just one. */
+export function onlyLogOf(api: NodeApi, request: FastifyRequest): Result<LogId> {
+  const stream = streamOf(api, request);
+  const log = stream.ok ? oneLog(stream.value) : stream;
+  return log.ok ? ok(log.value.log) : log;
+}
+
+/** The log of `/logs/{logId}`. */
+export function logOf(api: NodeApi, request: FastifyRequest): Result<LogId> {
+  return api.logId(textOf(request.params, 'logId') ?? '');
 }
 
 /** Who asks and why, for the journal. */

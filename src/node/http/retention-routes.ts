@@ -4,10 +4,9 @@ import { Type, type TObject } from 'typebox';
 import type { RetentionPolicy } from '../../ledger/retention-policy.ts';
 import type { Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
-import { oneLog } from '../core/streams.ts';
 import type { NodeApi } from '../node-api.ts';
 import { sendProblem } from './problem.ts';
-import { actorOf, isSet, memberOf, numberOf, streamOf, textOf } from './request.ts';
+import { actorOf, isSet, logOf, memberOf, numberOf, onlyLogOf, textOf } from './request.ts';
 import { eventParams, logEventParams } from './schemas.ts';
 
 const redactBody: TObject = Type.Object(
@@ -23,17 +22,12 @@ export function retentionRoutes(server: FastifyInstance, api: NodeApi): void {
   server.post(
     '/streams/:org/:name/events/:index/redact',
     { schema: { params: eventParams, ...redact } },
-    (request, reply) => {
-      const stream = streamOf(api, request);
-      const log = stream.ok ? oneLog(stream.value) : stream;
-      return answer(api, log.ok ? { ok: true, value: log.value.log } : log, request, reply);
-    },
+    (request, reply) => answer(api, onlyLogOf(api, request), request, reply),
   );
   server.post(
     '/logs/:logId/events/:index/redact',
     { schema: { params: logEventParams, ...redact } },
-    (request, reply) =>
-      answer(api, api.logId(textOf(request.params, 'logId') ?? ''), request, reply),
+    (request, reply) => answer(api, logOf(api, request), request, reply),
   );
 }
 

@@ -10,7 +10,7 @@ import { parseStaticPath, type StaticPath } from '../../ledger/static-tree.ts';
 import { limits } from '../../limits.ts';
 import type { NodeApi } from '../node-api.ts';
 import { sendProblem } from './problem.ts';
-import { textOf } from './request.ts';
+import { logOf, textOf } from './request.ts';
 import { logParams } from './schemas.ts';
 
 const rest = { '*': Type.String({ description: 'what follows, see docs/reference/formats.md' }) };
@@ -50,7 +50,7 @@ export function staticRoutes(server: FastifyInstance, api: NodeApi): void {
     '/logs/:logId/tree',
     { schema: { params: logParams, summary: 'what who mirrors a log has to know' } },
     async (request, reply) => {
-      const log = api.logId(textOf(request.params, 'logId') ?? '');
+      const log = logOf(api, request);
       const reduced = log.ok ? await api.tree.mayBeReduced(log.value) : log;
       return reduced.ok
         ? reply.send({ mayBeReduced: reduced.value })
@@ -71,7 +71,7 @@ async function sendFile(
 ): Promise<FastifyReply> {
   const path = parseStaticPath(text);
   if (!path.ok) return sendProblem(reply, path.error);
-  const log = api.logId(textOf(request.params, 'logId') ?? '');
+  const log = logOf(api, request);
   const bytes = log.ok ? await api.tree.file(log.value, path.value) : log;
   if (!bytes.ok) return sendProblem(reply, bytes.error);
   const etag = `"${toHex(nodeCrypto.sha256(bytes.value).subarray(0, 16))}"`;
