@@ -3,9 +3,9 @@
  * file). Claimed is the producer's word, attested that of cosigners; of a broken bundle nothing is
  * shown but why.
  */
-import { toBase64, toHex } from '../bytes.ts';
+import { toHex } from '../bytes.ts';
 import type { Fault } from '../errors.ts';
-import { didFromKey, formatReference, logIdFromHash } from '../ids.ts';
+import { didFromKey } from '../ids.ts';
 import type { BundleInputs, LeftOut } from '../ledger/bundle-lines.ts';
 import type {
   BundleLogReport,
@@ -15,8 +15,14 @@ import type {
   Span,
 } from '../ledger/bundle-report.ts';
 import { formatTime } from '../time.ts';
-import { dataKind, type Attributes, type Did, type LogId } from '../types.ts';
-import { cosignatureView, secondsText, type ProvenView } from './proof-view.ts';
+import type { Attributes, Did, LogId } from '../types.ts';
+import {
+  claimedView,
+  cosignatureView,
+  dataView,
+  secondsText,
+  type ProvenView,
+} from './proof-view.ts';
 
 interface SpanView {
   readonly first: string;
@@ -173,39 +179,16 @@ function spanView({ first, last }: Span): SpanView {
   return { first: formatTime(first), last: formatTime(last) };
 }
 
-const dataKinds = {
-  [dataKind.none]: 'none',
-  [dataKind.json]: 'json',
-  [dataKind.text]: 'text',
-  [dataKind.binary]: 'binary',
-} as const;
-
 function entryView(seen: SeenEntry): BundleEntryView {
   const { logId, index, asked, kind, leafHash, recordedTime, parents, event, context } = seen;
-  const time =
-    context !== undefined && Object.hasOwn(context, 'time') ? context['time'] : undefined;
   return {
     ref: `hw:${logId}/${index}`,
     asked,
     entry: kind,
     leafHash: toHex(leafHash),
-    claimed: {
-      recordedTime: formatTime(recordedTime),
-      ...(time === undefined ? {} : { time: String(time) }),
-      inputs: parents.map(({ log, from, to }) =>
-        formatReference({ logId: logIdFromHash(log), from, to }),
-      ),
-    },
+    claimed: claimedView(recordedTime, context, parents),
     ...(context === undefined ? {} : { attributes: context }),
-    ...(event === undefined
-      ? {}
-      : {
-          data: {
-            kind: dataKinds[event.kind],
-            bytes: event.data.length,
-            base64: toBase64(event.data),
-          },
-        }),
+    ...(event === undefined ? {} : { data: dataView(event.kind, event.data) }),
     ...(seen.bodyMissing === undefined ? {} : { bodyMissing: seen.bodyMissing }),
   };
 }

@@ -7,9 +7,17 @@ import type { Fault } from '../errors.ts';
 import { didFromKey, formatReference, logIdFromHash } from '../ids.ts';
 import type { ProvenCosignature } from '../ledger/checkpoint-lines.ts';
 import type { ProofVerdict, ProvenEntry } from '../ledger/event-proof.ts';
-import type { Leaf } from '../ledger/leaf.ts';
+import type { Parent } from '../ledger/leaf.ts';
 import { formatTime } from '../time.ts';
-import { asTimeMs, dataKind, type Attributes, type Did, type LogId } from '../types.ts';
+import {
+  asTimeMs,
+  dataKind,
+  type Attributes,
+  type DataKind,
+  type Did,
+  type LogId,
+  type TimeMs,
+} from '../types.ts';
 
 export interface ProofView {
   readonly verdict: ProofVerdict['verdict'];
@@ -87,19 +95,13 @@ function provenView(proven: ProvenEntry, met: boolean): ProvenView {
   const { logId, index, entry, genesis, size, root, signer, stated, disclosed, context } = proven;
   const { owner, name, partition } = genesis;
   const { attributes, data } = disclosed;
-  const time =
-    context !== undefined && Object.hasOwn(context, 'time') ? context['time'] : undefined;
   return {
     ref: `hw:${logId}/${index}`,
     entry: kinds[entry.kind],
     leafHash: toHex(proven.leafHash),
     stream: { owner, name, partition },
     checkpoint: { log: logId, size, root: toHex(root), signer: didFromKey(signer) },
-    claimed: {
-      recordedTime: formatTime(entry.time),
-      ...(time === undefined ? {} : { time: String(time) }),
-      inputs: inputsOf(entry),
-    },
+    claimed: claimedView(entry.time, context, 'parents' in entry ? entry.parents : []),
     attested: {
       ...(proven.attestedBy === undefined ? {} : { by: secondsText(proven.attestedBy) }),
       cosignatures: proven.cosignatures.map(cosignatureView),
@@ -110,15 +112,7 @@ function provenView(proven: ProvenEntry, met: boolean): ProvenView {
       ...(data === undefined ? [] : (['data'] as const)),
     ],
     ...(context === undefined ? {} : { attributes: context }),
-    ...(data === undefined
-      ? {}
-      : {
-          data: {
-            kind: dataKinds[data.kind],
-            bytes: data.bytes.length,
-            base64: toBase64(data.bytes),
-          },
-        }),
+    ...(data === undefined ? {} : { data: dataView(data.kind, data.bytes) }),
   };
 }
 
@@ -131,11 +125,25 @@ export function cosignatureView({
   return { name, key: didFromKey(key), time: secondsText(timestamp), listed };
 }
 
-function inputsOf(entry: Leaf): readonly string[] {
-  if (!('parents' in entry)) return [];
-  return entry.parents.map(({ log, from, to }) =>
-    formatReference({ logId: logIdFromHash(log), from, to }),
-  );
+/** The producer's word on an entry; `context` are its attributes, where they are known. */
+export function claimedView(
+  recordedTime: TimeMs,
+  context: Attributes | undefined,
+  parents: readonly Parent[],
+): ProvenView['claimed'] {
+  const time =
+    context !== undefined && Object.hasOwn(context, 'time') ? context['time'] : undefined;
+  return {
+    recordedTime: formatTime(recordedTime),
+    ...(time === undefined ? {} : { time: String(time) }),
+    inputs: parents.map(({ log, from, to }) =>
+      formatReference({ logId: logIdFromHash(log), from, to }),
+    ),
+  };
+}
+
+export function dataView(kind: DataKind, data: Uint8Array): NonNullable<ProvenView['data']> {
+  return { kind: dataKinds[kind], bytes: data.length, base64: toBase64(data) };
 }
 
 /** A cosigner may write any 64-bit number; beyond the year 9999 it is shown as that. */

@@ -55,6 +55,19 @@ export async function streamPath(
   return err(fault('stream-unknown', `no stream of this node has the log ${log}`));
 }
 
+/** One call about STREAM on a connection of its own; `request` makes it of the stream's path. */
+export async function callStream(
+  context: Context,
+  stream: string,
+  request: (path: string) => ApiRequest,
+): Promise<Result<JsonView>> {
+  const connection = await connect(context);
+  if (!connection.ok) return connection;
+  using open = connection.value;
+  const path = await streamPath(open, context, stream);
+  return path.ok ? await callOn(open, context, request(path.value)) : path;
+}
+
 /** Where the API has EVENT: `STREAM#<index>`, or `hw:<logId>/<index>` of any log. */
 export async function eventPath(
   connection: Connection,

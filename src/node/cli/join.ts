@@ -7,13 +7,13 @@ import type { Config } from '../config-schema.ts';
 import { setInConfig } from '../config.ts';
 import { exists, readText, replaceFile } from '../files.ts';
 import { SeedReader } from '../home-keys.ts';
-import { lockHome } from '../home-lock.ts';
 import { readNetwork, saveNetwork, type HomeView } from '../home.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { makeHome } from './init.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
+import { takeHome } from './stopped.ts';
 
 export const join: Action = async (context, [line = ''], options) => {
   const invite = parseInvite(line, context.runtime.clock.now());
@@ -21,17 +21,14 @@ export const join: Action = async (context, [line = ''], options) => {
   const fresh = !(await exists(context.paths.config));
   const made = fresh ? await makeHome(context, options) : ok(undefined);
   if (!made.ok) return made;
-  const home = await context.readHome();
-  if (!home.ok) return home;
-  const locked = await lockHome(context.paths, context.runtime);
-  if (!locked.ok) return locked;
-  await using scope = new AsyncDisposableStack();
-  scope.use(locked.value);
-  const joined = await joinNetwork(context, home.value, invite.value, options);
+  const taken = await takeHome(context);
+  if (!taken.ok) return taken;
+  await using own = taken.value;
+  const joined = await joinNetwork(context, own.home, invite.value, options);
   if (!joined.ok) return joined;
   const network = networkIdText(invite.value.network);
   const { inviter } = invite.value;
-  const { identity } = home.value;
+  const { identity } = own.home;
   const alias = joined.value;
   await context.value({ network, inviter, alias, organisation: identity.organisation, fresh });
   await context.say(

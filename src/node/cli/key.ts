@@ -5,10 +5,11 @@ import { fault } from '../../errors.ts';
 import { err, ok } from '../../result.ts';
 import { readText, replaceFile } from '../files.ts';
 import { keyInfo, keyNames, keyPath } from '../home-keys.ts';
-import { lockHolder, lockHome } from '../home-lock.ts';
+import { lockHolder } from '../home-lock.ts';
 import { nearest } from '../nearest.ts';
 import type { Action } from './command.ts';
 import { existingPassphrase } from './passphrase.ts';
+import { takeHome } from './stopped.ts';
 import { table } from './table.ts';
 
 const purposes = {
@@ -71,16 +72,13 @@ export const exportKey: Action = async (context, [name = '']) => {
 };
 
 export const rotate: Action = async (context, _args, options) => {
-  const home = await context.readHome();
-  if (!home.ok) return home;
-  const locked = await lockHome(context.paths, context.runtime);
-  if (!locked.ok) return locked;
-  await using scope = new AsyncDisposableStack();
-  scope.use(locked.value);
+  const taken = await takeHome(context);
+  if (!taken.ok) return taken;
+  await using own = taken.value;
   const { rotateWriterKey } = await import('../key-rotation.ts');
   const ask = existingPassphrase(context, options);
   const lost = options.flag('lost');
-  const rotated = await rotateWriterKey(home.value, context.runtime, ask, lost);
+  const rotated = await rotateWriterKey(own.home, context.runtime, ask, lost);
   if (!rotated.ok) return rotated;
   const { writer, logs, left } = rotated.value;
   await context.value({ writer, logs, left });
@@ -94,17 +92,14 @@ export const rotate: Action = async (context, _args, options) => {
 };
 
 export const recover: Action = async (context, _args, options) => {
-  const home = await context.readHome();
-  if (!home.ok) return home;
-  const locked = await lockHome(context.paths, context.runtime);
-  if (!locked.ok) return locked;
-  await using scope = new AsyncDisposableStack();
-  scope.use(locked.value);
+  const taken = await takeHome(context);
+  if (!taken.ok) return taken;
+  await using own = taken.value;
   const { replaceRecoveryKey } = await import('../recovery-key.ts');
   const ask = existingPassphrase(context, options);
   const given = options.text('key');
   const file = given === undefined ? undefined : resolve(context.runtime.directory, given);
-  const done = await replaceRecoveryKey(home.value, context.runtime, ask, file);
+  const done = await replaceRecoveryKey(own.home, context.runtime, ask, file);
   if (!done.ok) return done;
   const { recovery, logs } = done.value;
   await context.value({ recovery, logs });

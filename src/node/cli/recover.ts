@@ -8,9 +8,8 @@ import type { JsonView } from '../json-view.ts';
 import { nearest } from '../nearest.ts';
 import { recoverReasons } from '../recovery-api.ts';
 import type { Action } from './command.ts';
-import { connect } from './connect.ts';
 import type { Context } from './context.ts';
-import { actor, callOn, streamPath } from './endpoints.ts';
+import { actor, callStream } from './endpoints.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
 import { displayName } from './stream.ts';
@@ -26,11 +25,6 @@ export const recover: Action = async (context, [stream = ''], options) => {
   if (!partition.ok) return partition;
   const key = await keyOf(context, options);
   if (!key.ok) return key;
-  const connection = await connect(context);
-  if (!connection.ok) return connection;
-  using open = connection.value;
-  const path = await streamPath(open, context, stream);
-  if (!path.ok) return path;
   const body = {
     reason: reason.value,
     at: at.value,
@@ -38,11 +32,11 @@ export const recover: Action = async (context, [stream = ''], options) => {
     ...key.value,
     ...actor(options),
   };
-  const view = await callOn(open, context, {
+  const view = await callStream(context, stream, (path) => ({
     method: 'POST',
-    path: `${path.value}/recover`,
+    path: `${path}/recover`,
     body,
-  });
+  }));
   if (!view.ok) return view;
   await context.value(view.value.value);
   await tell(context, view.value);

@@ -6,24 +6,17 @@ import type { JsonView } from '../json-view.ts';
 import type { RetentionView } from '../retention-api.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
-import { actor, callOn, eventPath, streamPath } from './endpoints.ts';
+import { actor, callOn, callStream, eventPath } from './endpoints.ts';
 import type { Options } from './options.ts';
 import { countText } from './table.ts';
 
 export const policy: Action = async (context, [stream = ''], options) => {
   const wanted = retentionOf(options);
   if (!wanted.ok) return wanted;
-  const connection = await connect(context);
-  if (!connection.ok) return connection;
-  using open = connection.value;
-  const path = await streamPath(open, context, stream);
-  if (!path.ok) return path;
   const body = { retention: wanted.value, ...actor(options) };
-  const call =
-    wanted.value === undefined
-      ? ({ method: 'GET', path: path.value } as const)
-      : ({ method: 'PATCH', path: path.value, body } as const);
-  const view = await callOn(open, context, call);
+  const view = await callStream(context, stream, (path) =>
+    wanted.value === undefined ? { method: 'GET', path } : { method: 'PATCH', path, body },
+  );
   if (!view.ok) return view;
   const logs = view.value.list('logs').map((log) => ({
     log: log.text('log'),

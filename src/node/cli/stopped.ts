@@ -1,12 +1,25 @@
-/** The store of a home whose node does not run, opened by a command itself and closed behind it. */
+/** A home whose node does not run, and its store, opened by a command itself and closed behind it. */
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { Result } from '../../result.ts';
+import { ok, type Result } from '../../result.ts';
 import { SeedReader } from '../home-keys.ts';
 import { lockHome } from '../home-lock.ts';
 import type { HomeView } from '../home.ts';
 import type { Context } from './context.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
+
+export interface TakenHome extends AsyncDisposable {
+  readonly home: HomeView;
+}
+
+/** The home for this command alone, until it is disposed. Codes also: node-running. */
+export async function takeHome(context: Context): Promise<Result<TakenHome>> {
+  const home = await context.readHome();
+  if (!home.ok) return home;
+  const lock = await lockHome(context.paths, context.runtime);
+  if (!lock.ok) return lock;
+  return ok({ home: home.value, [Symbol.asyncDispose]: () => lock.value.release() });
+}
 
 /**
  * Runs over the ledger of the home; a node that starts meanwhile is refused. Nothing is written.
@@ -18,20 +31,19 @@ export async function withStoppedHome<T>(
   run: (home: HomeView, ledger: Ledger) => Promise<Result<T>>,
   before?: () => Promise<Result<void>>,
 ): Promise<Result<T>> {
-  const home = await context.readHome();
-  if (!home.ok) return home;
-  const locked = await lockHome(context.paths, context.runtime);
-  if (!locked.ok) return locked;
+  const taken = await takeHome(context);
+  if (!taken.ok) return taken;
+  const { home } = taken.value;
   await using scope = new AsyncDisposableStack();
-  scope.use(locked.value);
+  scope.use(taken.value);
   const seeds = new SeedReader(context.paths, existingPassphrase(context, options));
   const secret = await seeds.read('node');
   if (!secret.ok) return secret;
   const prepared = await before?.();
   if (prepared?.ok === false) return prepared;
   const { openHomeLedger } = await import('../open-ledger.ts');
-  const parts = { ...home.value, keys: { nodeSecret: secret.value } };
+  const parts = { ...home, keys: { nodeSecret: secret.value } };
   const opened = await openHomeLedger(parts, context.runtime);
   if (!opened.ok) return opened;
-  return await run(home.value, scope.use(opened.value));
+  return await run(home, scope.use(opened.value));
 }

@@ -3,9 +3,8 @@ import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
-import { connect } from './connect.ts';
 import type { Context } from './context.ts';
-import { actor, callNode, callOn, streamPath } from './endpoints.ts';
+import { actor, callNode, callStream } from './endpoints.ts';
 import type { Options } from './options.ts';
 import { keptText, retentionOf } from './retention.ts';
 import { countText, shortId, table } from './table.ts';
@@ -53,12 +52,7 @@ export const list: Action = async (context, _args, options) => {
 };
 
 export const show: Action = async (context, [stream = '']) => {
-  const connection = await connect(context);
-  if (!connection.ok) return connection;
-  using open = connection.value;
-  const path = await streamPath(open, context, stream);
-  if (!path.ok) return path;
-  const view = await callOn(open, context, { method: 'GET', path: path.value });
+  const view = await callStream(context, stream, (path) => ({ method: 'GET', path }));
   return view.ok ? showStream(context, view.value) : view;
 };
 
@@ -74,13 +68,8 @@ async function setPaused(
   paused: boolean,
   options: Options,
 ): Promise<Result<number>> {
-  const connection = await connect(context);
-  if (!connection.ok) return connection;
-  using open = connection.value;
-  const path = await streamPath(open, context, stream);
-  if (!path.ok) return path;
   const body = { paused, ...actor(options) };
-  const view = await callOn(open, context, { method: 'PATCH', path: path.value, body });
+  const view = await callStream(context, stream, (path) => ({ method: 'PATCH', path, body }));
   if (!view.ok) return view;
   await context.value(view.value.value);
   await context.say(`${displayName(view.value)} ${paused ? 'is paused' : 'takes events again'}`);
