@@ -4,6 +4,7 @@
  * what comes; a peer whose answer did not hold is passed over. Nothing of it is kept.
  */
 import { fault, type Fault } from '../errors.ts';
+import type { ProofAnswer, ProofRequest } from '../proof-request.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex, type PeerId } from '../types.ts';
 import { decodeBlocks, encodeBlocks } from './blocks-codec.ts';
@@ -13,7 +14,7 @@ import type { KnownPeer } from './hello-codec.ts';
 import { fetchKeys } from './keys.ts';
 import type { KeyEntry } from './keys-codec.ts';
 import { usable, usablePeers, type Net } from './net.ts';
-import { decodeProof, encodeProof, type ProofAnswer, type ProofRequest } from './proof-codec.ts';
+import { decodeProof, encodeProof } from './proof-codec.ts';
 import type { Repairs, RepairStep } from './repairs.ts';
 import { askPeer, longLimit, protocols, shortLimit } from './serve.ts';
 import type { Session } from './sessions.ts';

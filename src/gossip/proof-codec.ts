@@ -21,8 +21,9 @@ import { CborWriter } from '../cbor.ts';
 import type { Hasher } from '../crypto.ts';
 import { logIdHash } from '../ids.ts';
 import { protocol } from '../limits.ts';
+import type { ProofAnswer, ProofRequest } from '../proof-request.ts';
 import type { Result } from '../result.ts';
-import type { Hash, LogId, LogIndex, TreeSize } from '../types.ts';
+import type { Hash, LogId, TreeSize } from '../types.ts';
 import { decodeMessage, writeLogId, type Fields } from './message.ts';
 
 const maxCheckpointText = 2048;
@@ -45,39 +46,13 @@ export interface OtherRoot {
   readonly checkpoint: string;
 }
 
-export type ProofRequest =
-  | {
-      readonly kind: 'inclusion';
-      readonly logId: LogId;
-      readonly index: LogIndex;
-      readonly size: TreeSize;
-    }
-  | {
-      readonly kind: 'consistency';
-      readonly logId: LogId;
-      readonly from: TreeSize;
-      readonly size: TreeSize;
-    }
-  | {
-      readonly kind: 'range';
-      readonly logId: LogId;
-      readonly from: LogIndex;
-      readonly to: LogIndex;
-      readonly size: TreeSize;
-    };
-
-export interface ProofAnswer {
+export interface ProofAnswerMessage extends ProofAnswer {
   readonly kind: 'proof';
-  readonly size: TreeSize;
-  readonly root: Hash;
-  /** '' where the size is not the answerer's head. */
-  readonly checkpoint: string;
-  readonly hashes: readonly Hash[];
 }
 
 export type ProofMessage =
   | ProofRequest
-  | ProofAnswer
+  | ProofAnswerMessage
   | { readonly kind: 'askFork'; readonly logId: LogId }
   | { readonly kind: 'fork'; readonly proof: Uint8Array }
   | { readonly kind: 'askForks'; readonly digest: Hash }

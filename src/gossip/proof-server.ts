@@ -1,6 +1,7 @@
 /** Serving proofs and forks to peers (proof-codec.ts has the messages). */
 import { equal } from '../bytes.ts';
 import { fault } from '../errors.ts';
+import type { ProofRequest } from '../proof-request.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, asTreeSize, type Hash, type TreeSize } from '../types.ts';
 import type { PortLog, ProofPort } from './ledger-port.ts';
@@ -12,9 +13,8 @@ import {
   forksDigest,
   maxForkRows,
   type OtherRoot,
-  type ProofAnswer,
+  type ProofAnswerMessage,
   type ProofMessage,
-  type ProofRequest,
   type RootRow,
 } from './proof-codec.ts';
 import { protocols, serve, shortLimit } from './serve.ts';
@@ -109,7 +109,7 @@ async function prove(
   session: Session,
   request: ProofRequest,
   grant: Uint8Array | undefined,
-): Promise<Result<ProofAnswer>> {
+): Promise<Result<ProofAnswerMessage>> {
   const admitted = admit(net, session, request.logId, grant);
   if (!admitted.ok) return admitted;
   const { log } = admitted.value;

@@ -14,6 +14,7 @@
 import { equal } from '../bytes.ts';
 import { fault, type Fault } from '../errors.ts';
 import { logIdHash } from '../ids.ts';
+import type { ProofAnswer, ProofRequest } from '../proof-request.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asBlockNumber, asHash, asLogIndex, asTreeSize } from '../types.ts';
 import type { Hash, LogId, LogIndex, TreeSize } from '../types.ts';
@@ -24,13 +25,7 @@ import { parseCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { RecordBatch } from './entry-batch.ts';
 import type { BlockEnv } from './judges.ts';
 import { lowestOf, redactedBy } from './foreign-missing.ts';
-import type {
-  ForeignAnswer,
-  ForeignBudget,
-  ForeignHead,
-  ForeignRequest,
-  ForeignSource,
-} from './foreign-port.ts';
+import type { ForeignBudget, ForeignHead, ForeignSource } from './foreign-port.ts';
 import { readKeyChain, writerKeyAt, type KeyChain, type KeyEntry } from './key-chain.ts';
 import { decodeLeaf } from './leaf.ts';
 import type { TracedEntry } from './lineage-reader.ts';
@@ -349,7 +344,7 @@ export class ForeignLog {
     );
   }
 
-  #signed({ size, root, checkpoint, hashes }: ForeignAnswer): Result<ForeignHead> {
+  #signed({ size, root, checkpoint, hashes }: ProofAnswer): Result<ForeignHead> {
     if (this.#chain === undefined) return err(fault('genesis-missing', 'the keys are not known'));
     const { crypto } = this.#env;
     const key = writerKeyAt(this.#chain, size);
@@ -367,8 +362,8 @@ export class ForeignLog {
   }
 
   #prove<T>(
-    request: ForeignRequest,
-    take: (answer: ForeignAnswer) => Promise<Result<T>>,
+    request: ProofRequest,
+    take: (answer: ProofAnswer) => Promise<Result<T>>,
   ): Promise<Result<T>> {
     return this.#source.prove(request, take, this.#signal);
   }

@@ -3,39 +3,10 @@
  * (foreign-log.ts). The requests are those of `/headwater/1/proof`.
  */
 import type { Fault } from '../errors.ts';
+import type { ProofAnswer, ProofRequest } from '../proof-request.ts';
 import type { Result } from '../result.ts';
 import type { Hash, LogId, LogIndex, TreeSize } from '../types.ts';
 import type { KeyEntry } from './key-chain.ts';
-
-/** What peers are asked to prove; the messages of `/headwater/1/proof`. A size of 0 is their head. */
-export type ForeignRequest =
-  | {
-      readonly kind: 'inclusion';
-      readonly logId: LogId;
-      readonly index: LogIndex;
-      readonly size: TreeSize;
-    }
-  | {
-      readonly kind: 'consistency';
-      readonly logId: LogId;
-      readonly from: TreeSize;
-      readonly size: TreeSize;
-    }
-  | {
-      readonly kind: 'range';
-      readonly logId: LogId;
-      readonly from: LogIndex;
-      readonly to: LogIndex;
-      readonly size: TreeSize;
-    };
-
-export interface ForeignAnswer {
-  readonly size: TreeSize;
-  readonly root: Hash;
-  /** '' where the size is not the answerer's head. */
-  readonly checkpoint: string;
-  readonly hashes: readonly Hash[];
-}
 
 /** One answer after the other until `take` has one that holds; the fault of the last otherwise. */
 export interface ForeignSource {
@@ -45,8 +16,8 @@ export interface ForeignSource {
     signal: AbortSignal,
   ): Promise<Result<T>>;
   prove<T>(
-    request: ForeignRequest,
-    take: (answer: ForeignAnswer) => Promise<Result<T>>,
+    request: ProofRequest,
+    take: (answer: ProofAnswer) => Promise<Result<T>>,
     signal: AbortSignal,
   ): Promise<Result<T>>;
   /** Cosigned checkpoints of at most the size of the block that holds `last`. */

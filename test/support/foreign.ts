@@ -1,11 +1,8 @@
 /** A ledger as the one peer that shows a log to those who do not keep it. */
 import { fault } from '../../src/errors.ts';
-import type {
-  ForeignAnswer,
-  ForeignRequest,
-  ForeignSource,
-} from '../../src/ledger/foreign-port.ts';
+import type { ForeignSource } from '../../src/ledger/foreign-port.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
+import type { ProofAnswer, ProofRequest } from '../../src/proof-request.ts';
 import { err, ok, type Result } from '../../src/result.ts';
 import { asLogIndex, type TreeSize } from '../../src/types.ts';
 import { must } from './result.ts';
@@ -19,7 +16,7 @@ export interface Served {
 }
 
 export interface Lies {
-  readonly answer?: (answer: ForeignAnswer) => ForeignAnswer;
+  readonly answer?: (answer: ProofAnswer) => ProofAnswer;
   readonly wire?: (wire: Uint8Array) => Uint8Array;
 }
 
@@ -58,14 +55,14 @@ export function served(ledger: Ledger, lies: Lies = {}): Served {
   return result;
 }
 
-function named(request: ForeignRequest): string {
+function named(request: ProofRequest): string {
   if (request.kind === 'range') return `range ${request.from}-${request.to}`;
   return request.kind === 'inclusion'
     ? `inclusion ${request.index}`
     : `consistency ${request.from}`;
 }
 
-async function prove(ledger: Ledger, request: ForeignRequest): Promise<Result<ForeignAnswer>> {
+async function prove(ledger: Ledger, request: ProofRequest): Promise<Result<ProofAnswer>> {
   const log = ledger.log(request.logId);
   if (log === undefined) return err(fault('log-unknown', 'not here'));
   const size: TreeSize = request.size === 0 ? log.size : request.size;
