@@ -1,4 +1,5 @@
 /** All benches in the order in which they run, and which of them a choice of figures needs. */
+import { access } from './access.ts';
 import { across } from './across.ts';
 import { apply } from './apply.ts';
 import { audit, scrubImpact } from './audit.ts';
@@ -29,6 +30,7 @@ export const benches: readonly Bench[] = [
   large,
   across,
   forkProof,
+  access,
   trace,
   bundles,
   witness,

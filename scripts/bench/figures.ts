@@ -4,6 +4,8 @@
  * others read them.
  */
 
+import { accessFigures } from './access-figures.ts';
+
 export type Unit =
   'events/s' | 'requests/s' | 'operations/s' | 'ms' | 'µs' | 'bytes/event' | 'MiB' | 'share';
 
@@ -176,6 +178,7 @@ export type OtherName =
   | 'diskBytesLarge'
   | 'wireBytesLarge'
   | 'forkProof'
+  | keyof typeof accessFigures
   | 'witness'
   | 'audit'
   | 'auditTwoWorkers'
@@ -238,6 +241,7 @@ const others: Readonly<Record<OtherName, FigureSpec>> = {
     atLeast: 1000,
     ratioTo: 'rawVerify',
   },
+  ...accessFigures,
   witness: {
     unit: 'operations/s',
     what: 'checkpoints cosigned as a witness, durable before each answer (group commit)',

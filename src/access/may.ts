@@ -13,13 +13,14 @@
  * everybody else the answer is that of a log that does not exist: the caller sees to it by `told`.
  */
 import { fault, type Code, type Fault } from '../errors.ts';
-import { ok, type Result } from '../result.ts';
+import { err, ok, type Result } from '../result.ts';
 import { protocol } from '../limits.ts';
 import { asStreamName, isStreamName, type Did, type StreamName, type TimeMs } from '../types.ts';
 import { readCommand, type ReadArgs } from './grant.ts';
 import type { UcanMap } from './ucan-cbor.ts';
 import { verifyChain, type Chain } from './ucan-chain.ts';
 import { decodeContainer } from './ucan-container.ts';
+import { isInvocation } from './ucan-envelope.ts';
 import { decodeInvocation, type Invocation } from './ucan-invocation.ts';
 import { judgeInvocation, proofOf, type Court } from './ucan-judge.ts';
 import { fixedTo, satisfied } from './ucan-policy.ts';
@@ -76,7 +77,7 @@ const open: Decision = { kind: 'allow' };
  * ucan-container, ucan-subject, ucan-command, those of `decodeInvocation` and `judgeInvocation`.
  */
 export function may(request: ReadRequest, state: AccessState): Decision {
-  const { wanted, grant, peer } = request;
+  const { wanted, grant } = request;
   if (wanted.visibility !== 'direct') return open;
   if (state.organisation !== wanted.owner) {
     return deny('grant-owner', 'a direct log is served by peers of its owner only');
@@ -85,36 +86,45 @@ export function may(request: ReadRequest, state: AccessState): Decision {
   const shown = openGrant(grant);
   if (!shown.ok) return { kind: 'deny', reason: shown.error, told: false };
   const { invocation, delegations } = shown.value;
-  const told = isTrue(state, wanted, invocation, delegations);
+  const judged = judgeShown(request, state, invocation, delegations);
+  if (judged.ok) return { kind: 'allow', permit: judged.value };
+  return {
+    kind: 'deny',
+    reason: judged.error,
+    told: isTrue(state, wanted, invocation, delegations),
+  };
+}
+
+function judgeShown(
+  { wanted, peer, organisation }: ReadRequest,
+  state: AccessState,
+  invocation: Invocation,
+  delegations: readonly Uint8Array[],
+): Result<Permit> {
+  const { owner } = wanted;
   if (invocation.issuer !== peer) {
-    return deny('grant-holder', 'the invocation is not by the peer that shows it', told);
+    return refuse('grant-holder', 'the invocation is not by the peer that shows it');
   }
-  if (invocation.subject !== wanted.owner) {
-    return deny('ucan-subject', 'the invocation is about another owner', told);
+  if (invocation.subject !== owner) {
+    return refuse('ucan-subject', 'the invocation is about another owner');
   }
   if (invocation.command !== readCommand) {
-    return deny('ucan-command', `not ${readCommand} but ${invocation.command}`, told);
+    return refuse('ucan-command', `not ${readCommand} but ${invocation.command}`);
   }
   const args = readArgs(invocation.args);
   if (args === undefined || args.stream !== wanted.stream) {
-    return deny('grant-args', 'args are those of another request', told);
+    return refuse('grant-args', 'args are those of another request');
   }
   if (args.fields !== 'data') {
-    return deny('fields-unsupported', 'blocks have attributes and data', told);
+    return refuse('fields-unsupported', 'blocks have attributes and data');
   }
-  const caller = { organisation: request.organisation, now: state.now };
-  const stale = staleness(wanted.owner, state);
-  if (stale !== undefined) return { kind: 'deny', reason: stale, told };
+  const stale = staleness(owner, state);
+  if (stale !== undefined) return err(stale);
+  const caller = { organisation, now: state.now };
   const judged = judgeInvocation(state.court, invocation, delegations, caller);
-  if (!judged.ok) return { kind: 'deny', reason: judged.error, told };
+  if (!judged.ok) return judged;
   const { chain, cids } = judged.value;
-  const { organisation } = request;
-  const { owner } = wanted;
-  const untilMs = endOf(chain);
-  return {
-    kind: 'allow',
-    permit: { args, owner, organisation, holder: peer, chain, cids, untilMs },
-  };
+  return ok({ args, owner, organisation, holder: peer, chain, cids, untilMs: endOf(chain) });
 }
 
 /**
@@ -156,8 +166,12 @@ function staleness(owner: Did, state: AccessState): Fault | undefined {
   return fault('revocations-stale', message);
 }
 
-function deny(code: Code, message: string, told: boolean = false): Decision {
-  return { kind: 'deny', reason: fault(code, message), told };
+function deny(code: Code, message: string): Decision {
+  return { kind: 'deny', reason: fault(code, message), told: false };
+}
+
+function refuse(code: Code, message: string): Result<never> {
+  return err(fault(code, message));
 }
 
 interface Shown {
@@ -171,11 +185,14 @@ function openGrant(grant: Uint8Array): Result<Shown> {
   const delegations: Uint8Array[] = [];
   let invocation: Invocation | undefined;
   for (const token of tokens.value) {
-    const decoded = decodeInvocation(token);
-    if (!decoded.ok) {
+    if (!isInvocation(token)) {
       delegations.push(token);
-    } else if (invocation === undefined) invocation = decoded.value;
-    else return manyInvocations;
+      continue;
+    }
+    if (invocation !== undefined) return manyInvocations;
+    const decoded = decodeInvocation(token);
+    if (!decoded.ok) return decoded;
+    invocation = decoded.value;
   }
   return invocation === undefined ? manyInvocations : ok({ invocation, delegations });
 }

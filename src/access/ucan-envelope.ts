@@ -11,7 +11,7 @@
  * Specification: ucan-wg/spec 1.0.0, varsig 1.0.
  */
 import { base32 } from 'multiformats/bases/base32';
-import { concat, equal } from '../bytes.ts';
+import { concat, equal, utf8 } from '../bytes.ts';
 import type { Hasher, Signer } from '../crypto.ts';
 import { fault, type Code } from '../errors.ts';
 import { parseDid } from '../ids.ts';
@@ -34,6 +34,15 @@ export interface OpenToken {
   readonly signature: Signature;
   /** The bytes that were signed: a view into the token. */
   readonly signed: Uint8Array;
+}
+
+/** Where the tag begins: signature, map, `h` with the header of 8 bytes, head of the text. */
+const tagFrom = signedFrom + 1 + 2 + 9 + 1;
+const invocationTag = utf8('ucan/inv@');
+
+/** Does it say that it is an invocation? Without reading the rest, which may be anything. */
+export function isInvocation(token: Uint8Array): boolean {
+  return equal(token.subarray(tagFrom, tagFrom + invocationTag.length), invocationTag);
 }
 
 /**

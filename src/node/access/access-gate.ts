@@ -85,11 +85,14 @@ export class AccessGate implements AccessPort {
 
   may(genesis: PortGenesis, grant: Uint8Array | undefined, asker: Asker): Decision {
     const { owner, name, visibility } = genesis;
-    const key = peerKey(asker.peer);
-    if (key === undefined) return { kind: 'deny', reason: noKey, told: false };
     const { organisation } = asker;
     const wanted = { owner, stream: name, visibility };
-    const request = { wanted, grant, peer: didFromKey(key), organisation };
+    const key = visibility === 'direct' ? peerKey(asker.peer) : undefined;
+    if (visibility === 'direct' && key === undefined) {
+      return { kind: 'deny', reason: noKey, told: false };
+    }
+    const peer = key === undefined ? organisation : didFromKey(key);
+    const request = { wanted, grant, peer, organisation };
     const decision = may(request, this.#state());
     if (decision.kind === 'deny') this.#tellDenied(asker, decision.reason);
     return decision;
