@@ -172,7 +172,7 @@ function grantLines(context: Context, grant: JsonView): readonly string[] {
 function requestTable(context: Context, requests: readonly JsonView[]): readonly string[] {
   const now = context.runtime.clock.now();
   const rows = requests.map((one) => [
-    (one.text('id') ?? '').slice(0, 8),
+    (one.text('id') ?? '').slice(0, 16),
     one.text('side') === 'in' ? 'to us' : 'ours',
     one.text('stream') ?? '',
     one.text('organisationName') ?? one.text('organisation') ?? '',
