@@ -162,7 +162,7 @@ describe('Ledger on LevelDB', () => {
       execFileSync('mount', ['-t', 'tmpfs', '-o', option, 'tmpfs', dir.path], { stdio: 'ignore' });
     };
     try {
-      mount('size=36m');
+      mount('size=24m');
     } catch {
       this.skip(); // Not allowed to mount: FailingStore stands in (ledger-recovery.test.ts).
     }

@@ -5,7 +5,8 @@ import { runTrust } from './trust-scenario.ts';
 describe('a cheat, a restored producer, crashes and a recovery together', function () {
   this.timeout(30_000);
 
-  for (const seed of [1, 2, 3, 4, 5]) {
+  // `npm run sim` sweeps more of them.
+  for (const seed of [1, 2]) {
     it(`leave all honest peers with the same logs and nothing lost (seed ${seed})`, async () => {
       const result = await runTrust(seed);
       assert.deepEqual(result.problems, [], `seed ${seed}: ${result.problems.join('; ')}`);
@@ -16,7 +17,7 @@ describe('a cheat, a restored producer, crashes and a recovery together', functi
   }
 
   it('end in the same way each time', async () => {
-    const [one, again] = [await runTrust(6), await runTrust(6)];
+    const [one, again] = [await runTrust(3), await runTrust(3)];
     assert.deepEqual(one.problems, []);
     assert.equal(again.traceHash, one.traceHash);
   });
