@@ -10,12 +10,14 @@ export type Action = (
   options: Options,
 ) => Promise<Result<number>>;
 
+/** Flags in commander's notation with their descriptions; `<value...>` may be repeated. */
+export type Flags = readonly (readonly [string, string])[];
+
 export interface CommandSpec {
   /** Words, then arguments in commander's notation: `stream create <name>`. */
   readonly usage: string;
   readonly summary: string;
-  /** Flags in commander's notation with their descriptions; `<value...>` may be repeated. */
-  readonly options?: readonly (readonly [string, string])[];
+  readonly options?: Flags;
   /** One that works as it stands, after `hw init` where the command needs a home. */
   readonly example: string;
   /** stdout carries NDJSON, so a fault goes to stderr also with `--json`. */
@@ -32,3 +34,20 @@ export interface CommandSpec {
 export function commandWords(spec: CommandSpec): readonly string[] {
   return spec.usage.split(' ').filter((word) => /^[a-z]/.test(word));
 }
+
+export function spec(
+  usage: string,
+  summary: string,
+  example: string,
+  options: Flags,
+  load: CommandSpec['load'],
+  extra: Partial<Pick<CommandSpec, 'streams' | 'ownSignals' | 'planned'>> = {},
+): CommandSpec {
+  return { usage, summary, example, options, load, streams: false, ownSignals: false, ...extra };
+}
+
+export const why: readonly [string, string] = ['--why <text>', 'reason, kept in the journal'];
+export const passphraseFile: readonly [string, string] = [
+  '--passphrase-file <file>',
+  'passphrase of the key files (- for stdin); asked for on a terminal',
+];

@@ -1,29 +1,9 @@
 /** Every command of hw. The help, the parser and docs/reference/commands.md are made from this table. */
-import type { Action, CommandSpec } from './command.ts';
-import { retention } from './retention-flags.ts';
+import { passphraseFile, spec, why, type CommandSpec, type Flags } from './command.ts';
 import { byGrant, grantCommands } from './grant-commands.ts';
 import { keyCommands, recoveryCommands } from './recovery-commands.ts';
+import { streamCommands } from './stream-commands.ts';
 
-type Load = () => Promise<Action>;
-type Flags = readonly (readonly [string, string])[];
-type Extra = Partial<Pick<CommandSpec, 'streams' | 'ownSignals' | 'planned'>>;
-
-function spec(
-  usage: string,
-  summary: string,
-  example: string,
-  options: Flags,
-  load: Load,
-  extra: Extra = {},
-): CommandSpec {
-  return { usage, summary, example, options, load, streams: false, ownSignals: false, ...extra };
-}
-
-const why: readonly [string, string] = ['--why <text>', 'reason, kept in the journal'];
-const passphraseFile: readonly [string, string] = [
-  '--passphrase-file <file>',
-  'passphrase of the key files (- for stdin); asked for on a terminal',
-];
 const positions: Flags = [
   ['--from <position>', 'start, now, an index, an RFC 3339 time or a position token'],
   ['--to <position>', 'where to end (exclusive), as --from'],
@@ -200,71 +180,7 @@ export const commands: readonly CommandSpec[] = [
     ],
     async () => (await import('./follow.ts')).unfollow,
   ),
-  spec(
-    'stream create <name>',
-    'create a stream of this organisation',
-    'hw stream create orders',
-    [
-      ['--partitions <n>', 'number of partitions (1)'],
-      ['--visibility <kind>', 'public (the default) or direct'],
-      ['--content-type <type>', 'content type of its data, for its readers'],
-      ['--description <text>', 'what it is about, for its readers'],
-      ...retention,
-      ['--witness <key...>', 'vkey or did:key of a witness of the stream (its own policy)'],
-      ['--quorum <n>', 'so many of the witnesses must cosign (all)'],
-      why,
-    ],
-    async () => (await import('./stream.ts')).create,
-  ),
-  spec(
-    'stream list',
-    'own and followed streams',
-    'hw stream list --all',
-    [['--all', 'also those that are only known from registries']],
-    async () => (await import('./stream.ts')).list,
-  ),
-  spec(
-    'stream show <stream>',
-    'one stream and its logs',
-    'hw stream show orders',
-    [],
-    async () => (await import('./stream.ts')).show,
-  ),
-  spec(
-    'stream fork <stream>',
-    'the two histories of a forked stream, and the proof of them as a file',
-    'hw stream fork acme/orders --out orders.fork',
-    [['--out <file>', 'write the fork proof there; hw verify FILE checks it anywhere']],
-    async () => (await import('./stream-fork.ts')).fork,
-  ),
-  spec(
-    'stream policy <stream>',
-    'what a stream keeps; with flags of retention, change it for good',
-    'hw stream policy orders --max-age 30d --why "contract of 2026"',
-    [...retention, why],
-    async () => (await import('./retention.ts')).policy,
-  ),
-  spec(
-    'redact <event>',
-    'take the content of one event out of the log, here and at all who follow, for good',
-    "hw redact 'orders#2' --reason 'asked by the customer'",
-    [['--reason <text>', 'why; it stays in the log, readable for everybody'], why],
-    async () => (await import('./retention.ts')).redact,
-  ),
-  spec(
-    'stream pause <stream>',
-    'refuse new events until resumed',
-    'hw stream pause orders --why "stocktaking"',
-    [why],
-    async () => (await import('./stream.ts')).pause,
-  ),
-  spec(
-    'stream resume <stream>',
-    'take new events again',
-    'hw stream resume orders',
-    [why],
-    async () => (await import('./stream.ts')).resume,
-  ),
+  ...streamCommands,
   ...recoveryCommands,
   ...grantCommands,
   spec(

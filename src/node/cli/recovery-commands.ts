@@ -1,5 +1,5 @@
 /** The keys of a home, and bringing back what was lost. */
-import type { CommandSpec } from './command.ts';
+import { passphraseFile, why, type CommandSpec } from './command.ts';
 
 const common = { streams: false, ownSignals: false } as const;
 
@@ -18,16 +18,11 @@ export const recoveryCommands: readonly CommandSpec[] = [
       ['--partition <n>', 'only this partition'],
       ['--key <file>', 'the recovery key, where it is kept outside the home'],
       ['--passphrase-file <file>', 'its passphrase (- for stdin); asked for on a terminal'],
-      ['--why <text>', 'reason, kept in the journal'],
+      why,
     ],
     load: async () => (await import('./recover.ts')).recover,
   },
 ];
-
-const passphraseFile = [
-  '--passphrase-file <file>',
-  'passphrase of the key files (- for stdin); asked for on a terminal',
-] as const;
 
 export const keyCommands: readonly CommandSpec[] = [
   {
