@@ -39,7 +39,8 @@ import { openHomeLedger } from './open-ledger.ts';
 import { Reload, reloadText, type ReloadParts } from './reload.ts';
 import { running, type RunningNode, type Started, type StartOptions } from './running-node.ts';
 import type { Runtime } from './runtime.ts';
-import { WitnessNode, witnessFindings } from './witness/witness-node.ts';
+import { witnessFindings } from './witness/findings.ts';
+import { WitnessNode } from './witness/witness-node.ts';
 
 /** Starts a node; on a fault everything that was opened is closed again. */
 export async function startNode(

@@ -20,6 +20,8 @@ import { asTreeSize, type Hash, type LogId, type TreeSize } from '../../types.ts
 import type { Limits } from '../config-schema.ts';
 import { learnAhead } from './ahead.ts';
 
+export const noNetwork: Fault = fault('witness-unreachable', 'this home has no network');
+
 /** Where a witness is asked. */
 export interface WitnessRoute {
   readonly key: NoteKey;

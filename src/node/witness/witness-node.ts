@@ -1,18 +1,13 @@
 /** Everything about witnesses and acknowledgements in one node, put together and closed here. */
 import { equal, fromHex, toHex, utf8 } from '../../bytes.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
-import { fault, type Fault } from '../../errors.ts';
+import { fault } from '../../errors.ts';
 import type { CosignedPort, EvidencePort } from '../../gossip/evidence-port.ts';
 import type { GossipNode } from '../../gossip/gossip-node.ts';
-import { parseLogId } from '../../ids.ts';
-import { checkpointOrigin, parseCheckpoint } from '../../ledger/checkpoint.ts';
-import { keepLines, parseCosigner } from '../../ledger/cosignature.ts';
-import type { CheckpointConflict, CosignedCheckpoint } from '../../ledger/cosigned.ts';
+import { parseCosigner } from '../../ledger/cosignature.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
 import type { LogSummary } from '../../ledger/ledger-types.ts';
 import {
-  formatSignatureLine,
   formatVkey,
   parseCosignature,
   parseNoteText,
@@ -20,8 +15,6 @@ import {
   type NoteKey,
 } from '../../ledger/note.ts';
 import type { StatedTrust } from '../../ledger/trust-policy.ts';
-import type { Witnessed } from '../../ledger/witness.ts';
-import type { WitnessConflict } from '../../ledger/witness-book.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { formatTime } from '../../time.ts';
 import {
@@ -35,7 +28,7 @@ import {
 } from '../../types.ts';
 import type { VerifyView } from '../evidence-api.ts';
 import type { Home } from '../home.ts';
-import type { Check, ReceiptView, StreamView } from '../node-api.ts';
+import type { ReceiptView, StreamView } from '../node-api.ts';
 import type { Runtime } from '../runtime.ts';
 import { statedTrust, withTrust } from '../verify-trust.ts';
 import type {
@@ -46,21 +39,17 @@ import type {
   WitnessView,
 } from '../witness-api.ts';
 import { AckWaiting } from './acks.ts';
-import { proveForeign } from './foreign-fork.ts';
+import { Contradictions, type ContradictionParts } from './contradictions.ts';
 import { getCheckpoint, postCheckpoint } from './http-post.ts';
-import { WitnessSender, type WitnessRoute, type WitnessTarget } from './sender.ts';
+import { noNetwork, WitnessSender, type WitnessRoute, type WitnessTarget } from './sender.ts';
 import { WitnessService } from './service.ts';
 import { WitnessedKeys } from './witnessed-keys.ts';
 
-export interface WitnessParts {
+export interface WitnessParts extends ContradictionParts {
   readonly home: Home;
   readonly runtime: Runtime;
-  readonly ledger: Ledger;
   /** Has the organisation a registry that is known here? */
   readonly isMember: (owner: Did) => boolean;
-  /** Undefined until there is a network, and in a home without one. */
-  readonly gossip: () => GossipNode | undefined;
-  readonly warn: (subject: string, problem: Fault) => void;
 }
 
 const maxListed = 1000;
@@ -105,11 +94,7 @@ export class WitnessNode implements WitnessApi, AsyncDisposable {
     this.#acks = new AckWaiting({ ledger, timers: runtime.timers, limits, acks });
     const own = service === undefined ? [] : [service.key];
     ledger.cosigned.trust([...urls.map(({ key }) => key), ...own]);
-    this.#owned.use(ledger.cosigned.onConflict((conflict) => this.#contradicted(conflict)));
-    if (service !== undefined) {
-      this.#owned.use(ledger.cosigned.onKept((kept) => this.#shown(service.key, kept)));
-    }
-    this.#owned.use(ledger.witnessed.onConflict((conflict) => this.#forked(conflict)));
+    this.#owned.use(new Contradictions(parts, service?.key));
   }
 
   /** Codes: witness-key (the role without its key). */
@@ -301,78 +286,7 @@ export class WitnessNode implements WitnessApi, AsyncDisposable {
       ...(reason === undefined ? {} : { reason }),
     };
   }
-
-  /** The writer signed a checkpoint that our own copy contradicts: a fork, proved where it can be. */
-  #contradicted({ logId, size, theirs }: CheckpointConflict): void {
-    const message = `the writer signed another root for size ${size}`;
-    this.#parts.warn(`log ${logId}`, fault('fork', message));
-    void this.#prove(logId, theirs);
-  }
-
-  /** What others show that we cosigned counts, also where an old copy of this home came back. */
-  #shown(key: NoteKey, { logId, size, root, note, cosignatures }: CosignedCheckpoint): void {
-    const own = cosignatures.find((line) => sameKey(line.key, key));
-    const parsed = own === undefined ? undefined : parseCheckpoint(note);
-    if (own === undefined || parsed?.ok !== true) return;
-    const origin = checkpointOrigin(logId);
-    const signed = keepLines(parsed.value, (line) => line.name === origin);
-    const state = { size, root, note: signed, cosignature: formatSignatureLine(own) };
-    void this.#remember(origin, state);
-  }
-
-  async #remember(origin: string, state: Witnessed): Promise<void> {
-    const remembered = await this.#parts.ledger.witnessed.remember(origin, state);
-    if (!remembered.ok) this.#parts.warn(`witness ${origin}`, remembered.error);
-  }
-
-  #forked({ origin, first, second }: WitnessConflict): void {
-    const message = `two checkpoints of one size were shown to this witness: ${origin}`;
-    this.#parts.warn(`witness ${origin}`, fault('fork', message));
-    const logId = parseLogId(origin.startsWith('headwater/') ? origin.slice(10) : '');
-    if (!logId.ok) return;
-    if (this.#parts.ledger.log(logId.value) === undefined) {
-      void this.#proveForeign(logId.value, first, second);
-    } else void this.#prove(logId.value, second);
-  }
-
-  /** Of a log that is not kept here: the witness saw both sides, peers have the keys. */
-  async #proveForeign(logId: LogId, first: string, second: string): Promise<void> {
-    const { gossip, ledger, warn } = this.#parts;
-    const keys = gossip()?.keys(logId) ?? Promise.resolve(err(noNetwork));
-    const proven = await proveForeign(ledger, logId, first, second, await keys);
-    if (!proven.ok) warn(`log ${logId}`, proven.error);
-  }
-
-  async #prove(logId: LogId, checkpoint: string): Promise<void> {
-    const found = await this.#parts.ledger.forks.contradict(logId, { checkpoint });
-    if (!found.ok) this.#parts.warn(`log ${logId}`, found.error);
-  }
 }
-
-/** Witnesses that are behind for longer than they should be, as findings of `hw doctor`. */
-export function witnessFindings(
-  witness: Pick<WitnessApi, 'ofOwnLogs'>,
-  nowMs: number,
-): readonly Omit<Check, 'since'>[] {
-  return witness.ofOwnLogs().flatMap((one) => {
-    const { stream, size, head, behindSince, reason } = one;
-    const lateMs = behindSince === undefined ? 0 : nowMs - behindSince;
-    if (lateMs < (reason === undefined ? lateWithoutReasonMs : lateWithReasonMs)) return [];
-    const why = reason === undefined ? 'no answer yet' : `${reason.message} (${reason.code})`;
-    return {
-      name: `witness ${one.witness} of ${stream}`,
-      ok: false,
-      level: 'warning' as const,
-      reason: `has cosigned ${size} of ${head} entries; ${why}`,
-      hint: reason?.hint ?? 'hw witness list shows all of them; it is tried again by itself.',
-    };
-  });
-}
-
-const noNetwork = fault('witness-unreachable', 'this home has no network');
-
-/** A witness is given so long to answer for a block before anything is said. */
-const [lateWithReasonMs, lateWithoutReasonMs] = [5000, 30_000];
 
 function nameOf({ name, partition, partitions }: Genesis): string {
   return partitions === 1 ? name : `${name}/${partition}`;
