@@ -234,7 +234,6 @@ export const judging: readonly Checks[] = [
     tests: [test('peer-delegation')],
     checks: [
       ['the chain can be read', 'if (!chain.ok)'],
-      ['a chain has a link', 'if (organisation === undefined)'],
       ['the chain holds', 'if (!verified.ok)'],
       ['our network', "if (claim.network !== undefined) args['network'] = claim.network;", ''],
       ['a registry is a log', 'value instanceof Uint8Array && value.length === 32', 'true'],

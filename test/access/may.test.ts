@@ -29,7 +29,7 @@ import { formatContainer, parseContainer } from '../../src/access/ucan-container
 import type { UcanMap } from '../../src/access/ucan-cbor.ts';
 import { mintDelegation } from '../../src/access/ucan-delegation.ts';
 import { tokenCid } from '../../src/access/ucan-envelope.ts';
-import { mintInvocation } from '../../src/access/ucan-invocation.ts';
+import { mintInvocation, type InvocationTerms } from '../../src/access/ucan-invocation.ts';
 import { is } from '../../src/access/ucan-policy.ts';
 import { Replays } from '../../src/access/ucan-replays.ts';
 import { readRevocation, Revocations } from '../../src/access/ucan-revocations.ts';
@@ -195,6 +195,25 @@ describe('the decision who may read', () => {
     denied(ask(invoked(some, args)), 'ucan-policy', true, 1);
   });
 
+  it('refuses a grant that a reader made itself for a stream of the same name (wrong subject)', () => {
+    const own = { owner: reader.did, audience: reader.did, stream: orders, handOns: 1 };
+    const given = value(orderGrant(nodeCrypto, mintGrant(reader.signer, random, [], own)));
+    const args = { stream: 'orders', from: 0, fields: 'data' };
+    denied(ask(invoked(given, args, { subject: reader.did })), 'ucan-subject', false);
+    denied(ask(invoked(given, args, { subject: owner.did })), 'ucan-alignment', false, 0);
+  });
+
+  it('refuses an invocation of something else that the grant would cover, and two at once', () => {
+    const args = { stream: 'orders', from: 0, fields: 'data' };
+    const more = invoked(grant(), args, { command: '/flow/read/more' });
+    denied(ask(more), 'ucan-command', true);
+    const given = grant();
+    const two = [invoked(given, args), invoked(given, { ...args, from: 1 })].flatMap((show) =>
+      value(parseContainer(new TextDecoder().decode(show))),
+    );
+    denied(ask(utf8(formatContainer(two))), 'ucan-container', false);
+  });
+
   it('refuses unknown arguments, and args.hw of its own', () => {
     const args = { stream: 'orders', from: 0, fields: 'data' };
     denied(ask(invoked(grant(), { ...args, rows: 7 })), 'grant-args', true);
@@ -319,7 +338,11 @@ describe('the decision who may read', () => {
   });
 });
 
-function invoked(of: Pick<Grant, 'tokens' | 'cids'>, args: UcanMap): Uint8Array {
+function invoked(
+  of: Pick<Grant, 'tokens' | 'cids'>,
+  args: UcanMap,
+  changes: Partial<InvocationTerms> = {},
+): Uint8Array {
   const token = mintInvocation(reader.signer, {
     subject: owner.did,
     audience: serving.did,
@@ -329,6 +352,7 @@ function invoked(of: Pick<Grant, 'tokens' | 'cids'>, args: UcanMap): Uint8Array 
     nonce: random.bytes(16),
     issuedAt: now / 1000,
     expires: now / 1000 + 300,
+    ...changes,
   });
   return utf8(formatContainer([...of.tokens, token]));
 }

@@ -16,7 +16,7 @@ describe('the token parser under edited tokens', () => {
   });
 
   it('makes the same inputs of the same seed', () => {
-    const outcomes = [3, 3, 4].map((seed) => [...fuzz({ inputs: 300, seed }).outcomes]);
+    const outcomes = [3, 3, 4].map((seed) => [...fuzz({ inputs: 100, seed }).outcomes]);
     assert.deepEqual(outcomes[0], outcomes[1]);
     assert.notDeepEqual(outcomes[0], outcomes[2]);
   });

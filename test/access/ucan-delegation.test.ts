@@ -305,7 +305,10 @@ describe('attacks on a single token', () => {
     }
     refused(decodeDelegation(forge({ ...payload(), pol: {} })), 'ucan-field');
     refused(decodeDelegation(forge({ ...payload(), cmd: '/Flow' })), 'ucan-command');
-    refused(decodeDelegation(envelope(encode({ h: varsig, 'ucan/dlg@1.0.0': [] }))), 'ucan-field');
+    for (const other of [[], null, 1, 'text']) {
+      const signed = encode({ h: varsig, 'ucan/dlg@1.0.0': other });
+      refused(decodeDelegation(envelope(signed)), 'ucan-field');
+    }
   });
 
   it('unknown operator and selector injection: refused when read', () => {
@@ -334,6 +337,12 @@ describe('attacks on a single token', () => {
   });
 
   it('a signature of another size, and an envelope of another shape', () => {
+    for (const signed of [null, [], 1, 'text', new Uint8Array(9)]) {
+      refused(decodeDelegation(envelope(encode(signed))), 'ucan-encoding');
+    }
+    for (const signature of ['x'.repeat(64), Array.from({ length: 64 }, () => 0), null]) {
+      refused(decodeDelegation(encode([signature, { h: varsig }])), 'ucan-encoding');
+    }
     const body = { h: varsig, 'ucan/dlg@1.0.0': payload() };
     for (const size of [0, 63, 65]) {
       refused(decodeDelegation(encode([new Uint8Array(size), body])), 'ucan-signature');

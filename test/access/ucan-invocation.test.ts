@@ -286,6 +286,20 @@ describe('attacks on an invocation', () => {
     refused(judge(invoke(writer, { nonce: new Uint8Array(11) })), 'ucan-field');
   });
 
+  it('replayed nonce of an invocation that the skew still keeps alive', () => {
+    const here = court();
+    const bytes = invoke(writer);
+    assert.ok(judge(bytes, { court: here }).ok);
+    for (const n of [1, 2]) {
+      const other = { issuedAt: seconds + n, expires: seconds + 200 };
+      assert.ok(judge(invoke(writer, other), { court: here, at: 2 }).ok);
+    }
+    // Its 60 s are over, its skew is not; the memory is full and forgets what it may.
+    const late = invoke(writer, { issuedAt: seconds + 115, expires: seconds + 200 });
+    refused(judge(late, { court: here, at: 115 }), 'rate-limited');
+    refused(judge(bytes, { court: here, at: 115 }), 'ucan-replayed');
+  });
+
   it('replay after restart', () => {
     const bytes = invoke(writer, { issuedAt: seconds - 11 });
     refused(judge(bytes), 'ucan-replayed');
@@ -372,6 +386,10 @@ describe('revocations', () => {
     refused(no({ args: { ...args, more: 1 } }), 'ucan-field');
     refused(no({ args: { ucan: target } }), 'ucan-field');
     refused(no({ args: { ...args, path: [1] } }), 'ucan-field');
+    for (const path of [{}, 7, 'text']) refused(no({ args: { ...args, path } }), 'ucan-field');
+    const long = Array.from({ length: protocol.maxProofLinks + 1 }, () => CID.parse(target));
+    assert.ok(no({ args: { ...args, path: long.slice(1) } }).ok);
+    refused(no({ args: { ...args, path: long } }), 'ucan-field');
     const forged = revoke(owner, target);
     forged[10] = (forged[10] ?? 0) ^ 1;
     refused(readRevocation(nodeCrypto, forged), 'ucan-signature');

@@ -124,6 +124,19 @@ describe('policies of tokens', () => {
     ran('ucan/glob.json', judged);
   });
 
+  it('match "like" only where each run has its own place', () => {
+    for (const [text, pattern, matches] of [
+      ['axbyc', 'a*b*c', true],
+      ['ac', 'a*b*c', false],
+      ['acb', 'a*b*c', false],
+      ['ab', 'ab*b', false],
+      ['abb', 'ab*b', true],
+      ['aa', 'a*a*a', false],
+    ] as const) {
+      assert.equal(like(text, pattern), matches, `${text} ${pattern}`);
+    }
+  });
+
   it('judge a hostile pattern in a moment', () => {
     const text = 'a'.repeat(8_000);
     assert.equal(like(text, `${'*a'.repeat(2_000)}b`), false);
@@ -217,11 +230,17 @@ describe('policies of tokens', () => {
           ],
         ],
         ['==', '.', { whole: true }],
+        ['!=', '.other', 1],
+        ['<=', '.most', 1],
+        ['like', '.alike', 'text'],
+        ['or', [['==', '.either', 1]]],
+        ['not', ['==', '.not', 1]],
       ]),
     );
     assert.equal(fixedTo(policy, 'name'), 'orders');
     assert.equal(fixedTo(policy, 'partition'), 0);
-    for (const open of ['a', 'b', 'whole', 'missing'])
+    const others = ['other', 'most', 'alike', 'either', 'not'];
+    for (const open of ['a', 'b', 'whole', 'missing', ...others])
       assert.equal(fixedTo(policy, open), undefined);
   });
 
