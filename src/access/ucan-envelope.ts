@@ -26,6 +26,7 @@ export type TokenKind = 'dlg' | 'inv';
 
 const header = Uint8Array.of(0x34, 0x01, 0xed, 0x01, 0xed, 0x01, 0x13, 0x71);
 const signedFrom = 67;
+const decoder = new TextDecoder();
 const cidPrefix = Uint8Array.of(0x01, 0x71, 0x12, 0x20);
 
 export interface OpenToken {
@@ -128,7 +129,8 @@ export function readExpiry(value: UcanValue | undefined): Result<number | null> 
 
 /** The CID of a token (v1, dag-cbor, SHA-256) in base32. */
 export function tokenCid(hasher: Hasher, token: Uint8Array): string {
-  return base32.encode(concat(cidPrefix, hasher.sha256(token)));
+  // The encoder joins character by character: such a string keeps 1.6 kB alive until it is copied.
+  return decoder.decode(utf8(base32.encode(concat(cidPrefix, hasher.sha256(token)))));
 }
 
 /** A refusal with the field that it is about. */

@@ -87,6 +87,11 @@ export class Revocations {
     this.#revokers.delete(ucan);
   }
 
+  /** Was it revoked by anybody? Whether that counts shows in its chain. */
+  mentions(ucan: string): boolean {
+    return this.#revokers.has(ucan);
+  }
+
   /** The first link that is void in this chain. */
   first({
     chain,

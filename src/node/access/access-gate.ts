@@ -11,6 +11,7 @@ import {
   type Decision,
   type Permit,
 } from '../../access/may.ts';
+import { tokenCid } from '../../access/ucan-envelope.ts';
 import { Replays } from '../../access/ucan-replays.ts';
 import { readRevocation } from '../../access/ucan-revocations.ts';
 import { rememberingCrypto } from '../../access/verified-signatures.ts';
@@ -66,6 +67,7 @@ export class AccessGate implements AccessPort {
   /** Logs that are followed by a grant, as their owner's card names them. */
   readonly #followed = new Map<LogId, Stream>();
   readonly #opened = new Map<string, Grant>();
+  readonly #cids = new WeakMap<Uint8Array, string>();
   #strange = 0;
   #denied = 0;
   #deniedToldMs = -Infinity;
@@ -152,9 +154,18 @@ export class AccessGate implements AccessPort {
   }
 
   isRevoked(kept: KeptGrant): boolean {
-    if (this.#parts.revocations.set.size === 0) return false;
+    const { set } = this.#parts.revocations;
+    if (set.size === 0 || !kept.tokens.some((token) => set.mentions(this.#cidOf(token)))) {
+      return false;
+    }
     const grant = this.open(kept);
-    return grant.ok && this.#parts.revocations.set.first(grant.value) !== undefined;
+    return grant.ok && set.first(grant.value) !== undefined;
+  }
+
+  #cidOf(token: Uint8Array): string {
+    const known = this.#cids.get(token) ?? tokenCid(this.#parts.crypto, token);
+    this.#cids.set(token, known);
+    return known;
   }
 
   open(kept: KeptGrant): Result<Grant> {

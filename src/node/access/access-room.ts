@@ -5,8 +5,8 @@
 import { nodeCrypto } from '../../crypto-node.ts';
 import type { Fault } from '../../errors.ts';
 import type { AccessExchange } from '../../gossip/access-exchange.ts';
-import { peerIdFromKey, peerKey } from '../../gossip/peer-id.ts';
-import { didFromKey } from '../../ids.ts';
+import { peerIdFromKey } from '../../gossip/peer-id.ts';
+import { didFromKey, didKey } from '../../ids.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { ok, type Result } from '../../result.ts';
 import { asTimeMs, type Did, type StreamName } from '../../types.ts';
@@ -196,11 +196,9 @@ export class AccessRoom implements Disposable {
     const isIssuer = (kept: KeptGrant): boolean =>
       kept.scope.owner === did || kept.scope.holder === did;
     for (const kept of this.#books.grants.got()) if (isIssuer(kept)) return true;
+    const peer = peerIdFromKey(didKey(did));
     for (const owner of registries.owners()) {
-      for (const { id } of registries.profile(owner)?.peers ?? []) {
-        const key = peerKey(id);
-        if (key !== undefined && didFromKey(key) === did) return true;
-      }
+      if (registries.profile(owner)?.peers.some(({ id }) => id === peer) === true) return true;
     }
     return false;
   }

@@ -39,6 +39,9 @@ export interface IncomingParts {
   };
 }
 
+/** Requests of an organisation that are kept, answered ones included, for each that may wait. */
+const answeredPerOpen = 64;
+
 export class Incoming {
   readonly #parts: IncomingParts;
   readonly #answering: Answering;
@@ -131,8 +134,11 @@ export class Incoming {
     const { book, limits } = this.#parts;
     const open = book.all('in');
     if (open.length >= limits.maxGrantRequests) return true;
-    const own = open.filter((one) => one.state === 'pending' && one.organisation === organisation);
-    return own.length >= limits.maxGrantRequestsPerOrganisation;
+    const own = open.filter((one) => one.organisation === organisation);
+    const waiting = own.filter(({ state }) => state === 'pending').length;
+    const most = limits.maxGrantRequestsPerOrganisation;
+    // What was withdrawn or rejected counts too, or one could fill the book with it.
+    return waiting >= most || own.length >= most * answeredPerOpen;
   }
 
   #tell(request: KeptRequest, step: string): void {

@@ -136,6 +136,15 @@ describe('requests for grants', () => {
       must(await incoming.request({ ...request, id: `${n}`.repeat(32) }, asker));
     }
     refused(await incoming.request(request, asker), 'requests-full');
+    must(await incoming.withdraw('0'.repeat(32), asker));
+    must(await incoming.request(request, asker));
+    const { incoming: small } = await kit();
+    for (let n = 0; n < 20; n++) {
+      const id = n.toString(16).padStart(32, 'c');
+      must(await small.request({ ...request, id }, asker));
+      must(await small.withdraw(id, asker));
+    }
+    refused(await small.request(request, asker), 'requests-full');
   });
 
   it('are answered by the first rule that fits, for no longer than it says', async () => {

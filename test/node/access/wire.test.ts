@@ -44,6 +44,8 @@ function member(n: number): Member {
 
 const [acme, beta, carl] = [member(11), member(12), member(13)];
 
+const none = (): never => assert.fail('nobody asks');
+
 function gateOf(world: World, { peer, did }: Member): Kit {
   const rows = new TableRows(new MemoryStore());
   const grants = new GrantBook(rows, nodeCrypto, 100);
@@ -51,7 +53,7 @@ function gateOf(world: World, { peer, did }: Member): Kit {
   const host = new VirtualHost(world.time, world.dice.fork());
   const answers: (Fault | undefined)[] = [];
   const denied: Fault[] = [];
-  const none = (): never => assert.fail('nobody asks');
+
   const gate = new AccessGate({
     host,
     crypto: nodeCrypto,
