@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { makeEvent } from '../../src/event/make.ts';
-import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
-import { foundNetwork } from '../../src/gossip/network-document.ts';
+import { nodeCrypto } from '../../src/crypto-node.ts';
 import { verifyForkProof } from '../../src/ledger/fork-proof.ts';
-import { asLogIndex, asTimeMs, type LogId, type ParsedEvent } from '../../src/types.ts';
+import { asLogIndex, type LogId, type ParsedEvent } from '../../src/types.ts';
 import { offlineEnv } from '../../src/verify.ts';
 import { Dice } from './dice.ts';
 import { SimNetwork } from './sim-network.ts';
-import { must, SimNode } from './sim-node.ts';
-import { epochMs, VirtualTime } from './virtual-time.ts';
+import { must, SimNode, simNetworkDocument } from './sim-node.ts';
+import { VirtualTime } from './virtual-time.ts';
 
 function event(id: string): ParsedEvent {
   return must(makeEvent({ specversion: '1.0', id, source: '/orders', type: 'order' }, 0));
@@ -27,21 +26,10 @@ function world(seed: number, peers: number): World {
   const time = new VirtualTime();
   const dice = new Dice(seed);
   const network = new SimNetwork(time, dice);
-  const founder = signerFromSeed(dice.bytes(32));
-  const terms = { name: 'simulation', created: asTimeMs(epochMs), membership: 'open' as const };
-  const lists = { members: [], bootstrap: [], witnesses: [] };
-  const document = must(foundNetwork(nodeCrypto, founder, { ...terms, ...lists }));
+  const document = simNetworkDocument(dice);
   const make = (name: string): SimNode => new SimNode(network, dice.fork(), document, name);
   const nodes = Array.from({ length: peers }, (_, i) => make(`n${i}`));
-  const run = async <T>(work: Promise<T>): Promise<T> => {
-    let settled = false;
-    const watched = work.finally(() => {
-      settled = true;
-    });
-    watched.catch(() => undefined);
-    assert.ok(await time.until(() => settled, 600_000), 'it never ends');
-    return watched;
-  };
+  const run = <T>(work: Promise<T>): Promise<T> => time.run(work);
   return { time, network, nodes, make, run };
 }
 

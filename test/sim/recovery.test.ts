@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { makeEvent } from '../../src/event/make.ts';
-import { foundNetwork } from '../../src/gossip/network-document.ts';
-import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
 import { buildBlock, type Draft } from '../../src/ledger/build-block.ts';
 import type { LogState, UnknownLog } from '../../src/ledger/log-state.ts';
 import { verifyBlock } from '../../src/ledger/verify-block.ts';
@@ -10,8 +8,8 @@ import { asLogIndex, asTimeMs, type LogId, type ParsedEvent } from '../../src/ty
 import { env } from '../support/judges.ts';
 import { Dice } from './dice.ts';
 import { SimNetwork } from './sim-network.ts';
-import { must, SimNode } from './sim-node.ts';
-import { epochMs, VirtualTime } from './virtual-time.ts';
+import { must, SimNode, simNetworkDocument } from './sim-node.ts';
+import { VirtualTime } from './virtual-time.ts';
 
 function event(id: string): ParsedEvent {
   const attributes = { specversion: '1.0', id, source: '/orders', type: 'order' };
@@ -48,25 +46,8 @@ describe('recovery with half of the peers on the rejected history', function () 
       const time = new VirtualTime();
       const dice = new Dice(seed);
       const network = new SimNetwork(time, dice);
-      const document = must(
-        foundNetwork(nodeCrypto, signerFromSeed(dice.bytes(32)), {
-          name: 'simulation',
-          created: asTimeMs(epochMs),
-          membership: 'open',
-          members: [],
-          bootstrap: [],
-          witnesses: [],
-        }),
-      );
-      const run = async <T>(work: Promise<T>): Promise<T> => {
-        let settled = false;
-        const watched = work.finally(() => {
-          settled = true;
-        });
-        watched.catch(() => undefined);
-        assert.ok(await time.until(() => settled, 120_000), `seed ${seed}: it never ends`);
-        return watched;
-      };
+      const document = simNetworkDocument(dice);
+      const run = <T>(work: Promise<T>): Promise<T> => time.run(work, `seed ${seed}: it`);
       const nodes = Array.from(
         { length: 9 },
         (_, i) => new SimNode(network, dice.fork(), document, `n${i}`),

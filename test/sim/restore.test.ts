@@ -1,40 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { makeEvent } from '../../src/event/make.ts';
-import { foundNetwork, type NetworkDocument } from '../../src/gossip/network-document.ts';
-import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
-import { asTimeMs, type ParsedEvent } from '../../src/types.ts';
+import { type ParsedEvent } from '../../src/types.ts';
 import { Dice } from './dice.ts';
 import { SimNetwork } from './sim-network.ts';
-import { must, SimNode } from './sim-node.ts';
-import { epochMs, VirtualTime } from './virtual-time.ts';
+import { must, SimNode, simNetworkDocument } from './sim-node.ts';
+import { VirtualTime } from './virtual-time.ts';
 
 function event(id: string): ParsedEvent {
   const attributes = { specversion: '1.0', id, source: '/orders', type: 'order' };
   return must(makeEvent(attributes, 0));
-}
-
-function found(dice: Dice): NetworkDocument {
-  return must(
-    foundNetwork(nodeCrypto, signerFromSeed(dice.bytes(32)), {
-      name: 'simulation',
-      created: asTimeMs(epochMs),
-      membership: 'open',
-      members: [],
-      bootstrap: [],
-      witnesses: [],
-    }),
-  );
-}
-
-async function settled<T>(time: VirtualTime, work: Promise<T>): Promise<T> {
-  let done = false;
-  const watched = work.finally(() => {
-    done = true;
-  });
-  watched.catch(() => undefined);
-  assert.ok(await time.until(() => done, 60_000), 'it never ends');
-  return watched;
 }
 
 describe('a producer restored from an older copy', () => {
@@ -43,8 +18,8 @@ describe('a producer restored from an older copy', () => {
       const time = new VirtualTime();
       const dice = new Dice(seed);
       const network = new SimNetwork(time, dice);
-      const document = found(dice);
-      const run = <T>(work: Promise<T>): Promise<T> => settled(time, work);
+      const document = simNetworkDocument(dice);
+      const run = <T>(work: Promise<T>): Promise<T> => time.run(work);
       const nodes = [0, 1, 2].map((i) => new SimNode(network, dice.fork(), document, `n${i}`));
       const [writer, replica, stale] = nodes;
       assert.ok(writer !== undefined && replica !== undefined && stale !== undefined);
@@ -94,8 +69,8 @@ describe('a producer restored from an older copy', () => {
     const time = new VirtualTime();
     const dice = new Dice(11);
     const network = new SimNetwork(time, dice);
-    const document = found(dice);
-    const run = <T>(work: Promise<T>): Promise<T> => settled(time, work);
+    const document = simNetworkDocument(dice);
+    const run = <T>(work: Promise<T>): Promise<T> => time.run(work);
     const [writer, replica] = [0, 1].map(
       (i) => new SimNode(network, dice.fork(), document, `n${i}`),
     );

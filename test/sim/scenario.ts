@@ -4,14 +4,12 @@
  * faults end, and everybody must arrive at the producers' trees with nothing lost that was
  * acknowledged and nothing stored twice.
  */
-import { foundNetwork } from '../../src/gossip/network-document.ts';
-import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
-import { asTimeMs, type LogId } from '../../src/types.ts';
+import { type LogId } from '../../src/types.ts';
 import { Dice } from './dice.ts';
 import { Producer } from './producer.ts';
 import { calm, SimNetwork, type NetworkFaults } from './sim-network.ts';
-import { must, SimNode } from './sim-node.ts';
-import { epochMs, VirtualTime } from './virtual-time.ts';
+import { ofRunning, problemOf, SimNode, simNetworkDocument } from './sim-node.ts';
+import { VirtualTime } from './virtual-time.ts';
 
 export interface ScenarioOptions {
   readonly peers: number;
@@ -57,7 +55,7 @@ export async function runScenario(
   try {
     await scenario.run();
   } catch (cause) {
-    scenario.problems.push(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+    scenario.problems.push(problemOf(cause));
   }
   return scenario.result();
 }
@@ -118,16 +116,7 @@ class Scenario {
 
   async #build(): Promise<void> {
     const { peers, producers, batches, gossip } = this.#options;
-    const document = must(
-      foundNetwork(nodeCrypto, signerFromSeed(this.#dice.bytes(32)), {
-        name: 'simulation',
-        created: asTimeMs(epochMs),
-        membership: 'open',
-        members: [],
-        bootstrap: [],
-        witnesses: [],
-      }),
-    );
+    const document = simNetworkDocument(this.#dice);
     for (let i = 0; i < peers; i++) {
       this.#nodes.push(new SimNode(this.#network, this.#dice.fork(), document, `n${i}`));
     }
@@ -236,7 +225,7 @@ class Scenario {
   async #verifyOne(): Promise<void> {
     const node = this.#dice.pick(this.#nodes.slice(this.#options.producers));
     for (const logId of node === undefined ? [] : (this.#follows.get(node) ?? [])) {
-      const report = await this.#within(present(node?.ledger?.verify(logId)), 'the audit');
+      const report = await this.#within(ofRunning(node?.ledger?.verify(logId)), 'the audit');
       if (report.ok && report.value.verdict === 'intact') continue;
       const what = report.ok ? report.value.verdict : report.error.code;
       this.problems.push(`${node?.name}: the audit says ${what}`);
@@ -255,24 +244,13 @@ class Scenario {
   /** Work that an event began: a throw in it is a problem of the run. */
   #do(work: Promise<void>): void {
     work.catch((cause: unknown) => {
-      this.problems.push(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+      this.problems.push(problemOf(cause));
     });
   }
 
-  async #within<T>(work: Promise<T>, what: string): Promise<T> {
-    let settled = false;
-    const watched = work.finally(() => {
-      settled = true;
-    });
-    watched.catch(() => undefined);
-    if (!(await this.#time.until(() => settled, 600_000))) throw new Error(`${what} never ended`);
-    return watched;
+  #within<T>(work: Promise<T>, what: string): Promise<T> {
+    return this.#time.run(work, what);
   }
-}
-
-function present<T>(work: Promise<T> | undefined): Promise<T> {
-  if (work === undefined) throw new Error('the node is down');
-  return work;
 }
 
 /** How bad the weather of this seed is. */

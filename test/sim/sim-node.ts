@@ -5,7 +5,11 @@ import { checkWriteProof } from '../../src/access/write-proof.ts';
 import type { Signer } from '../../src/crypto.ts';
 import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
 import { GossipNode } from '../../src/gossip/gossip-node.ts';
-import { KnownNetwork, type NetworkDocument } from '../../src/gossip/network-document.ts';
+import {
+  foundNetwork,
+  KnownNetwork,
+  type NetworkDocument,
+} from '../../src/gossip/network-document.ts';
 import { peerIdFromKey } from '../../src/gossip/peer-id.ts';
 import { didFromKey } from '../../src/ids.ts';
 import { MemoryGuard, type GuardMark } from '../../src/ledger/guard.ts';
@@ -14,11 +18,36 @@ import { Ledger } from '../../src/ledger/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory-store.ts';
 import { limits, protocol } from '../../src/limits.ts';
 import type { Result } from '../../src/result.ts';
-import { asStreamName, type LogId, type PeerId } from '../../src/types.ts';
+import { asStreamName, asTimeMs, type LogId, type PeerId } from '../../src/types.ts';
 import type { Dice } from './dice.ts';
 import type { SimNetwork } from './sim-network.ts';
 import { addressOf, SimTransport } from './sim-transport.ts';
-import { VirtualHost } from './virtual-time.ts';
+import { epochMs, VirtualHost } from './virtual-time.ts';
+
+/** A network of its own, open to all. */
+export function simNetworkDocument(dice: Dice): NetworkDocument {
+  return must(
+    foundNetwork(nodeCrypto, signerFromSeed(dice.bytes(32)), {
+      name: 'simulation',
+      created: asTimeMs(epochMs),
+      membership: 'open',
+      members: [],
+      bootstrap: [],
+      witnesses: [],
+    }),
+  );
+}
+
+/** What is asked of a part that only a running node has. */
+export function ofRunning<T>(work: Promise<T> | undefined): Promise<T> {
+  if (work === undefined) throw new Error('the node is down');
+  return work;
+}
+
+/** A throw as a problem of the run. */
+export function problemOf(cause: unknown): string {
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+}
 
 export interface NodeOptions {
   readonly gossip: boolean;

@@ -7,19 +7,18 @@
  */
 import { toHex } from '../../src/bytes.ts';
 import { codes } from '../../src/codes.ts';
-import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
+import { nodeCrypto } from '../../src/crypto-node.ts';
 import { makeEvent } from '../../src/event/make.ts';
-import { foundNetwork } from '../../src/gossip/network-document.ts';
 import { verifyForkProof } from '../../src/ledger/fork-proof.ts';
 import type { MemoryStore } from '../../src/ledger/memory-store.ts';
-import { asLogIndex, asTimeMs, type LogId } from '../../src/types.ts';
+import { asLogIndex, type LogId } from '../../src/types.ts';
 import { offlineEnv } from '../../src/verify.ts';
 import { Dice } from './dice.ts';
 import { Producer } from './producer.ts';
 import { stormy } from './scenario.ts';
 import { calm, SimNetwork } from './sim-network.ts';
-import { must, SimNode } from './sim-node.ts';
-import { epochMs, VirtualTime } from './virtual-time.ts';
+import { must, ofRunning, problemOf, SimNode, simNetworkDocument } from './sim-node.ts';
+import { VirtualTime } from './virtual-time.ts';
 
 export interface TrustResult {
   readonly seed: number;
@@ -43,7 +42,7 @@ export async function runTrust(seed: number, peers = 10): Promise<TrustResult> {
   try {
     await story.run();
   } catch (cause) {
-    story.problems.push(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+    story.problems.push(problemOf(cause));
   }
   return story.result();
 }
@@ -109,16 +108,7 @@ class Story {
   }
 
   async #build(): Promise<void> {
-    const document = must(
-      foundNetwork(nodeCrypto, signerFromSeed(this.#dice.bytes(32)), {
-        name: 'simulation',
-        created: asTimeMs(epochMs),
-        membership: 'open',
-        members: [],
-        bootstrap: [],
-        witnesses: [],
-      }),
-    );
+    const document = simNetworkDocument(this.#dice);
     for (let i = 0; i < this.#peers; i++) {
       this.#nodes.push(new SimNode(this.#network, this.#dice.fork(), document, `n${i}`));
     }
@@ -227,7 +217,7 @@ class Story {
     }
     const accepted = new Map<SimNode, ReadonlySet<string>>();
     for (const node of this.#nodes) {
-      const proof = must(await this.#within(here(node.ledger?.forks.proof(logId)), 'a proof'));
+      const proof = must(await this.#within(ofRunning(node.ledger?.forks.proof(logId)), 'a proof'));
       if (proof === undefined || !verifyForkProof(offlineEnv(nodeCrypto), proof).ok) {
         this.problems.push(`${node.name}: its fork proof is none`);
       }
@@ -287,12 +277,12 @@ class Story {
       if (toHex(ledger?.log(forked)?.root ?? root) !== toHex(root)) {
         this.problems.push(`${node.name}: another end of the forked log`);
       }
-      const audit = must(await this.#within(here(ledger?.verify(forked)), 'the audit'));
+      const audit = must(await this.#within(ofRunning(ledger?.verify(forked)), 'the audit'));
       if (audit.verdict !== 'intact')
         this.problems.push(`${node.name}: the audit says ${audit.verdict}`);
       const kept = new Set(await this.#within(wiresOf(node, forked), 'reading'));
       const evidence = must(
-        await this.#within(here(ledger?.successors.evidence(forked)), 'evidence'),
+        await this.#within(ofRunning(ledger?.successors.evidence(forked)), 'evidence'),
       );
       this.#setAside += evidence.length;
       for (const { wire } of evidence) kept.add(toHex(nodeCrypto.sha256(wire)));
@@ -324,7 +314,7 @@ class Story {
   async #publish(node: SimNode, logId: LogId, id: string): Promise<void> {
     const made = must(makeEvent({ specversion: '1.0', id, source: '/orders', type: 'order' }, 0));
     const results = must(
-      await this.#within(here(node.ledger?.publish(logId, [made])), 'a publish'),
+      await this.#within(ofRunning(node.ledger?.publish(logId, [made])), 'a publish'),
     );
     for (const result of results) must(result);
   }
@@ -335,18 +325,12 @@ class Story {
 
   #do(work: Promise<void>): void {
     work.catch((cause: unknown) => {
-      this.problems.push(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+      this.problems.push(problemOf(cause));
     });
   }
 
-  async #within<T>(work: Promise<T>, what: string): Promise<T> {
-    let settled = false;
-    const watched = work.finally(() => {
-      settled = true;
-    });
-    watched.catch(() => undefined);
-    if (!(await this.#time.until(() => settled, 600_000))) throw new Error(`${what} never ended`);
-    return watched;
+  #within<T>(work: Promise<T>, what: string): Promise<T> {
+    return this.#time.run(work, what);
   }
 }
 
@@ -357,9 +341,4 @@ async function wiresOf(node: SimNode, logId: LogId): Promise<ReadonlySet<string>
     wires.add(toHex(nodeCrypto.sha256(wire)));
   }
   return wires;
-}
-
-function here<T>(work: Promise<T> | undefined): Promise<T> {
-  if (work === undefined) throw new Error('the node is down');
-  return work;
 }

@@ -59,6 +59,17 @@ export class VirtualTime {
     await this.until(() => false, ms);
   }
 
+  /** What `work` gives, once as much virtual time has gone by as it takes. */
+  async run<T>(work: Promise<T>, what = 'it'): Promise<T> {
+    let settled = false;
+    const watched = work.finally(() => {
+      settled = true;
+    });
+    watched.catch(() => undefined);
+    if (!(await this.until(() => settled, 600_000))) throw new Error(`${what} never ended`);
+    return watched;
+  }
+
   #push(event: Event): void {
     const heap = this.#heap;
     let at = heap.length;
