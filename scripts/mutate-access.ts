@@ -42,10 +42,10 @@ function copy(): string {
   return folder;
 }
 
-/** Runs the tests of a file; a run that hangs or breaks is noticed too. */
-async function failures(folder: string, file: string): Promise<number | 'all'> {
+/** How many of these tests fail; a run that hangs or breaks counts as all. */
+async function failures(folder: string, tests: readonly string[]): Promise<number | 'all'> {
   const mocha = join(folder, 'node_modules/mocha/bin/mocha.js');
-  const args = [mocha, '--reporter', 'json', ...testsOf(file)];
+  const args = [mocha, '--reporter', 'json', ...tests];
   const env = { ...process.env, ...(existsSync(vectors) ? { HW_VECTORS: vectors } : {}) };
   return new Promise((resolve) => {
     const options = { cwd: folder, env, timeout: 60_000, maxBuffer: 2 ** 26 };
@@ -70,9 +70,13 @@ function mutate(folder: string, { file, find, replace }: Mutation): () => void {
 async function work(queue: Mutation[], results: Noticed[]): Promise<void> {
   const folder = copy();
   try {
+    const before = await failures(folder, [
+      ...new Set(chosen.flatMap(({ file }) => testsOf(file))),
+    ]);
+    if (before !== 0) throw new Error(`${before} tests fail with every check in place`);
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const restore = mutate(folder, next);
-      const tests = await failures(folder, next.file);
+      const tests = await failures(folder, testsOf(next.file));
       restore();
       results.push({ ...next, tests });
       console.log(`${tests}\t${next.file}: ${next.check}`);

@@ -208,6 +208,36 @@ export const judging: readonly Checks[] = [
         'if (true)',
       ],
       ['one invocation', 'if (invocation !== undefined) return manyInvocations;', ''],
+      [
+        'a policy that looks at the time ends a permit',
+        'if (!permit.chain.some(isTimed)) return undefined;',
+        'return undefined;',
+      ],
+      [
+        'told why only with all proofs',
+        'if (!proof.ok) return false;',
+        'if (!proof.ok) return true;',
+      ],
+      [
+        'told why only about the stream of the grant',
+        "if (!chain.some(({ policy }) => fixedTo(policy, 'stream') === stream))",
+      ],
+      [
+        'told why only with a true chain',
+        'return aligned.ok || afterAlignment.has(aligned.error.code);',
+        'return true;',
+      ],
+    ],
+  },
+  {
+    file: 'src/access/verified-signatures.ts',
+    tests: [test('verified-signatures')],
+    checks: [
+      ['not known yet', 'if (!crypto.verify(key, message, signature))'],
+      ['known of this key', 'concat(key, signature, message)', 'concat(signature, message)'],
+      ['known of this signature', 'concat(key, signature, message)', 'concat(key, message)'],
+      ['known of this message', 'concat(key, signature, message)', 'concat(key, signature)'],
+      ['bounded', 'if (known.size >= max && oldest !== undefined) known.delete(oldest);', ''],
     ],
   },
   {

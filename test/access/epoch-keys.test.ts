@@ -149,6 +149,13 @@ describe('epoch keys', () => {
     );
   });
 
+  it('a node does not give the one above it', () => {
+    const held = value(nodeBelow(nodeCipher, root, { level: 5, node: 0 }));
+    assert.deepEqual(value(nodeBelow(nodeCipher, held, { level: 5, node: 0 })), held);
+    refused(nodeBelow(nodeCipher, held, { level: 6, node: 0 }), 'epoch-not-covered');
+    refused(nodeBelow(nodeCipher, held, { level: 32, node: 0 }), 'epoch-not-covered');
+  });
+
   it('the whole tree is one node', () => {
     assert.deepEqual(value(coverOf(0, epochs)), [{ level: 32, node: 0 }]);
     for (const [from, to] of [

@@ -97,6 +97,8 @@ describe('token containers', () => {
     const doubled = concat(good, Uint8Array.of(0));
     refused(parseContainer(`C${toBase64url(doubled)}`), 'ucan-container');
     refused(parseContainer('C'.repeat(1_000_000)), 'ucan-container');
+    const large = encode({ 'ctn-v1': [new Uint8Array(200_000)] });
+    refused(decodeContainer(concat(utf8('@'), large)), 'ucan-container');
     assert.throws(() => formatContainer([]), RangeError);
   });
 });
