@@ -8,10 +8,9 @@
  *          linger   state: tip                         state: stored
  *
  * A block is cut when it is full; or when its linger is over and nothing is being written. The
- * linger is between `minLingerMs` and `maxLingerMs`, by the rate of the last blocks: as long as
- * would fill a block, if that is possible at all; none on a quiet stream. It is over before that when nothing has come for
- * `minLingerMs`: publishers who all wait for their receipts send nothing more (one connection with
- * batches of 100 waited 16 ms for each).
+ * linger is between `minLingerMs` and `maxLingerMs`, by the rate of the last blocks: as long as would
+ * fill a block, if that is possible at all; none on a quiet stream. It is over before that when
+ * nothing has come for `minLingerMs`: publishers who wait for their receipts send nothing more.
  */
 import { equal } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
@@ -89,9 +88,8 @@ export class Writer {
 
   /** The holder of the key in force, if it was given to us. */
   signerFor(state: LogState | undefined): Signer | undefined {
-    return this.#signers.find(
-      (signer) => state !== undefined && equal(signer.publicKey, state.writerKey),
-    );
+    if (state === undefined) return undefined;
+    return this.#signers.find((signer) => equal(signer.publicKey, state.writerKey));
   }
 
   /** In order behind what waits already. */
@@ -112,10 +110,13 @@ export class Writer {
     this.#kick();
   }
 
-  /** After the store works again and the handle was loaded anew. */
+  /** The handle was loaded anew: what was built upon its old tip is built again. */
   recovered(): void {
     this.#failing = undefined;
     this.#tiles = undefined;
+    const built = this.#prepared.flatMap(({ items }) => items);
+    this.#prepared = [];
+    this.#putBack(built);
     this.#kick();
   }
 
@@ -161,7 +162,8 @@ export class Writer {
   #kick(): void {
     if (this.#failing !== undefined) return;
     if (this.#tiles === undefined) {
-      if (this.#length > 0) void this.#loadTiles();
+      // Not while a group is being written: its end moves the tip.
+      if (this.#length > 0 && this.#writing === undefined) void this.#loadTiles();
       return;
     }
     const tiles = this.#tiles;
@@ -213,10 +215,19 @@ export class Writer {
     for (const item of alone ? items : [culprit]) this.settle(item, err(prepared.error));
     if (alone) return;
     const rest = items.filter((item) => item !== culprit);
-    this.#queue = [...rest, ...this.#queue.slice(this.#head)];
-    this.#head = 0;
-    for (const item of rest) if (item.kind === 'event') this.#queuedBytes += item.bytes;
+    this.#putBack(rest);
     this.#prepare(tiles);
+  }
+
+  /** To the front of the queue again. */
+  #putBack(items: readonly Pending[]): void {
+    this.#queue = [...items, ...this.#queue.slice(this.#head)];
+    this.#head = 0;
+    for (const item of items) {
+      if (item.kind !== 'event') continue;
+      this.#queuedBytes += item.bytes;
+      item.queued = true;
+    }
   }
 
   /** Takes from the queue what fits one block. */
@@ -253,9 +264,7 @@ export class Writer {
     const { standing, reason } = this.#handle.row;
     if (standing !== 'open') return err(reason ?? fault('log-waiting', `the log is ${standing}`));
     const signer = this.signerFor(state);
-    if (state === undefined || signer === undefined) {
-      return err(keyElsewhere());
-    }
+    if (state === undefined || signer === undefined) return err(keyElsewhere());
     const time = recordedTime(this.#env, state);
     if (!time.ok) return time;
     const drafts = items.flatMap((item) => this.#draft(item, state, signer));
@@ -308,7 +317,8 @@ export class Writer {
   }
 
   #stored(append: Append, items: readonly Pending[]): void {
-    this.#handle.stored = append.head;
+    if (this.#tiles === undefined) this.#handle.reset(this.#handle.row, append.head);
+    else this.#handle.stored = append.head;
     this.#env.recent.add(this.#handle.row.number, append.block.block.firstIndex, append.record);
     this.#tiles?.written(append.tiles);
     this.#dedupe.committed(append.head.slices, append.idKeys);

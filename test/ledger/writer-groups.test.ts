@@ -2,7 +2,21 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { MemoryStore } from '../../src/ledger/memory-store.ts';
 import { FailingStore } from '../support/failing-store.ts';
-import { events, idsOf, publish, withLog } from '../support/ledger-home.ts';
+import { auditLog } from '../../src/ledger/audit.ts';
+import { createLog } from '../../src/ledger/create-log.ts';
+import { LedgerEnv } from '../../src/ledger/ledger-env.ts';
+import { loadLog } from '../../src/ledger/open-log.ts';
+import { OwnLog } from '../../src/ledger/own-log.ts';
+import { StoreHealth } from '../../src/ledger/store-health.ts';
+import {
+  events,
+  idsOf,
+  newLog,
+  options,
+  publish,
+  signer,
+  withLog,
+} from '../support/ledger-home.ts';
 import { asLogIndex } from '../../src/types.ts';
 import { must, refused } from '../support/result.ts';
 
@@ -55,4 +69,31 @@ describe('blocks that are written together', () => {
     assert.equal(must(await ledger.verify(log)).verdict, 'intact');
     await ledger.close();
   });
+
+  for (const when of ['while a group is being written', 'while the next ones are ready']) {
+    it(`are made anew where the log is loaded anew ${when}`, async () => {
+      const store = new FailingStore(new MemoryStore());
+      const env = new LedgerEnv(options({ store }));
+      const handle = must(await createLog(env, newLog, signer));
+      const own = new OwnLog(env, handle, new StoreHealth(env, () => undefined), signer);
+      const gate = Promise.withResolvers<void>();
+      store.gate = gate.promise;
+      const many = when === 'while a group is being written' ? 10 : 255 * 4;
+      const publishing = own.publish(events(many), undefined);
+      while (!store.waits) await new Promise(setImmediate);
+      await loadLog(env, handle, handle.row);
+      own.reloaded();
+      gate.resolve();
+      const receipts = must(await publishing).map((result) => must(result));
+      assert.deepEqual(
+        receipts.map(({ index }) => index),
+        receipts.map((_, i) => 2 + i + Math.floor(i / 255)),
+      );
+      const more = must(await own.publish(events(300, many), undefined));
+      for (const result of more) must(result);
+      await own.close();
+      assert.equal(handle.size, handle.tip?.state.size);
+      assert.equal((await auditLog(env, handle)).verdict, 'intact');
+    });
+  }
 });

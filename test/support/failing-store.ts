@@ -13,6 +13,8 @@ export class FailingStore implements Store {
   failReads: Code | undefined;
   /** Writes wait until this resolves. */
   gate: Promise<void> | undefined;
+  /** A write has come to the gate. */
+  waits = false;
   /** Sizes of the batches that were written, and whether they were synced. */
   readonly batches: { readonly writes: number; readonly sync: boolean }[] = [];
 
@@ -30,7 +32,10 @@ export class FailingStore implements Store {
     writes: readonly StoreWrite[],
     options: { readonly sync: boolean },
   ): Promise<Result<void>> {
-    if (this.gate !== undefined) await this.gate;
+    if (this.gate !== undefined) {
+      this.waits = true;
+      await this.gate;
+    }
     const code = this.failWrites;
     if (code === undefined || this.writeAnyway) {
       this.batches.push({ writes: writes.length, sync: options.sync });
