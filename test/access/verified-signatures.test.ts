@@ -8,7 +8,7 @@ import { rememberingCrypto } from '../../src/access/verified-signatures.ts';
 import { owner, thief } from './tokens.ts';
 
 /** Counts what is really verified. */
-function counted(max: number): { readonly crypto: Crypto; count(): number } {
+function counted(max: number): { readonly crypto: Crypto; readonly count: () => number } {
   let verified = 0;
   const counting: Crypto = {
     ...nodeCrypto,
