@@ -70,6 +70,7 @@ export { isKnown, type LogState, type UnknownLog } from './ledger/log-state.ts';
 export { openNote, parseVkey, type NoteKey, type OpenedNote } from './ledger/note.ts';
 export { parsePolicyFile, type PolicyFile } from './ledger/policy-file.ts';
 export { verifyConsistency, verifyInclusion } from './ledger/proof.ts';
+export type { Attested, ProvenVerdict } from './ledger/proven.ts';
 export {
   makeRangeFile,
   parseRangeFile,

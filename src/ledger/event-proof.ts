@@ -24,8 +24,6 @@ import { err, ok, type Result } from '../result.ts';
 import type { Attributes, Hash, LogId, LogIndex, PublicKey, TreeSize } from '../types.ts';
 import { parseCheckpoint, type ParsedCheckpoint } from './checkpoint.ts';
 import { checkDisclosure } from './check-disclosure.ts';
-import { attestedTime, checkLines, knownKeys, type ProvenCosignature } from './checkpoint-lines.ts';
-import { keepLines } from './cosignature.ts';
 import type { Genesis } from './genesis.ts';
 import type { BlockEnv } from './judges.ts';
 import type { KeyEntry } from './key-chain.ts';
@@ -40,12 +38,19 @@ import {
   type ProofExtra,
 } from './proof-extra.ts';
 import { checkEntryPlace, readProofKeys } from './proof-keys.ts';
+import {
+  broken,
+  judgeLines,
+  understoodLines,
+  type Attested,
+  type ProvenVerdict,
+} from './proven.ts';
 import { formatTlogProof, parseTlogProof } from './tlog-proof.ts';
 import { leafHash } from './tree.ts';
-import { isStated, noPolicy, type TrustPolicy } from './trust-policy.ts';
+import { noPolicy, type TrustPolicy } from './trust-policy.ts';
 
 /** What a sound proof shows. */
-export interface ProvenEntry {
+export interface ProvenEntry extends Attested {
   readonly logId: LogId;
   readonly index: LogIndex;
   readonly leaf: Uint8Array;
@@ -60,25 +65,9 @@ export interface ProvenEntry {
   readonly disclosed: Disclosure;
   /** The attributes read, where they are disclosed. */
   readonly context?: Attributes;
-  readonly cosignatures: readonly ProvenCosignature[];
-  /**
-   * Seconds since 1970: by then the entry existed, on the word of the quorum that was asked for (the
-   * verifier's, else the stream's).
-   */
-  readonly attestedBy?: bigint;
-  /** Did the verifier state a policy? */
-  readonly stated: boolean;
 }
 
-/** `broken` says what is wrong, `untrusted` what the policies miss in a sound proof. */
-export type ProofVerdict =
-  | { readonly verdict: 'intact'; readonly proven: ProvenEntry }
-  | {
-      readonly verdict: 'untrusted';
-      readonly reasons: readonly Fault[];
-      readonly proven: ProvenEntry;
-    }
-  | { readonly verdict: 'broken'; readonly reason: Fault };
+export type ProofVerdict = ProvenVerdict<ProvenEntry>;
 
 export interface EventProofInput {
   readonly index: LogIndex;
@@ -109,14 +98,14 @@ export function makeEventProof(env: BlockEnv, input: EventProofInput): Result<st
   const { index, path: hashes } = input;
   const sound = checkAllButLines(env, { index, hashes, extra }, parsed.value);
   if (!sound.ok) return sound;
-  const known = knownKeys(env.crypto, sound.value, input.cosigners ?? []);
-  const named = (line: { name: string; keyId: number }): boolean =>
-    known.keys.some((key) => key.name === line.name && key.keyId === line.keyId);
-  if (!parsed.value.signatures.some(named)) {
-    return refuse('checkpoint-key-id', 'no line is of a key that the proof shows');
-  }
-  const checkpoint = keepLines(parsed.value, named);
-  const text = formatTlogProof({ extra: encodeExtra(extra), index, hashes, checkpoint });
+  const checkpoint = understoodLines(env.crypto, sound.value, input.cosigners ?? []);
+  if (!checkpoint.ok) return checkpoint;
+  const text = formatTlogProof({
+    extra: encodeExtra(extra),
+    index,
+    hashes,
+    checkpoint: checkpoint.value,
+  });
   if (utf8(text).length <= protocol.maxProofBytes) return ok(text);
   return refuse('proof-too-large', `a proof is at most ${protocol.maxProofBytes} bytes`);
 }
@@ -146,24 +135,12 @@ export function verifyEventProof(
   const parts = { index, hashes, extra: extra.value };
   const sound = checkAllButLines(env, parts, checkpoint.value);
   if (!sound.ok) return broken(sound.error);
-  const signed = checkLines(env.crypto, note, sound.value, policy);
-  if (!signed.ok) return broken(signed.error);
-  const { cosignatures, reasons, asked } = signed.value;
-  const attestedBy = attestedTime(asked, cosignatures);
   const { checkpoint: _, ...shown } = sound.value;
-  const proven: ProvenEntry = {
-    ...shown,
-    cosignatures,
-    stated: isStated(policy),
-    ...(attestedBy === undefined ? {} : { attestedBy }),
-  };
-  return reasons.length === 0
-    ? { verdict: 'intact', proven }
-    : { verdict: 'untrusted', reasons, proven };
+  return judgeLines(env.crypto, note, sound.value, shown, policy);
 }
 
 /** What is shown before any line of the checkpoint is verified. */
-interface Shown extends Omit<ProvenEntry, 'cosignatures' | 'attestedBy' | 'stated'> {
+interface Shown extends Omit<ProvenEntry, keyof Attested> {
   readonly checkpoint: ParsedCheckpoint;
 }
 
@@ -194,10 +171,6 @@ function checkAllButLines(
   const context = opened.value === undefined ? {} : { context: opened.value };
   const where = { logId, index, leaf, leafHash: hash, entry: entry.value, genesis };
   return ok({ ...where, size, root, signer, disclosed, ...context, checkpoint });
-}
-
-function broken(reason: Fault): ProofVerdict {
-  return { verdict: 'broken', reason };
 }
 
 function refuse(code: Code, message: string): { readonly ok: false; readonly error: Fault } {

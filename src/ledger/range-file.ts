@@ -19,25 +19,24 @@ import { at, fault, type Code, type Fault } from '../errors.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type Hash, type LogId, type LogIndex, type PublicKey } from '../types.ts';
-import {
-  attestedTime,
-  checkLines,
-  knownKeys,
-  type CheckedLines,
-  type ProvenCosignature,
-} from './checkpoint-lines.ts';
 import { parseCheckpoint, type ParsedCheckpoint } from './checkpoint.ts';
-import { keepLines } from './cosignature.ts';
 import type { Genesis } from './genesis.ts';
 import type { BlockEnv } from './judges.ts';
 import type { Leaf } from './leaf.ts';
 import { decodeKeyChain, encodeKeyChain, type ProofKeyChain } from './proof-extra.ts';
 import { checkEntryPlace, readProofKeys } from './proof-keys.ts';
+import {
+  broken,
+  judgeLines,
+  understoodLines,
+  type Attested,
+  type ProvenVerdict,
+} from './proven.ts';
 import { verifyRange } from './range.ts';
 import { verifyRangeMember } from './range-member.ts';
 import { parseDecimal, parseHashLines } from './tlog-proof.ts';
 import { leafHash } from './tree.ts';
-import { isStated, noPolicy, type TrustPolicy } from './trust-policy.ts';
+import { noPolicy, type TrustPolicy } from './trust-policy.ts';
 
 const rangeProofHeader = 'headwater/range-proof@v1';
 
@@ -54,7 +53,7 @@ export interface RangeProofFile {
   readonly checkpoint: string;
 }
 
-export interface ProvenRange {
+export interface ProvenRange extends Attested {
   readonly logId: LogId;
   readonly from: LogIndex;
   readonly to: LogIndex;
@@ -64,21 +63,9 @@ export interface ProvenRange {
   readonly size: number;
   readonly root: Hash;
   readonly signer: PublicKey;
-  readonly cosignatures: readonly ProvenCosignature[];
-  /** Seconds since 1970: by then the range existed, on the word of the quorum that was asked for. */
-  readonly attestedBy?: bigint;
-  /** Did the verifier state a policy? */
-  readonly stated: boolean;
 }
 
-export type RangeVerdict =
-  | { readonly verdict: 'intact'; readonly proven: ProvenRange }
-  | {
-      readonly verdict: 'untrusted';
-      readonly reasons: readonly Fault[];
-      readonly proven: ProvenRange;
-    }
-  | { readonly verdict: 'broken'; readonly reason: Fault };
+export type RangeVerdict = ProvenVerdict<ProvenRange>;
 
 /** The text of a proof; checked as `verifyRangeFile` does, without the lines that only some know. */
 export function makeRangeFile(env: BlockEnv, file: RangeProofFile): Result<string> {
@@ -87,13 +74,10 @@ export function makeRangeFile(env: BlockEnv, file: RangeProofFile): Result<strin
   const shown = checkAllButLines(env, file, checkpoint.value);
   if (!shown.ok) return shown;
   const { signer, genesis } = shown.value;
-  const { keys } = knownKeys(env.crypto, { checkpoint: checkpoint.value, signer, genesis }, []);
-  const known = (line: { readonly name: string; readonly keyId: number }): boolean =>
-    keys.some(({ name, keyId }) => name === line.name && keyId === line.keyId);
-  if (!checkpoint.value.signatures.some(known)) {
-    return refuse('checkpoint-key-id', 'no line is of a key that the proof shows');
-  }
-  return ok(formatRangeFile({ ...file, checkpoint: keepLines(checkpoint.value, known) }));
+  const signed = { checkpoint: checkpoint.value, signer, genesis };
+  const understood = understoodLines(env.crypto, signed, []);
+  if (!understood.ok) return understood;
+  return ok(formatRangeFile({ ...file, checkpoint: understood.value }));
 }
 
 function formatRangeFile(file: RangeProofFile): string {
@@ -190,24 +174,10 @@ export function verifyRangeFile(
   if (!shown.ok) return broken(shown.error);
   const { signer, genesis } = shown.value;
   const signed = { checkpoint: checkpoint.value, signer, genesis };
-  const lines = checkLines(env.crypto, file.value.checkpoint, signed, policy);
-  if (!lines.ok) return broken(lines.error);
-  const proven = { ...shown.value, ...attested(lines.value), stated: isStated(policy) };
-  const { reasons } = lines.value;
-  return reasons.length === 0
-    ? { verdict: 'intact', proven }
-    : { verdict: 'untrusted', reasons, proven };
+  return judgeLines(env.crypto, file.value.checkpoint, signed, shown.value, policy);
 }
 
-function attested({
-  asked,
-  cosignatures,
-}: CheckedLines): Pick<ProvenRange, 'cosignatures' | 'attestedBy'> {
-  const by = attestedTime(asked, cosignatures);
-  return by === undefined ? { cosignatures } : { cosignatures, attestedBy: by };
-}
-
-type Shown = Omit<ProvenRange, 'cosignatures' | 'attestedBy' | 'stated'>;
+type Shown = Omit<ProvenRange, keyof Attested>;
 
 function checkAllButLines(
   env: BlockEnv,
@@ -240,9 +210,6 @@ export function isRangeFile(bytes: Uint8Array): boolean {
 
 function fail<T>(result: Result<T>): { readonly ok: false; readonly error: Fault } {
   return result.ok ? refuse('proof-syntax', 'not a number') : result;
-}
-function broken(reason: Fault): RangeVerdict {
-  return { verdict: 'broken', reason };
 }
 function refuse(code: Code, message: string): { readonly ok: false; readonly error: Fault } {
   return err(fault(code, message));

@@ -36,10 +36,20 @@ export async function recordOf(
   handle: LogHandle,
   number: BlockNumber,
 ): Promise<Result<BlockRecord>> {
+  const record = await storedRecord(env, handle, number);
+  if (!record.ok) return record;
+  return record.value === undefined ? err(missing(number)) : ok(record.value);
+}
+
+/** Undefined where there is none. Codes: store-corrupt (damaged, another block's), those of the store. */
+export async function storedRecord(
+  env: LedgerEnv,
+  handle: LogHandle,
+  number: number,
+): Promise<Result<BlockRecord | undefined>> {
   const key = numberKey(keyspace.blocks, handle.row.number, number);
   const value = await env.options.store.get(key);
-  if (!value.ok) return value;
-  if (value.value === undefined) return err(missing(number));
+  if (!value.ok || value.value === undefined) return value.ok ? ok(undefined) : value;
   const record = BlockRecord.read(env.options.crypto, value.value);
   if (!record.ok || record.value.number === number) return record;
   return err(fault('store-corrupt', `block ${number} is stored as another one`));

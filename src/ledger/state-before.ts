@@ -7,12 +7,11 @@
 import { equal } from '../bytes.ts';
 import type { Hasher } from '../crypto.ts';
 import { fault } from '../errors.ts';
-import { keyspace, numberKey } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asBlockNumber, asLogIndex, asTimeMs, asTreeSize } from '../types.ts';
 import type { DecodedBlock, VerifiedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
-import { BlockRecord } from './block-record.ts';
+import type { BlockRecord } from './block-record.ts';
 import { parseControl, type EpochOpening } from './control.ts';
 import { controlsOf } from './controls.ts';
 import {
@@ -26,6 +25,7 @@ import { decodeLeaf } from './leaf.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
 import { isKnown, type LogState, type UnknownLog } from './log-state.ts';
+import { storedRecord } from './read-block.ts';
 import { checkFrontier, rootOf } from './tree.ts';
 import { verifyDecoded } from './verify-block.ts';
 
@@ -41,15 +41,9 @@ export async function readBlock(
   handle: LogHandle,
   number: number,
 ): Promise<Result<ReadBlock>> {
-  const key = numberKey(keyspace.blocks, handle.row.number, number);
-  const value = await env.options.store.get(key);
-  if (!value.ok) return value;
-  if (value.value === undefined) return err(fault('block-missing', `block ${number} is missing`));
-  const record = BlockRecord.read(env.options.crypto, value.value);
+  const record = await storedRecord(env, handle, number);
   if (!record.ok) return record;
-  if (record.value.number !== number) {
-    return err(fault('store-corrupt', `block ${number} is stored as another one`));
-  }
+  if (record.value === undefined) return err(fault('block-missing', `block ${number} is missing`));
   const block = decodeBlock(record.value.wire, { reduced: true });
   return block.ok ? ok({ record: record.value, block: block.value }) : block;
 }
