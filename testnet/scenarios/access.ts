@@ -4,7 +4,6 @@
  * after a revocation reaches nobody; a grant of a time range opens that range.
  */
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { orderGrant } from '../../src/access/grant.ts';
 import { parseContainer } from '../../src/access/ucan-container.ts';
@@ -15,6 +14,7 @@ import { openHomeLedger } from '../../src/node/open-ledger.ts';
 import { processRuntime } from '../../src/node/runtime.ts';
 import type { Result } from '../../src/result.ts';
 import { headOf } from '../checks/replicas.ts';
+import { filesWith } from '../lib/files-with.ts';
 import { Peer } from '../lib/peer.ts';
 import { until } from '../lib/until.ts';
 import type { Workspace } from '../lib/workspace.ts';
@@ -255,17 +255,4 @@ async function plant(peer: Peer, text: string, card: string): Promise<void> {
 function value<T>(result: Result<T>): T {
   if (result.ok) return result.value;
   throw new Error(`${result.error.code}: ${result.error.message}`);
-}
-
-/** Files of a home that hold the text. */
-async function filesWith(peer: Peer, text: string): Promise<readonly string[]> {
-  const found: string[] = [];
-  const entries = await readdir(peer.home, { recursive: true, withFileTypes: true });
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    const file = join(entry.parentPath, entry.name);
-    const bytes = await readFile(file).catch(() => Buffer.alloc(0));
-    if (bytes.includes(text)) found.push(file);
-  }
-  return found;
 }

@@ -4,10 +4,10 @@
  * the same root, and what was redacted is in no file of anybody, not even after `kill -9`.
  */
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { headOf, type Head } from '../checks/replicas.ts';
 import { ApiError, streamPath } from '../lib/api.ts';
+import { filesWith } from '../lib/files-with.ts';
 import { hw } from '../lib/hw.ts';
 import { Peer } from '../lib/peer.ts';
 import { until } from '../lib/until.ts';
@@ -347,17 +347,4 @@ async function codeOf(peer: Peer, path: string): Promise<string> {
     if (cause instanceof ApiError) return cause.code;
     throw cause;
   }
-}
-
-/** Files of a home that hold the text; one that is deleted meanwhile holds nothing. */
-async function filesWith(peer: Peer, text: string): Promise<readonly string[]> {
-  const found: string[] = [];
-  const entries = await readdir(peer.home, { recursive: true, withFileTypes: true });
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    const file = join(entry.parentPath, entry.name);
-    const bytes = await readFile(file).catch(() => Buffer.alloc(0));
-    if (bytes.includes(text)) found.push(file);
-  }
-  return found;
 }
