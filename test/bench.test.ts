@@ -2,15 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { benches, choose } from '../scripts/bench/benches.ts';
 import { Events, idOf } from '../scripts/bench/events.ts';
+import { figureSpecs, type FigureName } from '../scripts/bench/figures.ts';
 import {
   bound,
-  figureSpecs,
   makeFigures,
   misses,
   missing,
   type Figure,
-  type FigureName,
-} from '../scripts/bench/figures.ts';
+} from '../scripts/bench/judge-figures.ts';
 import { median, percentile } from '../scripts/bench/statistics.ts';
 import { table } from '../scripts/bench/table.ts';
 import { must } from './support/result.ts';

@@ -11,7 +11,8 @@
 import { parseArgs } from 'node:util';
 import type { BenchOptions } from './bench.ts';
 import { benches, choose } from './benches.ts';
-import { isFigureName, makeFigures, misses, missing, type Measured } from './figures.ts';
+import { isFigureName, type Measured } from './figures.ts';
+import { makeFigures, misses, missing } from './judge-figures.ts';
 import { machine, table } from './table.ts';
 
 const { values } = parseArgs({

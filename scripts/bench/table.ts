@@ -2,7 +2,8 @@
 import { cpus, totalmem } from 'node:os';
 import { statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { figureSpecs, isFigureName, type Figure, type FigureSpec } from './figures.ts';
+import { figureSpecs, isFigureName, type FigureSpec } from './figures.ts';
+import type { Figure } from './judge-figures.ts';
 
 const tmpfsMagic = 0x01021994;
 
