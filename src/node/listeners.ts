@@ -5,7 +5,7 @@
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { Replays } from '../access/ucan-replays.ts';
-import { Revocations } from '../access/ucan-revocations.ts';
+import type { Revocations } from '../access/ucan-revocations.ts';
 import { nodeCrypto } from '../crypto-node.ts';
 import type { Fault } from '../errors.ts';
 import { didFromKey } from '../ids.ts';
@@ -42,6 +42,8 @@ export interface Listeners extends AsyncDisposable {
 export interface ListenerParts {
   readonly home: Home;
   readonly runtime: Runtime;
+  /** Delegations that were taken back: those of administrators too. */
+  readonly revocations: Revocations;
   readonly onFault: (problem: Fault, request: string) => void;
   /** Callers who were refused, at most one in `deniedJournalMs`; `others` were not told of. */
   readonly onDenied: (problem: Fault, request: string, others: number) => void;
@@ -139,16 +141,16 @@ function findings(tls: LoadedTls | undefined, { clock }: Runtime): readonly Omit
   return tls === undefined ? [] : [tlsFinding(tls, clock.now())];
 }
 
-function apiSecurity({ home, runtime, onDenied }: ListenerParts): ApiSecurity {
+function apiSecurity({ home, runtime, revocations, onDenied }: ListenerParts): ApiSecurity {
   const { identity, paths, config } = home;
   const { clock, random } = runtime;
-  const { maxInvocations, maxRevocations, deniedJournalMs } = config.limits;
+  const { maxInvocations, deniedJournalMs } = config.limits;
   const court = {
     crypto: nodeCrypto,
     self: didFromKey(identity.peerKey),
     // What was issued before the start may have been used before it.
     replays: new Replays(Math.floor(clock.now() / 1000), maxInvocations),
-    revocations: new Revocations(maxRevocations),
+    revocations,
   };
   let toldAt = -Infinity;
   let untold = 0;

@@ -15,7 +15,7 @@ import { startNode } from '../../src/node/node.ts';
 import { ok } from '../../src/result.ts';
 import { must } from '../support/result.ts';
 import { hw, json, real, tempFolder } from './cli/harness.ts';
-import { Client, event } from './http/client.ts';
+import { Client, event, until } from './http/client.ts';
 import { createStream } from './running.ts';
 
 const passphrase = 'correct horse battery staple';
@@ -93,12 +93,13 @@ describe('secrets', function () {
       await using running = node;
       using client = new Client(running.api, opened.apiToken);
       await use(client, opened, secrets, metrics);
-      const journal = await client.get(
-        `/streams/${encodeURIComponent(didFromKey(opened.identity.peerKey))}/_journal/events`,
-        'application/x-ndjson',
-      );
-      assert.match(journal.text, /org\.headwater\.security\.denied/);
-      printed.push(journal.text);
+      const path = `/streams/${encodeURIComponent(didFromKey(opened.identity.peerKey))}/_journal/events`;
+      let journal = '';
+      await until(async () => {
+        journal = (await client.get(path, 'application/x-ndjson')).text;
+        return journal.includes('org.headwater.security.denied');
+      }, 'the refusals are in the journal');
+      printed.push(journal);
     }
     assert.match(log.join(''), /the node is ready/);
     assert.deepEqual(secrets.in([...log, ...printed].join('\n')), []);
