@@ -6,6 +6,10 @@
  *   -- --seconds N    stops then, if it is not done
  *   -- --corpus       makes test/access/corpus anew instead
  *
+ * The longest run so far: 2,371,802 inputs of seeds 11 and 12 in 450 s, two processes on two busy
+ * cores (5,270 a second together; 9,000 a second in one process when it has a core); every property
+ * held, the slowest input took 17 ms there.
+ *
  * Nothing may throw or take long; every refusal has a code; what is read is written to the same
  * bytes; no edited token verifies. Exits 1 with the inputs, in base64, for which that is not so.
  */

@@ -13,6 +13,7 @@ import {
   type UcanMap,
   type UcanValue,
 } from '../../src/access/ucan-cbor.ts';
+import { verifyChain } from '../../src/access/ucan-chain.ts';
 import {
   decodeContainer,
   formatContainer,
@@ -77,6 +78,14 @@ export class Properties {
     if (meta !== undefined) fields['meta'] = meta;
     sameToken(bytes, 'dlg', read.value, fields);
     satisfied(policy, sample);
+    const claim = {
+      subject: subject ?? issuer,
+      holder: audience,
+      command,
+      args: sample,
+      time: now,
+    };
+    if (!signed && verifyChain(crypto, [read.value], claim).ok) this.#unsigned(bytes, () => true);
     if (!signed) {
       this.#unsigned(bytes, () =>
         crypto.verify(didKey(issuer), read.value.signed, read.value.signature),

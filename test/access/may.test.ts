@@ -30,7 +30,7 @@ import type { UcanMap } from '../../src/access/ucan-cbor.ts';
 import { mintDelegation } from '../../src/access/ucan-delegation.ts';
 import { tokenCid } from '../../src/access/ucan-envelope.ts';
 import { mintInvocation, type InvocationTerms } from '../../src/access/ucan-invocation.ts';
-import { is } from '../../src/access/ucan-policy.ts';
+import { atMost, is } from '../../src/access/ucan-policy.ts';
 import { Replays } from '../../src/access/ucan-replays.ts';
 import { readRevocation, Revocations } from '../../src/access/ucan-revocations.ts';
 import {
@@ -212,6 +212,25 @@ describe('the decision who may read', () => {
       value(parseContainer(new TextDecoder().decode(show))),
     );
     denied(ask(utf8(formatContainer(two))), 'ucan-container', false);
+  });
+
+  it('ends a permit in use when a policy about the time does not hold any more', () => {
+    const policy = [is('stream', 'orders'), atMost('hw.now', now / 1000 + 100)];
+    const token = mintDelegation(owner.signer, {
+      audience: reader.did,
+      subject: owner.did,
+      command: '/flow/read',
+      policy,
+      nonce: random.bytes(12),
+      expires: null,
+    });
+    const args = { stream: 'orders', from: 0, fields: 'data' };
+    const timed = { tokens: [token], cids: [tokenCid(nodeCrypto, token)] };
+    const found = permit(ask(invoked(timed, args)));
+    assert.equal(stillMay(found, state({ now: later(100_999) })), undefined);
+    const after = stillMay(found, state({ now: later(101_000) }));
+    assert.equal(after?.code, 'ucan-policy');
+    assert.equal(after?.place?.index, 0);
   });
 
   it('refuses unknown arguments, and args.hw of its own', () => {
