@@ -35,7 +35,8 @@ export class Replays {
     const key = `${issuer} ${toHex(nonce)}`;
     if (this.#seen.has(key)) return err(fault('ucan-replayed', 'this invocation was seen before'));
     if (this.#seen.size >= this.#max) this.#forget(now);
-    if (this.#seen.size >= this.#max) return err(fault('rate-limited', 'too many invocations at once'));
+    if (this.#seen.size >= this.#max)
+      return err(fault('rate-limited', 'too many invocations at once'));
     const until = (expires ?? now) + protocol.tokenSkewSeconds;
     this.#seen.set(key, until);
     return ok(undefined);
