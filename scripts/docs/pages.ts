@@ -20,6 +20,9 @@ export const pages: readonly Page[] = [
   formats,
 ];
 
+/** Made by a run that takes minutes: scripts/mutate-access.ts. */
+export const madeElsewhere: ReadonlySet<string> = new Set(['access-mutations.md']);
+
 /** Text of every page by file name. A page whose source is gone is an error, never left out. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   const made = new Map<string, string>();
