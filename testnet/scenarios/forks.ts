@@ -193,7 +193,11 @@ function noPassphrase(): Promise<never> {
   return Promise.reject(new Error('no passphrase is needed'));
 }
 
-export async function banAll(peer: Peer, ids: readonly string[], state: 'ok' | 'banned'): Promise<void> {
+export async function banAll(
+  peer: Peer,
+  ids: readonly string[],
+  state: 'ok' | 'banned',
+): Promise<void> {
   for (const id of ids) await peer.api.call('PATCH', `/peers/${id}`, { body: { state } });
 }
 

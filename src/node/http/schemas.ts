@@ -58,7 +58,11 @@ export const verifyQuery: TObject = Type.Object(
   {
     repair: flag('mend what is damaged first, with blocks from peers'),
     workers: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 16, description: 'threads that check beside each other' }),
+      Type.Integer({
+        minimum: 0,
+        maximum: 16,
+        description: 'threads that check beside each other',
+      }),
     ),
     trust: text('owners or writer keys (did:key), with commas: one of them must be its own'),
     witness: text('vkeys or did:keys of witnesses that must have cosigned, with commas'),
