@@ -11,6 +11,8 @@ export const limits = {
   maxLogBytes: 33_554_432,
   /** How often a command looks whether another process has started or ended. */
   pollMs: 25,
+  /** `hw follow` waits this long for the card of a stream that is not known yet; then it only says so. */
+  followWaitMs: 5000,
   /** Lines of an NDJSON request, and bytes of their events, that gather to be published together. */
   maxPublishEvents: 1000,
   maxPublishBytes: 4_194_304,

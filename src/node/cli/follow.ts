@@ -1,11 +1,12 @@
 /** `hw follow` and `hw unfollow`: durable, the node goes on by itself. */
 import { fault } from '../../errors.ts';
+import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
-import type { JsonView } from '../json-view.ts';
+import { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import type { Connection } from './connect.ts';
 import type { Context } from './context.ts';
-import { actor, callNode, callOn, streamPath } from './endpoints.ts';
+import { actor, callNode, callOn, callStream, streamPath } from './endpoints.ts';
 import { importGrant } from './grant.ts';
 import type { Options } from './options.ts';
 import { displayName } from './stream.ts';
@@ -19,7 +20,9 @@ export const follow: Action = async (context, [target], options) => {
   const answer = await callNode(context, { method: 'POST', path: '/follows', body });
   if (!answer.ok) return answer;
   const url = options.text('url');
-  if (url === undefined) return tell(context, answer.value, 'following');
+  if (url === undefined) {
+    return tell(context, await withStream(context, target, answer.value), 'following');
+  }
   await context.value(answer.value.value);
   await context.say(`following ${answer.value.text('name') ?? ''} from ${url}`);
   return ok(0);
@@ -76,10 +79,28 @@ export async function readablePath(
   return streamPath(connection, context, stream);
 }
 
+/** A node that has just started hears of a stream in a moment: who follows one is told of it by name. */
+async function withStream(
+  context: Context,
+  target: string | undefined,
+  answer: JsonView,
+): Promise<JsonView> {
+  if (target?.includes('/') !== true || answer.list('streams').length > 0) return answer;
+  const { clock, timers } = context.runtime;
+  const deadline = clock.monotonic() + limits.followWaitMs;
+  while (clock.monotonic() < deadline && !context.signal.aborted) {
+    await timers.sleep(limits.pollMs, context.signal);
+    const view = await callStream(context, target, (path) => ({ method: 'GET', path }));
+    if (view.ok) return new JsonView({ streams: [view.value.value] });
+  }
+  return answer;
+}
+
 async function tell(context: Context, answer: JsonView, words: string): Promise<Result<number>> {
   await context.value(answer.value);
   const streams = answer.list('streams');
   await context.say(...streams.map((view) => `${words} ${displayName(view)}`));
-  if (streams.length === 0) await context.say(`${words}: no stream is known yet`);
+  if (streams.length === 0)
+    await context.say(`${words}: no stream is known yet; it comes with its registry`);
   return ok(0);
 }
