@@ -1,9 +1,9 @@
 /** Fetching blocks from one peer, a page or live (blocks-codec.ts has the messages). */
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import { asLogIndex, type LogId, type TreeSize } from '../types.ts';
-import type { Applier } from './applier.ts';
-import { decodeBlocks, encodeBlocks, type BlocksRequest } from './blocks-codec.ts';
+import { asLogIndex, type LogId, type LogIndex, type TreeSize } from '../types.ts';
+import { peekBlock, type Applier } from './applier.ts';
+import { decodeBlocks, encodeBlocks } from './blocks-codec.ts';
 import type { Exchange } from './exchange.ts';
 import { grantFor } from './admission.ts';
 import { penalise, type Net } from './net.ts';
@@ -22,8 +22,10 @@ export interface PullEnd {
 
 /**
  * Reads one log from one peer, from our size on, and applies block by block; the next frame is on
- * its way meanwhile. With `live` it goes on until the signal or the peer ends it. Faults: those of
- * `askPeer`; `block-order` where the blocks do not follow each other.
+ * its way meanwhile. With `live` it goes on until the signal or the peer ends it. Where our log loses
+ * its end meanwhile (another read showed that its owner chose another history) the read is stopped
+ * with `branch-left`. Faults: those of `askPeer`; `block-order` where the blocks do not follow each
+ * other.
  */
 export async function pullBlocks(
   net: Net,
@@ -33,7 +35,9 @@ export async function pullBlocks(
   signal: AbortSignal,
 ): Promise<Result<PullEnd>> {
   const { logId, live } = request;
-  const from = asLogIndex(net.ledger.log(logId)?.size ?? 0);
+  const log = net.ledger.log(logId);
+  const from = asLogIndex(log?.size ?? 0);
+  const asked = { logId, from, live, resets: log?.resets };
   const grant = grantFor(net, session, logId);
   if (!grant.ok) return grant;
   const maxBytes = net.limits.syncPageBytes;
@@ -45,12 +49,20 @@ export async function pullBlocks(
     longLimit(net),
     async (exchange) => {
       const sent = await exchange.send(encodeBlocks(read));
-      return sent.ok ? receiveBlocks(net, applier, session, exchange, read) : sent;
+      return sent.ok ? receiveBlocks(net, applier, session, exchange, asked) : sent;
     },
     signal,
   );
   if (grant.value.grant !== undefined) tellAccess(net, logId, pulled);
   return pulled;
+}
+
+/** What was asked of the peer, and how our log was then. */
+interface Asked {
+  readonly logId: LogId;
+  readonly from: LogIndex;
+  readonly live: boolean;
+  readonly resets: number | undefined;
 }
 
 /** What a peer of the owner said to our grant. */
@@ -66,8 +78,9 @@ async function receiveBlocks(
   applier: Applier,
   session: Session,
   exchange: Exchange,
-  { logId, from, live }: Pick<BlocksRequest, 'logId' | 'from' | 'live'>,
+  asked: Asked,
 ): Promise<Result<PullEnd>> {
+  const { logId, from, live } = asked;
   let position: number = from;
   let applying: Applying | undefined;
   for (;;) {
@@ -80,7 +93,7 @@ async function receiveBlocks(
     if (!message.ok) return message;
     switch (message.value.kind) {
       case 'end':
-        return ok({ size: message.value.size });
+        return ok({ size: message.value.size, stopped: lostEnd(net, asked) });
       case 'pulse':
         break;
       case 'cosigned':
@@ -91,8 +104,9 @@ async function receiveBlocks(
         if (next <= position || wires.length === 0) {
           return err(fault('block-order', 'a page that does not go on'));
         }
+        const frame = { wires, position, asked };
         position = next;
-        applying = { next, result: applyAll(net, applier, session, wires) };
+        applying = { next, result: applyAll(net, applier, session, frame) };
         break;
       }
       case 'read':
@@ -104,6 +118,22 @@ async function receiveBlocks(
     if (applied !== undefined) return applied;
     if (live) applying = undefined;
   }
+}
+
+/**
+ * Why what came since says nothing of the peer: it was asked for what follows an end that our log no
+ * longer has.
+ */
+function lostEnd(net: Net, { logId, resets }: Asked): Fault | undefined {
+  if (net.ledger.log(logId)?.resets === resets) return undefined;
+  return fault('branch-left', 'our log was shortened while more of it was fetched');
+}
+
+interface Frame {
+  readonly wires: readonly Uint8Array[];
+  /** Where it has to go on, by what was asked and sent before. */
+  readonly position: number;
+  readonly asked: Asked;
 }
 
 /** A frame's blocks on their way into the ledger, while the next frame is awaited. */
@@ -134,7 +164,7 @@ async function applyAll(
   net: Net,
   applier: Applier,
   session: Session,
-  wires: readonly Uint8Array[],
+  { wires, position, asked }: Frame,
 ): Promise<Result<Omit<PullEnd, 'size'> | undefined>> {
   const steps = await Promise.all(wires.map((wire) => applier.sync(wire, session.peer)));
   for (const [i, wire] of wires.entries()) {
@@ -146,8 +176,13 @@ async function applyAll(
       case 'applied':
       case 'known':
         break;
-      case 'ahead':
+      case 'ahead': {
+        // A frame that leaves a gap to what was asked for is wrong whatever became of our log.
+        const goesOn = (peekBlock(wires[0] ?? wire)?.firstIndex ?? Infinity) <= position;
+        const stopped = goesOn ? lostEnd(net, asked) : undefined;
+        if (stopped !== undefined) return ok({ stopped });
         return err(fault('block-order', `block ${i} of the frame does not follow our head`));
+      }
       case 'rejected':
         penalise(net, session.peer, penalty.reject, step.reason.code);
         return ok({ rejected: step.reason });

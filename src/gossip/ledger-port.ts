@@ -37,6 +37,8 @@ export interface PortLog {
   readonly genesis?: PortGenesis | undefined;
   readonly role: 'writer' | 'replica';
   readonly state: 'open' | 'waiting' | 'frozen' | 'damaged' | 'closed';
+  /** Differs from what it was where the log may have become shorter since. */
+  readonly resets?: number | undefined;
   /** Of a closed log: where it ends, and whether all up to there is here. */
   readonly closing?:
     { readonly size: TreeSize; readonly root: Hash; readonly whole: boolean } | undefined;

@@ -151,6 +151,8 @@ export interface LogSummary extends Head {
   readonly state: LogStanding;
   readonly reason?: Fault;
   readonly paused: boolean;
+  /** How often its end was set anew since the start, and not by growing: it may be shorter than before. */
+  readonly resets: number;
   /** A block with a time more than 5 minutes ahead of our clock was taken in by sync. */
   readonly clockAhead: boolean;
   /** What the log keeps, as far as its control entries have been looked at. */

@@ -32,6 +32,8 @@ export class LogHandle {
   stored: LogHead | undefined;
   tip: LogHead | undefined;
   paused = false;
+  /** How often its end was set anew since the start, and not by growing: it may be shorter than before. */
+  resets = 0;
   /** Of a closed log: where it ends, and what goes on. Standing `closed` in `row` goes with it. */
   closing: Closing | undefined;
   #tiles: Promise<Result<LogTiles>> | undefined;
@@ -77,8 +79,9 @@ export class LogHandle {
     return this.#tiles;
   }
 
-  /** What the store says, after a write failed. */
+  /** What the store says, after a write failed or blocks were set aside. */
   reset(row: LogRow, head: LogHead | undefined): void {
+    this.resets += 1;
     this.row = row;
     this.stored = head;
     this.tip = head;
@@ -106,6 +109,7 @@ export class LogHandle {
       state: row.standing,
       ...(row.reason === undefined ? {} : { reason: row.reason }),
       paused: this.paused,
+      resets: this.resets,
       ...closingOf(this),
       clockAhead: row.clockAhead,
       retention: this.retention,

@@ -48,6 +48,7 @@ class FakeLog {
   role: 'writer' | 'replica';
   state: PortLog['state'] = 'open';
   blocks: PortBlock[] = [];
+  resets = 0;
   root: Hash = nodeCrypto.sha256(new Uint8Array(0));
 
   constructor(logId: LogId, role: 'writer' | 'replica', options: FakeLogOptions) {
@@ -61,7 +62,7 @@ class FakeLog {
   }
 
   summary(): PortLog {
-    const { logId, role, state, options } = this;
+    const { logId, role, state, options, resets } = this;
     const signer = options.signer ?? fakeWriter;
     const size = asTreeSize(this.size);
     const known = size > 0 || role === 'writer';
@@ -69,6 +70,7 @@ class FakeLog {
       logId,
       role,
       state,
+      resets,
       size,
       root: this.root,
       checkpoint: size === 0 ? '' : signCheckpoint(nodeCrypto, signer, logId, size, this.root),
@@ -121,6 +123,16 @@ export class FakeLedger implements LedgerPort {
   setState(logId: LogId, state: PortLog['state']): void {
     const log = this.#logs.get(logId);
     if (log !== undefined) log.state = state;
+  }
+  /** Sets aside what is behind `size`. */
+  shorten(logId: LogId, size: number): void {
+    const log = this.#logs.get(logId);
+    if (log === undefined) return;
+    const { blocks } = log;
+    log.resets += 1;
+    log.root = nodeCrypto.sha256(new Uint8Array(0));
+    log.blocks = blocks.filter((block) => block.size <= size);
+    for (const { wire } of log.blocks) log.root = nodeCrypto.sha256(concat(log.root, wire));
   }
   size(logId: LogId): number {
     return this.#logs.get(logId)?.size ?? -1;

@@ -78,11 +78,13 @@ for (const [name, open] of Object.entries(stores)) {
       const ends: number[] = [];
       for await (const block of ledger.blocks(log, start)) ends.push(block.size);
       const size = asTreeSize(ends[100] ?? 0);
-      const before = ledger.log(log)?.size ?? 0;
+      const { size: before = 0, resets } = ledger.log(log) ?? {};
       const gone = ends.length - 101;
       must(await ledger.successors.succeed(log, { ...plan, size }, recovery, signer));
       assert.ok(before > size);
       assert.equal(ledger.log(log)?.size, size);
+      // Who asked for more of the log before can tell that its end is another one now.
+      assert.notEqual(ledger.log(log)?.resets, resets);
       assert.equal((await idsOf(ledger, log, start)).length, 100);
       const evidence = must(await ledger.successors.evidence(log));
       assert.equal(evidence.length, gone);
