@@ -9,12 +9,12 @@ export interface Patience {
 }
 
 /**
- * The first value of `probe` that is not undefined. A probe that throws counts as `not yet`; what it
+ * The first value of `probe` that is neither undefined nor false. A probe that throws counts as `not yet`; what it
  * said last is part of the error when time runs out.
  */
 export async function until<T>(
   what: string,
-  probe: () => Promise<T | undefined> | T | undefined,
+  probe: () => Promise<T | undefined | false> | T | undefined | false,
   { timeoutMs = 30_000, everyMs = 40, signal }: Patience = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
@@ -23,7 +23,7 @@ export async function until<T>(
     signal?.throwIfAborted();
     try {
       const value = await probe();
-      if (value !== undefined) return value;
+      if (value !== undefined && value !== false) return value;
     } catch (cause) {
       signal?.throwIfAborted();
       last = ` (${cause instanceof Error ? cause.message : String(cause)})`;
