@@ -1,5 +1,6 @@
 /** SIGTERM in the middle of publishing: what was accepted is there, and the end is in good order. */
 import { ApiError } from '../lib/api.ts';
+import { until } from '../lib/until.ts';
 import { loneNode, must, numbered, numberOf, type Scenario } from '../scenario.ts';
 
 const stream = 'writer/events';
@@ -34,7 +35,9 @@ export const shutdown: Scenario = {
     });
     await Promise.all(publishing);
     const asked = performance.now();
-    await writer.down();
+    // No second signal: it could come when the node listens to none any more.
+    const ended = await until('the writer to end', () => writer.process.exit);
+    must(ended.code === 0, `it ended with ${ended.code ?? ended.signal}`);
     const tookMs = performance.now() - asked;
     must(tookMs < latestMs, `it took ${Math.round(tookMs)} ms`);
     await writer.up();
