@@ -300,6 +300,8 @@ export const limits = {
   keepAliveMs: 15_000,
   /** A body of the API that is not events. */
   maxApiBodyBytes: 262_144,
+  /** Of a body over its limit, as declared, that is read to its end so that its sender gets the answer. */
+  maxDiscardedBodyBytes: 33_554_432,
   /** Until the head of a request is complete; then the connection is closed. */
   apiHeadersTimeoutMs: 20_000,
   /** The head of a request to the API, in which a UCAN bearer has room; then 413. */

@@ -1,6 +1,7 @@
 /** A fault as `application/problem+json` (RFC 9457) with our code, hint and place as members. */
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fault, httpStatus, placeText, type Fault } from '../../errors.ts';
+import { limits } from '../../limits.ts';
 
 export interface Problem {
   readonly type: string;
@@ -34,6 +35,23 @@ export function sendProblem(reply: FastifyReply, problem: Fault): FastifyReply {
   if (body.status === 429 || body.status === 503) void reply.header('retry-after', '1');
   if (body.status === 401) void reply.header('www-authenticate', 'Bearer');
   return reply.code(body.status).type('application/problem+json').send(JSON.stringify(body));
+}
+
+/**
+ * Answers what fastify threw. It would close the connection behind a body over the limit, and a
+ * client that is still sending would see a broken pipe in place of the answer: the rest is read and
+ * thrown away instead, where its declared length is bearable.
+ */
+export function sendThrown(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problem: Fault,
+): FastifyReply {
+  const length = Number(request.headers['content-length']);
+  if (problem.code === 'request-too-large' && length <= limits.maxDiscardedBodyBytes) {
+    void reply.removeHeader('connection');
+  }
+  return sendProblem(reply, problem);
 }
 
 interface ValidationIssue {

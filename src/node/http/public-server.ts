@@ -13,7 +13,7 @@ import type { NodeApi } from '../node-api.ts';
 import { addressGroup, Attempts } from './attempts.ts';
 import { targetOf } from './callers.ts';
 import { InFlight } from './in-flight.ts';
-import { faultOfError, sendProblem } from './problem.ts';
+import { faultOfError, sendProblem, sendThrown } from './problem.ts';
 import { rawServer, refuseGarbage, type TlsFiles } from './raw-server.ts';
 import { textOf } from './request.ts';
 import { staticFileRoutes } from './static-routes.ts';
@@ -85,7 +85,7 @@ function bareServer({ timers, clock, limits, tls, onFault }: PublicOptions): Fas
     const problem = faultOfError(error);
     if (problem.code === 'internal')
       onFault(problem, `${request.method} ${targetOf(request).path}`);
-    return sendProblem(reply, problem);
+    return sendThrown(request, reply, problem);
   });
   server.setNotFoundHandler((_request, reply) => sendProblem(reply, nothing));
   const inFlight = new InFlight();

@@ -30,7 +30,7 @@ import { ingestRoutes } from './ingest.ts';
 import { lineageRoutes } from './lineage-routes.ts';
 import { refuseSocket, serveSocket, useWebSockets } from './live-socket.ts';
 import type { HttpLimits } from './parts.ts';
-import { faultOfError, sendProblem } from './problem.ts';
+import { faultOfError, sendProblem, sendThrown } from './problem.ts';
 import { proofRoutes } from './proof-routes.ts';
 import { rawServer, refuseGarbage, type ConnectionBounds, type TlsFiles } from './raw-server.ts';
 import { recoveryRoutes } from './recovery-routes.ts';
@@ -85,7 +85,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   server.setErrorHandler((error, request, reply) => {
     const problem = faultOfError(error);
     if (problem.code === 'internal') onFault(problem, `${request.method} ${loggedUrl(request)}`);
-    return sendProblem(reply, problem);
+    return sendThrown(request, reply, problem);
   });
   server.setNotFoundHandler((request, reply) =>
     sendProblem(reply, fault('route-unknown', `there is no ${request.method} ${request.url}`)),

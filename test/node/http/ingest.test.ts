@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { describe, it } from 'mocha';
 import { fault } from '../../../src/errors.ts';
 import { err, ok } from '../../../src/result.ts';
@@ -74,6 +75,28 @@ describe('publishing over HTTP', function () {
     );
     problem(await client.call('POST', path), 422, 'attribute-missing');
     assert.equal(api.published.length, 0);
+  });
+
+  it('lets who is still sending a body over the limit read why, and go on', async () => {
+    await using served = await serveDouble({ maxJsonBatchBytes: 2000 });
+    const { hostname, port } = new URL(served.client.address);
+    const socket = connect(Number(port), hostname);
+    let heard = '';
+    socket.on('data', (part) => (heard += String(part)));
+    const length = 4_000_000;
+    const head = [
+      `POST ${path} HTTP/1.1`,
+      'host: here',
+      `authorization: Bearer ${served.token}`,
+      'content-type: application/cloudevents-batch+json',
+      `content-length: ${length}`,
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n[`);
+    await until(() => heard.includes('request-too-large'), 'the answer');
+    socket.write('x'.repeat(length - 1));
+    socket.write('GET /health/live HTTP/1.1\r\nhost: here\r\n\r\n');
+    await until(() => heard.includes('HTTP/1.1 200'), 'the next answer');
+    socket.destroy();
   });
 
   it('refuses a body over the configured limit', async () => {
