@@ -1,9 +1,8 @@
 /**
  * The ledger of one home: its own logs and those that it follows, over one store and one guard. A
- * thin face: the work is in writer.ts and intake.ts (own logs), replica.ts (blocks of others),
- * replay.ts and lookup.ts (reading), prover.ts (proofs) and audit.ts (checking everything).
+ * thin face: the work is in log-workers.ts (own logs, blocks of others), replay.ts and lookup.ts
+ * (reading), prover.ts (proofs) and audit.ts (checking everything).
  */
-import { equal } from '../bytes.ts';
 import type { CborMap } from '../cbor.ts';
 import type { Signer } from '../crypto.ts';
 import { fault, HeadwaterError, type Fault } from '../errors.ts';
@@ -39,20 +38,18 @@ import { LineageReader } from './lineage-reader.ts';
 import type { LogHandle } from './log-handle.ts';
 import { findById, indexAtTime, subjectIndexes, type SubjectRange } from './lookup.ts';
 import { loadLedger } from './open-ledger.ts';
-import { OwnLog } from './own-log.ts';
 import { LogKeys } from './log-keys.ts';
 import { LogProofs } from './log-proofs.ts';
 import { LogTree } from './log-tree.ts';
+import { LogWorkers } from './log-workers.ts';
 import { WitnessBook } from './witness-book.ts';
 import { keyChainOf } from './prover.ts';
-import { applyWire, Replica } from './replica.ts';
+import { applyWire } from './replica.ts';
 import { batchesOf, blocksOf, entriesOf, entryOf, tailOf } from './replay.ts';
 import { Retention } from './retention.ts';
 import { Scrub } from './scrub.ts';
-import { StoreHealth } from './store-health.ts';
 import { Successors } from './successors.ts';
 import { TableRows } from './table-rows.ts';
-import { unsigned } from './writer-key.ts';
 
 export class Ledger implements AsyncDisposable {
   readonly proofs: LogProofs;
@@ -72,9 +69,7 @@ export class Ledger implements AsyncDisposable {
   readonly retention: Retention;
   readonly scrub: Scrub;
   readonly #env: LedgerEnv;
-  readonly #health: StoreHealth;
-  readonly #own = new Map<LogId, OwnLog>();
-  readonly #replicas = new Map<LogId, Replica>();
+  readonly #workers: LogWorkers;
   readonly #flushTimer: Disposable;
   readonly #warnings: readonly Fault[];
   #closing: Promise<void> | undefined;
@@ -83,6 +78,8 @@ export class Ledger implements AsyncDisposable {
     this.#env = env;
     this.#warnings = warnings;
     const { host, limits, store } = env.options;
+    const workers = new LogWorkers(env, (logId) => this.confirming.caughtUp(logId));
+    this.#workers = workers;
     this.proofs = new LogProofs(env);
     this.tree = new LogTree(env);
     this.forks = new Forks(env);
@@ -91,23 +88,19 @@ export class Ledger implements AsyncDisposable {
     this.witnessed = new WitnessBook(env);
     this.retention = new Retention(env, {
       append: async (logId, map) => {
-        const own = this.#writerOf(logId);
+        const own = workers.writer(logId);
         return own.ok ? own.value.maintain(map) : own;
       },
     });
     this.scrub = new Scrub(env, {
-      idsMended: (logId) => this.#own.get(logId)?.idsMended(),
-      healed: (logId) => this.#own.get(logId)?.reloaded(),
+      idsMended: (logId) => workers.idsMended(logId),
+      healed: (logId) => workers.reloaded(logId),
     });
     this.cursors = new Cursors(store, limits.maxCursors);
     this.rows = new TableRows(store);
     this.backup = new BackupRows(store, env.options.guard);
-    this.confirming = new Confirming(env, (logId) => this.#own.get(logId)?.reloaded());
-    this.#health = new StoreHealth(env, (handle) => this.#own.get(handle.logId)?.reloaded());
-    this.successors = new Successors(env, {
-      quiet: (handle) => this.#quiet(handle),
-      attach: (handle, signer) => this.#attach(handle, signer),
-    });
+    this.confirming = new Confirming(env, (logId) => workers.reloaded(logId));
+    this.successors = new Successors(env, workers);
     this.#flushTimer = host.timers.every(limits.flushIntervalMs, () => void this.flush());
   }
 
@@ -137,21 +130,13 @@ export class Ledger implements AsyncDisposable {
   async create(log: NewLog, signer: Signer): Promise<Result<LogId>> {
     const handle = await createLog(this.#env, log, signer);
     if (!handle.ok) return handle;
-    this.#attach(handle.value, signer);
+    this.#workers.attach(handle.value, signer);
     return ok(handle.value.logId);
   }
 
   /** Own logs after a restart. Codes: log-unknown, log-read-only, writer-key (not the key in force). */
   attachSigner(logId: LogId, signer: Signer): Result<void> {
-    const handle = this.#env.logs.get(logId);
-    if (handle === undefined) return err(unknownLog(logId));
-    if (handle.row.role !== 'writer') return err(fault('log-read-only', 'the log is followed'));
-    const key = handle.stored?.state.writerKey;
-    if (key !== undefined && !equal(key, signer.publicKey)) {
-      return err(fault('writer-key', 'the signer does not hold the key in force'));
-    }
-    this.#attach(handle, signer);
-    return ok(undefined);
+    return this.#workers.attachSigner(logId, signer);
   }
 
   /** Durable. Following what is known already is no error. */
@@ -165,9 +150,9 @@ export class Ledger implements AsyncDisposable {
     if (handle === undefined) return err(unknownLog(logId));
     if (handle.row.role === 'writer') return err(fault('log-exists', 'the log is written here'));
     handle.row = { ...handle.row, role: 'unfollowed' };
-    await this.#replicas.get(logId)?.settled();
+    await this.#workers.settled(logId);
     await this.retention.settled();
-    this.#replicas.delete(logId);
+    this.#workers.dropReplica(logId);
     const { store } = this.#env.options;
     const stored = await store.batch([rowWrite(handle)], { sync: true });
     if (!stored.ok || !options.purge) return stored;
@@ -199,19 +184,19 @@ export class Ledger implements AsyncDisposable {
     events: readonly ParsedEvent[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Result<readonly Result<Receipt>[]>> {
-    const own = this.#writerOf(logId);
+    const own = this.#workers.writer(logId);
     return own.ok ? own.value.publish(events, options.signal) : own;
   }
 
   /** A control entry of any type but genesis and rotate, in a block of its own. Codes as `publish`. */
   async appendControl(logId: LogId, map: CborMap): Promise<Result<Receipt>> {
-    const own = this.#writerOf(logId);
+    const own = this.#workers.writer(logId);
     return own.ok ? own.value.control(map, undefined) : own;
   }
 
   /** Passes the log on to another writer key; later blocks are signed by it. Codes as `publish`. */
   async rotate(logId: LogId, newSigner: Signer): Promise<Result<Receipt>> {
-    const own = this.#writerOf(logId);
+    const own = this.#workers.writer(logId);
     return own.ok ? own.value.control(undefined, newSigner) : own;
   }
 
@@ -228,7 +213,7 @@ export class Ledger implements AsyncDisposable {
    * afterwards. Never throws; faults of our own are `ignore`.
    */
   async apply(wire: Uint8Array, via: 'gossip' | 'sync'): Promise<ApplyOutcome> {
-    return applyWire(this.#env, wire, via, (handle) => this.#replicaOf(handle));
+    return applyWire(this.#env, wire, via, (handle) => this.#workers.replica(handle));
   }
 
   /** Resolves when all that replicas have stored so far is on the disk. */
@@ -308,11 +293,11 @@ export class Ledger implements AsyncDisposable {
   }
 
   stats(): LedgerStats {
-    const pending = [...this.#own.values()].map((own) => own.pending);
+    const pending = this.#workers.pending();
     return {
       ...this.#env.counters,
-      pendingEvents: pending.reduce((sum, one) => sum + one.events, 0),
-      pendingBytes: pending.reduce((sum, one) => sum + one.bytes, 0),
+      pendingEvents: pending.events,
+      pendingBytes: pending.bytes,
       dedupeFilterBytes: this.#env.filters.used,
       accepting: this.#env.storeFailure === undefined,
     };
@@ -333,9 +318,7 @@ export class Ledger implements AsyncDisposable {
     await this.scrub.close();
     await this.successors[Symbol.asyncDispose]();
     await this.retention[Symbol.asyncDispose]();
-    await Promise.all([...this.#own.values()].map((own) => own.close()));
-    await Promise.all([...this.#replicas.values()].map((replica) => replica.settled()));
-    await this.#health.close();
+    await this.#workers.close();
     await this.witnessed.settled();
     await this.flush();
     await this.#env.options.store.close();
@@ -345,38 +328,6 @@ export class Ledger implements AsyncDisposable {
   #stop(): void {
     this.#flushTimer[Symbol.dispose]();
     this.confirming[Symbol.dispose]();
-  }
-
-  #attach(handle: LogHandle, signer: Signer): void {
-    const own = this.#own.get(handle.logId);
-    if (own !== undefined) own.addSigner(signer);
-    else this.#own.set(handle.logId, new OwnLog(this.#env, handle, this.#health, signer));
-  }
-
-  /** Ends the writing of a log that is closed; what waits is refused. */
-  async #quiet({ logId }: LogHandle): Promise<void> {
-    await this.#own.get(logId)?.rest();
-    await this.#replicas.get(logId)?.settled();
-  }
-
-  #replicaOf(handle: LogHandle): Replica {
-    const known = this.#replicas.get(handle.logId);
-    if (known !== undefined) return known;
-    const caughtUp = (): void => {
-      this.#own.get(handle.logId)?.reloaded();
-      this.confirming.caughtUp(handle.logId);
-    };
-    const replica = new Replica(this.#env, handle, this.#health, caughtUp);
-    this.#replicas.set(handle.logId, replica);
-    return replica;
-  }
-
-  #writerOf(logId: LogId): Result<OwnLog> {
-    const handle = this.#env.logs.get(logId);
-    if (handle === undefined) return err(unknownLog(logId));
-    if (handle.row.role !== 'writer') return err(fault('log-read-only', 'the log is followed'));
-    const own = this.#own.get(logId);
-    return own === undefined ? err(unsigned(handle)) : ok(own);
   }
 
   #setPaused(logId: LogId, paused: boolean): Result<void> {
