@@ -9,7 +9,7 @@
  *         └── registry ────┘             └──────── gap ───────────┘
  */
 import { fault, type Fault } from '../errors.ts';
-import { err, type Result, type Verdict } from '../result.ts';
+import type { Result, Verdict } from '../result.ts';
 import type { Did, EventBytes, LogId, PeerId } from '../types.ts';
 import { Alerts } from './alerts.ts';
 import { Applier } from './applier.ts';
@@ -21,14 +21,20 @@ import { Counters } from './counters.ts';
 import { Dialer } from './dialer.ts';
 import { ForkWatch } from './fork-watch.ts';
 import { Evidence } from './evidence.ts';
-import { gossipReport, lagOf, type GossipReport, type Reporting } from './gossip-report.ts';
+import {
+  clockOpinion,
+  gossipReport,
+  lagOf,
+  type GossipReport,
+  type Reporting,
+} from './gossip-report.ts';
 import { usualLimits } from './gossip-limits.ts';
 import { WorkSet } from './work-set.ts';
-import type { GossipEvent, GossipOptions } from './gossip-options.ts';
+import { portsOf, type GossipEvent, type GossipOptions } from './gossip-options.ts';
 import { Heads } from './heads.ts';
-import { helloLimits, type KnownPeer } from './hello-codec.ts';
+import type { KnownPeer } from './hello-codec.ts';
 import { Greeter } from './hello.ts';
-import { fetchKeys, serveKeys } from './keys.ts';
+import { keysFromAny, serveKeys } from './keys.ts';
 import type { KeysPage } from './keys-codec.ts';
 import { LagBook, type Lag } from './lag.ts';
 import type { PortAppended, PortReceipt } from './ledger-port.ts';
@@ -36,7 +42,7 @@ import { LivePulls } from './live-pulls.ts';
 import { Looking } from './looking.ts';
 import { MedianClock, type ClockOpinion } from './median-clock.ts';
 import { Meetings } from './meetings.ts';
-import { isFetched, isShared, usablePeers, type Net } from './net.ts';
+import { hangUpBarred, isFetched, isShared, type Net } from './net.ts';
 import { PeerControl } from './peer-control.ts';
 import { serveProofs } from './proof-server.ts';
 import { Publishing } from './publish.ts';
@@ -121,7 +127,6 @@ export class GossipNode implements AsyncDisposable {
       ready: (session, asked) => this.#ready(session, asked),
       refused: (peer, organisation, reason) => this.#refused(peer, organisation, reason),
       document: (document) => this.#documentTaken(document),
-      known: () => this.#peersToTell(),
     });
   }
 
@@ -173,12 +178,7 @@ export class GossipNode implements AsyncDisposable {
 
   /** Applies a ban, pause or throttle that was just entered in `control`: hangs up who is banned. */
   enforce(): void {
-    for (const session of this.#net.sessions.all()) {
-      const organisation = session.identity?.organisation;
-      const barred = this.control.banned(session.peer, organisation) !== undefined;
-      const expelled = organisation !== undefined && !this.#net.network.admits(organisation);
-      if (barred || expelled) this.#work.add(this.#net.transport.hangUp(session.peer));
-    }
+    hangUpBarred(this.#net);
     this.#parts.sync.pump();
   }
 
@@ -203,14 +203,8 @@ export class GossipNode implements AsyncDisposable {
   }
 
   /** A log's key chain from the first connected peer that has it, as stated; check before use. */
-  async keys(logId: LogId, signal?: AbortSignal): Promise<Result<readonly KeysPage[]>> {
-    let last: Fault = fault('log-unknown', 'no connected peer has this log');
-    for (const session of usablePeers(this.#net)) {
-      const pages = await fetchKeys(this.#net, session, logId, signal);
-      if (pages.ok) return pages;
-      last = pages.error;
-    }
-    return err(last);
+  keys(logId: LogId, signal?: AbortSignal): Promise<Result<readonly KeysPage[]>> {
+    return keysFromAny(this.#net, logId, signal);
   }
 
   /** Compares heads with up to three peers now. */
@@ -220,12 +214,7 @@ export class GossipNode implements AsyncDisposable {
 
   /** Our clock against those of the organisations whose logs we follow (`clock-untrusted`). */
   clockOpinion(): ClockOpinion | undefined {
-    const followed = new Set<Did>();
-    for (const log of this.#net.ledger.logs()) {
-      if (log.role === 'replica' && log.genesis !== undefined) followed.add(log.genesis.owner);
-    }
-    const nowMs = this.#net.host.clock.monotonic();
-    return this.#net.clock.opinion((organisation) => followed.has(organisation), nowMs);
+    return clockOpinion(this.#net);
   }
 
   lag(logId: LogId): Lag {
@@ -369,29 +358,9 @@ export class GossipNode implements AsyncDisposable {
     this.#parts.live.look();
   }
 
-  #peersToTell(): readonly KnownPeer[] {
-    const known: KnownPeer[] = [];
-    for (const { peer, identity } of usablePeers(this.#net)) {
-      if (known.length >= helloLimits.peers) break;
-      const addresses = identity?.addresses ?? [];
-      if (addresses.length > 0) known.push({ peer, addresses });
-    }
-    return known;
-  }
-
   #tell(event: GossipEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 }
 
 const closed = fault('queue-full', 'this node is closing');
-
-function portsOf(options: GossipOptions): Ports {
-  const { transport, ledger, host, crypto, network, self, evidence, access } = options;
-  return { transport, ledger, host, crypto, network, self, evidence, access };
-}
-
-type Ports = Pick<
-  Net,
-  'transport' | 'ledger' | 'host' | 'crypto' | 'network' | 'self' | 'evidence' | 'access'
->;

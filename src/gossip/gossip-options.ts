@@ -7,7 +7,7 @@ import type { AccessPort } from './access-port.ts';
 import type { EvidencePort } from './evidence-port.ts';
 import type { GossipLimits } from './gossip-limits.ts';
 import type { LedgerPort } from './ledger-port.ts';
-import type { NetworkPort, SelfPort } from './net.ts';
+import type { Net, NetworkPort, SelfPort } from './net.ts';
 import type { PeerControl } from './peer-control.ts';
 import type { JudgeEvent } from './publish.ts';
 import type { FoundRegistry } from './registries.ts';
@@ -41,6 +41,17 @@ export interface GossipOptions {
   /** What the operator decided earlier; later decisions go through it too. */
   readonly control?: PeerControl;
 }
+
+/** What of it all parts share. */
+export function portsOf(options: GossipOptions): Ports {
+  const { transport, ledger, host, crypto, network, self, evidence, access } = options;
+  return { transport, ledger, host, crypto, network, self, evidence, access };
+}
+
+type Ports = Pick<
+  Net,
+  'transport' | 'ledger' | 'host' | 'crypto' | 'network' | 'self' | 'evidence' | 'access'
+>;
 
 export type GossipEvent =
   /** A peer's hello is accepted; again after each reconnect. */

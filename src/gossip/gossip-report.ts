@@ -6,6 +6,7 @@ import type { BlockGossip } from './block-gossip.ts';
 import type { CounterName, Traffic } from './counters.ts';
 import type { Lag, LagBook } from './lag.ts';
 import type { LivePulls } from './live-pulls.ts';
+import type { ClockOpinion } from './median-clock.ts';
 import type { Net } from './net.ts';
 import type { SyncQueue } from './sync.ts';
 
@@ -79,6 +80,15 @@ export function gossipReport(parts: Reporting): GossipReport {
 export function lagOf({ net, lag }: Pick<Reporting, 'net' | 'lag'>, logId: LogId): Lag {
   const size = net.ledger.log(logId)?.size ?? 0;
   return lag.of(logId, size, net.host.clock.monotonic());
+}
+
+/** Our clock against those of the organisations whose logs we follow. */
+export function clockOpinion({ ledger, clock, host }: Net): ClockOpinion | undefined {
+  const followed = new Set<Did>();
+  for (const log of ledger.logs()) {
+    if (log.role === 'replica' && log.genesis !== undefined) followed.add(log.genesis.owner);
+  }
+  return clock.opinion((organisation) => followed.has(organisation), host.clock.monotonic());
 }
 
 function peerReports(net: Net): readonly PeerReport[] {

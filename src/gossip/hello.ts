@@ -19,7 +19,7 @@ import {
   type KnownPeer,
 } from './hello-codec.ts';
 import { isMalformed } from './message.ts';
-import { penalise, type Net } from './net.ts';
+import { penalise, usablePeers, type Net } from './net.ts';
 import { peerKey } from './peer-id.ts';
 import { penalty } from './scores.ts';
 import { protocols, serve } from './serve.ts';
@@ -34,8 +34,6 @@ export interface HelloEvents {
   document(document: Uint8Array, from: PeerId): void;
   /** Addresses at which peers say they, or others, can be dialled. */
   learned(known: KnownPeer): void;
-  /** Some peers worth handing on, at most `helloLimits.peers`. */
-  known(): readonly KnownPeer[];
 }
 
 export class Greeter {
@@ -175,7 +173,7 @@ export class Greeter {
       roles: self.roles,
       software: self.software,
       addresses: transport.addresses().slice(0, helloLimits.addresses),
-      peers: this.#events.known().slice(0, helloLimits.peers),
+      peers: peersToTell(this.#net),
       ...(behind && document !== undefined ? { document } : {}),
     };
   }
@@ -263,4 +261,13 @@ function isKind<K extends HelloMessage['kind']>(
   kind: K,
 ): message is OfKind<K> {
   return message.kind === kind;
+}
+
+/** Peers whose addresses are worth handing on, some at random. */
+function peersToTell(net: Net): readonly KnownPeer[] {
+  const known = usablePeers(net).map(({ peer, identity }) => ({
+    peer,
+    addresses: identity?.addresses ?? [],
+  }));
+  return known.filter(({ addresses }) => addresses.length > 0).slice(0, helloLimits.peers);
 }

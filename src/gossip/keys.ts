@@ -1,11 +1,11 @@
 /** Serving and fetching key chains (keys-codec.ts has the messages). */
-import { fault } from '../errors.ts';
+import { fault, type Fault } from '../errors.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../types.ts';
 import { decodeKeys, encodeKeys, type KeysPage } from './keys-codec.ts';
 import { admit, grantFor, unknownLog } from './admission.ts';
-import type { Net } from './net.ts';
+import { usablePeers, type Net } from './net.ts';
 import { askPeer, protocols, serve, shortLimit } from './serve.ts';
 import type { Session } from './sessions.ts';
 
@@ -61,6 +61,21 @@ export async function fetchKeys(
     from = next;
   }
   return ok(pages);
+}
+
+/** The same of the first connected peer that has the log. */
+export async function keysFromAny(
+  net: Net,
+  logId: LogId,
+  signal: AbortSignal | undefined,
+): Promise<Result<readonly KeysPage[]>> {
+  let last: Fault = fault('log-unknown', 'no connected peer has this log');
+  for (const session of usablePeers(net)) {
+    const pages = await fetchKeys(net, session, logId, signal);
+    if (pages.ok) return pages;
+    last = pages.error;
+  }
+  return err(last);
 }
 
 async function fetchPage(

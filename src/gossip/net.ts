@@ -129,3 +129,13 @@ export function penalise(
   net.sources.forgetClaims(peer);
   void net.transport.hangUp(peer);
 }
+
+/** Hangs up the peers that were let in before they were banned or expelled. */
+export function hangUpBarred(net: Net): void {
+  for (const { peer, identity } of net.sessions.all()) {
+    const organisation = identity?.organisation;
+    const banned = net.control.banned(peer, organisation) !== undefined;
+    const expelled = organisation !== undefined && !net.network.admits(organisation);
+    if (banned || expelled) net.track(net.transport.hangUp(peer));
+  }
+}
