@@ -15,7 +15,7 @@ import { didFromKey } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asStreamName, asTimeMs, isStreamName, type Did } from '../../types.ts';
 import { registryTypes, revokedData } from '../core/cards.ts';
-import { journalTypes, type Journal } from '../core/journal.ts';
+import type { Journal } from '../core/journal.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
 import type { Registries } from '../core/registries.ts';
 import type { GrantInput, GrantsApi, GrantText, GrantView, RequestView } from '../grants-api.ts';
@@ -163,7 +163,7 @@ export class AccessDesk implements GrantsApi {
       grantId: '',
     });
     if (!kept.ok) return kept;
-    this.#journal('grant.request', stream, actor, { purpose, request: kept.value.id });
+    this.#parts.journal.did('grant.request', stream, actor, { purpose, request: kept.value.id });
     await this.#parts.asking.ask(kept.value);
     return ok(this.#views.request(requests.get('out', kept.value.id) ?? kept.value));
   }
@@ -175,7 +175,7 @@ export class AccessDesk implements GrantsApi {
     if (found.value.state !== 'pending') return err(decided(found.value));
     const kept = await requests.put({ ...found.value, state: 'withdrawn' });
     if (!kept.ok) return kept;
-    this.#journal('grant.withdraw', this.#views.request(kept.value).stream, actor, {
+    this.#parts.journal.did('grant.withdraw', this.#views.request(kept.value).stream, actor, {
       request: kept.value.id,
     });
     await exchange()?.request(kept.value.owner, { kind: 'withdraw', id: kept.value.id });
@@ -197,7 +197,7 @@ export class AccessDesk implements GrantsApi {
     const { state, reason, grantId, organisation } = kept.value;
     const step = decision.accept ? 'grant.accept' : 'grant.reject';
     const data = { request: found.value.id, organisation, state, reason, grant: grantId };
-    this.#journal(step, kept.value.stream, actor, data);
+    this.#parts.journal.did(step, kept.value.stream, actor, data);
     return ok(this.#views.request(kept.value));
   }
 
@@ -249,17 +249,7 @@ export class AccessDesk implements GrantsApi {
 
   #record(action: string, subject: string, actor: Actor, view: GrantView): void {
     const { id, holder, expires, purpose } = view;
-    this.#journal(action, subject, actor, { grant: id, holder, expires, purpose });
-  }
-
-  #journal(
-    action: string,
-    subject: string,
-    { who, why }: Actor,
-    data: Readonly<Record<string, string | number | undefined>>,
-  ): void {
-    const { journal } = this.#parts;
-    journal.record({ type: journalTypes.action, subject, data: { action, who, why, ...data } });
+    this.#parts.journal.did(action, subject, actor, { grant: id, holder, expires, purpose });
   }
 }
 

@@ -23,7 +23,7 @@ import type { Actor, StreamView } from '../node-api.ts';
 import { repairLogs } from '../repair-logs.ts';
 import type { Runtime } from '../runtime.ts';
 import { verifyLogs } from '../verify-view.ts';
-import { journalTypes, type Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { openBundle } from './bundle.ts';
 import { foreignParts, type ForeignParts } from './foreign-logs.ts';
 import { streamLineage, traceEvent, type LineageParts } from './lineage.ts';
@@ -91,13 +91,12 @@ export class Evidence implements EvidenceApi {
 
   async repair(
     stream: VerifiedStream,
-    { who, why }: Actor,
+    actor: Actor,
     signal: AbortSignal,
   ): Promise<Result<VerifyView>> {
     const { ledger, journal, network } = this.#parts;
     const logs = stream.logs.map(({ log }) => log);
-    const data = { action: 'stream.repair', who, why };
-    journal.record({ type: journalTypes.action, subject: stream.display, data });
+    journal.did('stream.repair', stream.display, actor);
     const source = peersOf(() => network()?.gossip);
     const repairs = await repairLogs(ledger, logs, source, signal);
     if (!repairs.ok) return repairs;

@@ -28,9 +28,6 @@ export const journalTypes = {
 } as const;
 export type JournalType = (typeof journalTypes)[keyof typeof journalTypes];
 
-/** Notes what an operator did, by the parts of the node that carry it out. */
-export type RecordAction = (action: string, subject: string | undefined, actor: Actor) => void;
-
 /** Appends to the journal's log; the ledger's `publish` with the log filled in. */
 export type AppendJournal = (events: readonly ParsedEvent[]) => Promise<Result<unknown>>;
 
@@ -38,8 +35,9 @@ export interface JournalEntry {
   readonly type: JournalType;
   /** What it is about: a stream, a peer, a check. */
   readonly subject?: string;
-  readonly data: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly data: JournalData;
 }
+type JournalData = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export class Journal implements AsyncDisposable {
   readonly #host: Host;
@@ -73,6 +71,12 @@ export class Journal implements AsyncDisposable {
     if (!event.ok) return this.#onFault(event.error);
     this.#waiting.push(event.value);
     this.#writing ??= this.#drain().finally(() => (this.#writing = undefined));
+  }
+
+  /** What an operator did; `subject` is the stream, the peer or whatever it was done to. */
+  did(action: string, subject: string | undefined, { who, why }: Actor, more?: JournalData): void {
+    const about = subject === undefined ? {} : { subject };
+    this.record({ type: journalTypes.action, ...about, data: { action, who, why, ...more } });
   }
 
   /** Writes what waits, then takes no more. */

@@ -38,7 +38,7 @@ import { Evidence } from './evidence.ts';
 import type { Follows } from './follows.ts';
 import { ForkDesk } from './forks.ts';
 import { historyOf, readHistory } from './history.ts';
-import { journalTypes, type Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { LogFiles } from './log-files.ts';
 import { metricsText } from './metrics.ts';
 import type { NetworkControl, Reachable } from './network-control.ts';
@@ -52,6 +52,7 @@ import type { Registries } from './registries.ts';
 import { unknown } from './registries.ts';
 import { StreamRetention } from './retention.ts';
 import { scrubView } from './scrubbing.ts';
+import type { SealedRoom } from '../sealed/sealed-room.ts';
 import type { Streams } from './streams.ts';
 import type { UrlFollows } from './url-follows.ts';
 import { Urls } from './urls.ts';
@@ -79,6 +80,7 @@ export interface CoreParts {
   readonly rates: Rates;
   readonly witness: WitnessApi;
   readonly access: { readonly desk: GrantsApi };
+  readonly sealed: SealedRoom;
   readonly peer: PeerId;
   readonly version: string;
   readonly startedAt: TimeMs;
@@ -102,20 +104,22 @@ export class NodeCore implements NodeApi {
   readonly tree: TreeApi;
   readonly urls: UrlApi;
   readonly grants: GrantsApi;
+  readonly sealed: SealedRoom;
   readonly #parts: CoreParts;
 
   constructor(parts: CoreParts) {
     this.#parts = parts;
-    this.retention = new StreamRetention(parts, (...entry) => this.#journal(...entry));
-    this.recovery = new Recovery(parts, (...entry) => this.#journal(...entry));
+    this.retention = new StreamRetention(parts);
+    this.recovery = new Recovery(parts);
     this.tree = new LogFiles(parts.ledger);
     this.forks = new ForkDesk(parts.ledger);
-    this.urls = new Urls(parts, (...entry) => this.#journal(...entry));
+    this.urls = new Urls(parts);
     this.backup = new Backups(parts.ledger, () =>
-      this.#journal('backup', undefined, { who: 'operator' }),
+      parts.journal.did('backup', undefined, { who: 'operator' }),
     );
     this.witness = parts.witness;
     this.grants = parts.access.desk;
+    this.sealed = parts.sealed;
     this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));
   }
 
@@ -175,7 +179,7 @@ export class NodeCore implements NodeApi {
     const listed = (name: StreamName): boolean => registries.card({ owner, name }) !== undefined;
     const created = await ownLogs.createStream(input, listed);
     if (!created.ok) return created;
-    this.#journal('stream.create', created.value, actor);
+    this.#parts.journal.did('stream.create', created.value, actor);
     return streams.view({ owner, name: created.value });
   }
 
@@ -192,7 +196,7 @@ export class NodeCore implements NodeApi {
       const done = paused ? ledger.pause(log) : ledger.resume(log);
       if (!done.ok) return done;
     }
-    this.#journal(paused ? 'stream.pause' : 'stream.resume', stream.display, actor);
+    this.#parts.journal.did(paused ? 'stream.pause' : 'stream.resume', stream.display, actor);
     return streams.view(stream);
   }
 
@@ -202,7 +206,7 @@ export class NodeCore implements NodeApi {
     if (!canonical.ok) return canonical;
     const done = await follows.follow(canonical.value);
     if (!done.ok) return done;
-    this.#journal('follow', canonical.value, actor);
+    this.#parts.journal.did('follow', canonical.value, actor);
     return ok(this.#targeted(canonical.value));
   }
 
@@ -221,7 +225,7 @@ export class NodeCore implements NodeApi {
     }
     const done = await follows.unfollow(canonical.value, purge);
     if (!done.ok) return done;
-    this.#journal(purge ? 'unfollow.purge' : 'unfollow', canonical.value, actor);
+    this.#parts.journal.did(purge ? 'unfollow.purge' : 'unfollow', canonical.value, actor);
     return ok(before);
   }
 
@@ -302,7 +306,7 @@ export class NodeCore implements NodeApi {
     const network = this.#parts.network();
     if (network === undefined) return err(fault('network-none', 'this home has no network'));
     const set = await network.peers.set(peer, state);
-    if (set.ok) this.#journal(`peer.${state}`, peer, actor);
+    if (set.ok) this.#parts.journal.did(`peer.${state}`, peer, actor);
     return set;
   }
 
@@ -314,7 +318,7 @@ export class NodeCore implements NodeApi {
     const network = this.#parts.network();
     if (network === undefined) return err(fault('network-none', 'this home has no network'));
     const line = await network.control.invite(network.reachable(), member);
-    if (line.ok) this.#journal('network.invite', member ?? 'anyone', actor);
+    if (line.ok) this.#parts.journal.did('network.invite', member ?? 'anyone', actor);
     return line;
   }
 
@@ -322,7 +326,7 @@ export class NodeCore implements NodeApi {
     const network = this.#parts.network();
     if (network === undefined) return err(fault('network-none', 'this home has no network'));
     const accepted = await network.control.accept(member);
-    if (accepted.ok) this.#journal('network.accept', member, actor);
+    if (accepted.ok) this.#parts.journal.did('network.accept', member, actor);
     return accepted;
   }
 
@@ -344,7 +348,7 @@ export class NodeCore implements NodeApi {
   }
 
   shutdown(actor: Actor): void {
-    this.#journal('node.stop', undefined, actor);
+    this.#parts.journal.did('node.stop', undefined, actor);
     this.#parts.stop(actor);
   }
 
@@ -364,14 +368,5 @@ export class NodeCore implements NodeApi {
     }
     const view = this.streamByText(target);
     return view.ok ? [view.value] : [];
-  }
-
-  #journal(action: string, subject: string | undefined, { who, why }: Actor): void {
-    const data = { action, who, why };
-    this.#parts.journal.record({
-      type: journalTypes.action,
-      ...(subject === undefined ? {} : { subject }),
-      data,
-    });
   }
 }

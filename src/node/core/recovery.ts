@@ -16,7 +16,7 @@ import type { Actor, StreamView } from '../node-api.ts';
 import type { RecoverRequest, RecoveryApi } from '../recovery-api.ts';
 import type { Runtime } from '../runtime.ts';
 import { chainsOf } from './chains.ts';
-import type { RecordAction } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { OwnLogs } from './own-logs.ts';
 import type { Registries } from './registries.ts';
 import type { Streams } from './streams.ts';
@@ -28,15 +28,14 @@ export interface RecoveryParts {
   readonly ownLogs: OwnLogs;
   readonly registries: Registries;
   readonly streams: Streams;
+  readonly journal: Pick<Journal, 'did'>;
 }
 
 export class Recovery implements RecoveryApi {
   readonly #parts: RecoveryParts;
-  readonly #record: RecordAction;
 
-  constructor(parts: RecoveryParts, record: RecordAction) {
+  constructor(parts: RecoveryParts) {
     this.#parts = parts;
-    this.#record = record;
   }
 
   async recover(
@@ -82,7 +81,7 @@ export class Recovery implements RecoveryApi {
   #done(name: string, log: LogSummary, size: string, next: string, actor: Actor): void {
     const what = `hw:${log.logId} closed at ${size}, hw:${next} goes on`;
     const why = actor.why === undefined ? what : `${actor.why}; ${what}`;
-    this.#record('stream.recover', name, { ...actor, why });
+    this.#parts.journal.did('stream.recover', name, { ...actor, why });
   }
 
   /** The newest log of each partition that the reason is about. */

@@ -6,7 +6,7 @@ import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId } from '../../types.ts';
 import type { Actor, Check, StreamView } from '../node-api.ts';
 import type { RedactionView, RetentionApi } from '../retention-api.ts';
-import type { RecordAction } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { journalName, type OwnLogs } from './own-logs.ts';
 import { journalPolicy, policyText, viewOf, type JournalLimits } from './retention-view.ts';
 import type { Streams } from './streams.ts';
@@ -14,15 +14,14 @@ import type { Streams } from './streams.ts';
 export interface RetentionParts {
   readonly ledger: Pick<Ledger, 'log' | 'retention'>;
   readonly streams: Streams;
+  readonly journal: Pick<Journal, 'did'>;
 }
 
 export class StreamRetention implements RetentionApi {
   readonly #parts: RetentionParts;
-  readonly #record: RecordAction;
 
-  constructor(parts: RetentionParts, record: RecordAction) {
+  constructor(parts: RetentionParts) {
     this.#parts = parts;
-    this.#record = record;
   }
 
   async setPolicy(
@@ -47,12 +46,13 @@ export class StreamRetention implements RetentionApi {
       const hint = 'Name an index up to the head: what comes later is kept.';
       return err(fault('index-over-head', message, { index: policy.below }, hint));
     }
+    const { ledger, streams, journal } = this.#parts;
     for (const { log } of logs) {
-      const set = await this.#parts.ledger.retention.setPolicy(log, policy);
+      const set = await ledger.retention.setPolicy(log, policy);
       if (!set.ok) return set;
     }
-    this.#record('stream.policy', `${stream.display}: ${policyText(viewOf(policy))}`, actor);
-    return this.#parts.streams.view(stream);
+    journal.did('stream.policy', `${stream.display}: ${policyText(viewOf(policy))}`, actor);
+    return streams.view(stream);
   }
 
   async redact(
@@ -61,10 +61,10 @@ export class StreamRetention implements RetentionApi {
     reason: string,
     actor: Actor,
   ): Promise<Result<RedactionView>> {
-    const done = await this.#parts.ledger.retention.redact(log, asLogIndex(index), reason);
-    if (!done.ok) return done;
-    const why = actor.why ?? reason;
-    if (!done.value.already) this.#record('redact', `hw:${log}/${index}`, { ...actor, why });
+    const { ledger, journal } = this.#parts;
+    const done = await ledger.retention.redact(log, asLogIndex(index), reason);
+    if (!done.ok || done.value.already) return done;
+    journal.did('redact', `hw:${log}/${index}`, { ...actor, why: actor.why ?? reason });
     return done;
   }
 }

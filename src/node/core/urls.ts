@@ -6,7 +6,7 @@ import type { LogId } from '../../types.ts';
 import type { Actor, StreamView } from '../node-api.ts';
 import type { UrlApi, UrlFollowed, UrlView } from '../tree-api.ts';
 import type { Follows } from './follows.ts';
-import type { RecordAction } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { Streams } from './streams.ts';
 import type { UrlFollows } from './url-follows.ts';
 import type { Listing } from './url-place.ts';
@@ -16,15 +16,14 @@ export interface UrlsParts {
   readonly follows: Follows;
   readonly streams: Streams;
   readonly urlFollows: UrlFollows;
+  readonly journal: Pick<Journal, 'did'>;
 }
 
 export class Urls implements UrlApi {
   readonly #parts: UrlsParts;
-  readonly #record: RecordAction;
 
-  constructor(parts: UrlsParts, record: RecordAction) {
+  constructor(parts: UrlsParts) {
     this.#parts = parts;
-    this.#record = record;
   }
 
   list(): readonly UrlView[] {
@@ -41,7 +40,7 @@ export class Urls implements UrlApi {
     if (!wanted.ok) return wanted;
     const listing = await urlFollows.follow(url, (found) => mismatch(found, wanted.value));
     if (!listing.ok) return listing;
-    this.#record('follow.url', url, actor);
+    this.#parts.journal.did('follow.url', url, actor);
     const { stream, genesis } = listing.value;
     const name = `${genesis.owner}/${genesis.name}`;
     return ok({ name, stream, streams: this.#views(stream) });
@@ -59,7 +58,7 @@ export class Urls implements UrlApi {
       return err(fault('url-unknown', `nothing is followed from ${url.slice(0, 200)}`));
     }
     const views = this.#views(stream.value);
-    this.#record(purge ? 'unfollow.url.purge' : 'unfollow.url', url, actor);
+    this.#parts.journal.did(purge ? 'unfollow.url.purge' : 'unfollow.url', url, actor);
     if (urlFollows.has(stream.value)) return ok(views);
     for (const view of views) {
       for (const { log } of view.logs) {
