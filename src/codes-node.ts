@@ -156,11 +156,15 @@ export const nodeCodes = {
   'grant-missing': ['denied', 'Ask the owner: hw grant request STREAM --purpose TEXT.'],
   'grant-holder': ['denied', 'An invocation is used by the peer that made it.'],
   'grant-args': ['denied', 'args are {stream, from, to, fields, purpose} of the request.'],
-  'fields-unsupported': ['denied', 'Ask for all of the data; attributes alone are not served yet.'],
+  'fields-unsupported': [
+    'denied',
+    'Attributes alone are read as proofs: hw replay STREAM --fields attributes.',
+  ],
   'revocations-stale': [
     'denied',
     'The serving peer must reach the registry of the owner; try again, or ask another peer of the owner.',
   ],
+  'grant-wider': ['denied', 'Nobody hands on more than he holds: hw grant show ID tells it.'],
   'grant-needless': ['usage', 'Grants are for direct streams of this organisation.'],
   'grant-unknown': ['missing', 'hw grant list shows all that were given and got.'],
   'grant-none': ['missing', 'hw grant request STREAM asks for one; hw follow STREAM --grant FILE.'],

@@ -195,7 +195,7 @@ export const judging: readonly Checks[] = [
       ['about this owner', 'if (invocation.subject !== owner)'],
       ['about reading', 'if (invocation.command !== readCommand)'],
       ['about this stream', ' || args.stream !== wanted.stream', ''],
-      ['fields that can be served', "if (args.fields !== 'data')"],
+      ['fields that can be served', 'if (unserved !== undefined)'],
       [
         'no unknown arguments',
         "if (Object.keys(args).some((name) => !names.has(name) && name !== 'hw'))",

@@ -1,5 +1,6 @@
 /** What a mutation is, and all of them. */
 import { epochs } from './epochs.ts';
+import { handingOn } from './handing-on.ts';
 import { judging } from './judging.ts';
 import { reading } from './reading.ts';
 
@@ -21,7 +22,7 @@ export interface Checks {
   readonly checks: readonly (readonly [string, string, string?])[];
 }
 
-export const all: readonly Checks[] = [...judging, ...reading, ...epochs];
+export const all: readonly Checks[] = [...judging, ...handingOn, ...reading, ...epochs];
 
 export const mutations: readonly Mutation[] = all.flatMap(({ file, checks }) =>
   checks.map(([check, find, replace = 'if (false)']) => ({ file, check, find, replace })),

@@ -1,11 +1,13 @@
 /**
- * Grants: chains of delegations of `/flow/read` from the owner of a stream to who may read it
- * (access.md "Tokens"). What a grant allows stands in the policies of its links:
+ * Grants: chains of delegations of `/flow/read`, or of `/flow/key` where the stream is sealed, from the
+ * owner of a stream to who may read it (access.md "Tokens"). What a grant allows stands in the policies of its links:
  *
  *   ["==", ".stream", name]       the stream of the subject
  *   [">=", ".from", ms]           nothing recorded earlier    ["<=", ".to", ms]  nor then and later
  *   ["==", ".purpose", text]      for what it was given
+ *   ["==", ".fields", text]       `attributes`: these alone, as proofs
  *   ["<=", ".hw.depth", n]        links of the longest chain that may be made of it
+ *   ["==", ".hw.invokerOrg", did] used by peers of this organisation only
  *
  * Who uses it shows it with an invocation of its own, whose args are {stream, from, fields}, with
  * `to` and `purpose` where the grant speaks of them. Times are milliseconds since 1970.
@@ -13,7 +15,7 @@
 import type { Crypto, Hasher, Signer } from '../crypto.ts';
 import { fault } from '../errors.ts';
 import type { Random } from '../host.ts';
-import { didFromKey } from '../ids.ts';
+import { didFromKey, parseDid } from '../ids.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asStreamName, isStreamName, type Did, type StreamName, type TimeMs } from '../types.ts';
@@ -26,6 +28,14 @@ import { mintInvocation } from './ucan-invocation.ts';
 import { atLeast, atMost, boundOf, fixedTo, is, type Statement } from './ucan-policy.ts';
 
 export const readCommand = '/flow/read';
+/** Obtain epoch keys of a sealed stream. */
+export const keyCommand = '/flow/key';
+export type GrantCommand = '/flow/read' | '/flow/key';
+export const grantCommands: readonly GrantCommand[] = [readCommand, keyCommand];
+
+/** What of an event is read: attributes alone come as proofs, with data as blocks. */
+export const fieldSets = ['data', 'attributes'] as const;
+export type Fields = (typeof fieldSets)[number];
 
 /** What a reader asks for. */
 export interface ReadArgs {
@@ -39,6 +49,8 @@ export interface ReadArgs {
 }
 
 export interface GrantTerms {
+  /** `/flow/read` where it is absent. */
+  readonly command?: GrantCommand;
   readonly owner: Did;
   readonly audience: Did;
   readonly stream: StreamName;
@@ -49,6 +61,10 @@ export interface GrantTerms {
   /** How often its holder and those behind it may hand it on; its own peers count as one. */
   readonly handOns: number;
   readonly purpose?: string;
+  /** `attributes`: no data; without it the grant is for both. */
+  readonly fields?: Fields;
+  /** Only peers of this organisation may use it, however often it is handed on. */
+  readonly within?: Did;
 }
 
 /** A chain from the owner on, root first. */
@@ -60,7 +76,13 @@ export interface Grant {
 
 /** What a grant says, all of its links taken together. */
 export interface GrantScope extends Omit<ReadArgs, 'fields'> {
+  /** What it lets its holder do: that of the last link. */
+  readonly command: GrantCommand;
   readonly owner: Did;
+  /** Absent: attributes and data. */
+  readonly fields?: 'attributes';
+  /** Whose peers alone may use it. */
+  readonly within?: Did;
   /** Who may use it or hand it on: the audience of the last link. */
   readonly holder: Did;
   /** CID of the last link: the name under which it is revoked. */
@@ -82,13 +104,16 @@ export function mintGrant(
   held: readonly Uint8Array[],
   terms: GrantTerms,
 ): readonly Uint8Array[] {
-  const { owner, audience, stream, from, to, expires, handOns, purpose } = terms;
+  const { owner, audience, stream, from, to, expires, handOns, purpose, fields, within } = terms;
   const policy: Statement[] = [is('stream', stream)];
   if (from !== undefined) policy.push(atLeast('from', from));
   if (to !== undefined) policy.push(atMost('to', to));
   if (purpose !== undefined) policy.push(is('purpose', purpose));
+  if (fields !== undefined && fields !== 'data') policy.push(is('fields', fields));
   policy.push(atMost('hw.depth', held.length + 1 + handOns));
-  return [...held, delegate(signer, random, { owner, audience, policy, expires })];
+  if (within !== undefined) policy.push(is('hw.invokerOrg', within));
+  const { command = readCommand } = terms;
+  return [...held, delegate(signer, random, { command, owner, audience, policy, expires })];
 }
 
 /** Hands a whole grant on; what its links say holds for the next holder too. */
@@ -98,16 +123,34 @@ export function handOn(
   grant: readonly Uint8Array[],
   next: { readonly owner: Did; readonly audience: Did },
 ): readonly Uint8Array[] {
-  return [...grant, delegate(signer, random, { ...next, policy: [], expires: undefined })];
+  const last = decodeDelegation(grant.at(-1) ?? new Uint8Array(0));
+  const command = (last.ok ? grantCommand(last.value.command) : undefined) ?? readCommand;
+  return [...grant, delegate(signer, random, { ...next, command, policy: [], expires: undefined })];
+}
+
+function grantCommand(text: string): GrantCommand | undefined {
+  return grantCommands.find((command) => command === text);
 }
 
 /** The organisation's leave for one of its peers to give grants in its name. */
-export function mintGranting(signer: Signer, random: Random, peer: Did): Uint8Array {
+export function mintGranting(
+  signer: Signer,
+  random: Random,
+  peer: Did,
+  command: GrantCommand = readCommand,
+): Uint8Array {
   const owner = didFromKey(signer.publicKey);
-  return delegate(signer, random, { owner, audience: peer, policy: [], expires: undefined });
+  return delegate(signer, random, {
+    command,
+    owner,
+    audience: peer,
+    policy: [],
+    expires: undefined,
+  });
 }
 
 interface Link {
+  readonly command: GrantCommand;
   readonly owner: Did;
   readonly audience: Did;
   readonly policy: readonly Statement[];
@@ -117,12 +160,12 @@ interface Link {
 function delegate(
   signer: Signer,
   random: Random,
-  { owner, audience, policy, expires }: Link,
+  { command, owner, audience, policy, expires }: Link,
 ): Uint8Array {
   return mintDelegation(signer, {
     audience,
     subject: owner,
-    command: readCommand,
+    command,
     policy,
     nonce: random.bytes(12),
     expires: expires === undefined ? null : Math.floor(expires / 1000),
@@ -162,13 +205,19 @@ export function scopeOf({ chain, cids }: Grant): Result<GrantScope> {
   const stream = first(chain, (link) => fixedTo(link.policy, 'stream'));
   if (root === undefined || leaf === undefined || id === undefined) return noStream;
   if (typeof stream !== 'string' || !isStreamName(stream)) return noStream;
+  const command = grantCommand(leaf.command);
+  if (command === undefined) return noStream;
   const purpose = first(chain, (link) => fixedTo(link.policy, 'purpose'));
+  const fields = first(chain, (link) => fixedTo(link.policy, 'fields'));
+  const within = first(chain, (link) => fixedTo(link.policy, 'hw.invokerOrg'));
+  const organisation = typeof within === 'string' ? parseDid(within) : undefined;
   const from = least(Math.max, chain, (link) => boundOf(link.policy, '>=', 'from'));
   const to = least(Math.min, chain, (link) => boundOf(link.policy, '<=', 'to'));
   const expires = least(Math.min, chain, (link) => link.expires ?? undefined);
   const notBefore = least(Math.max, chain, (link) => link.notBefore);
   const depth = least(Math.min, chain, (link) => boundOf(link.policy, '<=', 'hw.depth'));
   return ok({
+    command,
     owner: root.issuer,
     holder: leaf.audience,
     id,
@@ -176,6 +225,8 @@ export function scopeOf({ chain, cids }: Grant): Result<GrantScope> {
     from: from ?? 0,
     ...(to === undefined ? {} : { to }),
     ...(typeof purpose === 'string' ? { purpose } : {}),
+    ...(fields === 'attributes' ? { fields } : {}),
+    ...(organisation?.ok === true ? { within: organisation.value } : {}),
     ...(expires === undefined ? {} : { expires }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(depth === undefined ? {} : { handOns: Math.max(0, depth - chain.length) }),
@@ -186,12 +237,12 @@ const noStream = err(fault('grant-args', 'this is not a grant of one stream'));
 
 /** All that a grant allows, as the arguments of an invocation. */
 export function widestArgs(scope: GrantScope): ReadArgs {
-  const { stream, from, to, purpose } = scope;
+  const { stream, from, to, purpose, fields = 'data' } = scope;
   return {
     stream,
     from,
     ...(to === undefined ? {} : { to }),
-    fields: 'data',
+    fields,
     ...(purpose === undefined ? {} : { purpose }),
   };
 }
@@ -200,12 +251,12 @@ export function widestArgs(scope: GrantScope): ReadArgs {
 export function checkGrant(crypto: Crypto, grant: Grant, now: TimeMs): Result<GrantScope> {
   const scope = scopeOf(grant);
   if (!scope.ok) return scope;
-  const { owner, holder } = scope.value;
-  const hw = { depth: grant.chain.length, invokerOrg: holder, now: Math.floor(now / 1000) };
+  const { owner, holder, command, within = holder } = scope.value;
+  const hw = { depth: grant.chain.length, invokerOrg: within, now: Math.floor(now / 1000) };
   const verified = verifyChain(crypto, grant.chain, {
     subject: owner,
     holder,
-    command: readCommand,
+    command,
     args: { ...argsMap(widestArgs(scope.value)), hw },
     time: now,
   });
@@ -227,10 +278,11 @@ export function mintReading(
 ): string {
   const { owner, audience, args, now } = reading;
   const issuedAt = Math.floor(now / 1000);
+  const command = grantCommand(grant.chain.at(-1)?.command ?? '') ?? readCommand;
   const invocation = mintInvocation(signer, {
     subject: owner,
     audience,
-    command: readCommand,
+    command,
     args: argsMap(args),
     proofs: grant.cids,
     nonce: random.bytes(16),

@@ -3,11 +3,12 @@
  * or proofs leave this node for others asks here. Pure: what it needs to know comes in.
  *
  *   public, sealed   everybody: a sealed log protects itself
- *   direct           who shows a grant of the owner, to a peer of the owner
+ *   direct           who shows a grant of the owner (`/flow/read`), to a peer of the owner
+ *   epoch keys       of a sealed log: the same with a grant of `/flow/key`
  *
- * Checks of a direct log, in this order: we are the owner's · a grant is there · its invocation is by
- * the peer that shows it · about this owner, command and stream · fields that we can serve · all of
- * ucan-judge.ts · our view of the owner's revocations is fresh.
+ * Checks of a direct log and of epoch keys, in this order: we are the owner's · a grant is there · its
+ * invocation is by the peer that shows it · about this owner, command and stream · fields that we can
+ * serve · all of ucan-judge.ts · our view of the owner's revocations is fresh.
  *
  * A refusal names its reason only to who has a true grant of the owner for this very stream. For
  * everybody else the answer is that of a log that does not exist: the caller sees to it by `told`.
@@ -16,7 +17,7 @@ import { fault, type Code, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import { protocol } from '../limits.ts';
 import { asStreamName, isStreamName, type Did, type StreamName, type TimeMs } from '../types.ts';
-import { readCommand, type ReadArgs } from './grant.ts';
+import { keyCommand, readCommand, type GrantCommand, type ReadArgs } from './grant.ts';
 import type { UcanMap } from './ucan-cbor.ts';
 import { verifyChain, type Chain } from './ucan-chain.ts';
 import { decodeContainer } from './ucan-container.ts';
@@ -39,7 +40,12 @@ export interface ReadRequest {
   /** Proved by the connection and its hello. */
   readonly peer: Did;
   readonly organisation: Did;
+  /** In what form it would be served; blocks where it does not say. */
+  readonly as?: Serving;
 }
+
+/** Blocks, and what epoch keys open, hold attributes and data; proofs can be had for attributes too. */
+export type Serving = 'blocks' | 'proofs' | 'keys';
 
 export interface AccessState {
   readonly court: Court;
@@ -78,11 +84,13 @@ const open: Decision = { kind: 'allow' };
  */
 export function may(request: ReadRequest, state: AccessState): Decision {
   const { wanted, grant } = request;
-  if (wanted.visibility !== 'direct') return open;
+  if (request.as === 'keys') {
+    if (wanted.visibility !== 'sealed') return deny('grant-args', 'only a sealed log has such keys');
+  } else if (wanted.visibility !== 'direct') return open;
   if (state.organisation !== wanted.owner) {
-    return deny('grant-owner', 'a direct log is served by peers of its owner only');
+    return deny('grant-owner', 'direct logs and keys are served by peers of their owner only');
   }
-  if (grant === undefined) return deny('grant-missing', 'a direct log needs a grant');
+  if (grant === undefined) return deny('grant-missing', 'this needs a grant');
   const shown = openGrant(grant);
   if (!shown.ok) return { kind: 'deny', reason: shown.error, told: false };
   const { invocation, delegations } = shown.value;
@@ -91,12 +99,17 @@ export function may(request: ReadRequest, state: AccessState): Decision {
   return {
     kind: 'deny',
     reason: judged.error,
-    told: isTrue(state, wanted, invocation, delegations),
+    told: isTrue(request, state, invocation, delegations),
   };
 }
 
+/** What a grant must be for. */
+function commandFor({ as }: Pick<ReadRequest, 'as'>): GrantCommand {
+  return as === 'keys' ? keyCommand : readCommand;
+}
+
 function judgeShown(
-  { wanted, peer, organisation }: ReadRequest,
+  { wanted, peer, organisation, as = 'blocks' }: ReadRequest,
   state: AccessState,
   invocation: Invocation,
   delegations: readonly Uint8Array[],
@@ -108,16 +121,16 @@ function judgeShown(
   if (invocation.subject !== owner) {
     return refuse('ucan-subject', 'the invocation is about another owner');
   }
-  if (invocation.command !== readCommand) {
-    return refuse('ucan-command', `not ${readCommand} but ${invocation.command}`);
+  const command = commandFor({ as });
+  if (invocation.command !== command) {
+    return refuse('ucan-command', `not ${command} but ${invocation.command}`);
   }
   const args = readArgs(invocation.args);
   if (args === undefined || args.stream !== wanted.stream) {
     return refuse('grant-args', 'args are those of another request');
   }
-  if (args.fields !== 'data') {
-    return refuse('fields-unsupported', 'blocks have attributes and data');
-  }
+  const unserved = unservable(args.fields, as);
+  if (unserved !== undefined) return err(unserved);
   const stale = staleness(owner, state);
   if (stale !== undefined) return err(stale);
   const caller = { organisation, now: state.now };
@@ -153,10 +166,18 @@ function isTimed({ policy }: Chain[number]): boolean {
   return policy.some((statement) => {
     if ('selector' in statement) {
       const { text } = statement.selector;
-      return text !== '.hw.depth' && text.startsWith('.hw');
+      return text.startsWith('.hw') && text !== '.hw.depth' && text !== '.hw.invokerOrg';
     }
     return true;
   });
+}
+
+function unservable(fields: string, as: Serving): Fault | undefined {
+  if (fields === 'data' || (fields === 'attributes' && as === 'proofs')) return undefined;
+  if (fields === 'attributes') {
+    return fault('fields-unsupported', 'blocks hold data, and this is for attributes alone');
+  }
+  return fault('fields-unsupported', `fields is data or attributes, and not ${fields}`);
 }
 
 function staleness(owner: Did, state: AccessState): Fault | undefined {
@@ -233,11 +254,12 @@ function isTime(value: unknown): value is number {
 
 /** Does the owner's own chain name this stream? Then who shows it knows of the stream already. */
 function isTrue(
+  request: ReadRequest,
   { court: { crypto }, now }: AccessState,
-  { owner, stream }: Wanted,
   invocation: Invocation,
   delegations: readonly Uint8Array[],
 ): boolean {
+  const { owner, stream } = request.wanted;
   const proof = proofOf(crypto, invocation, delegations);
   if (!proof.ok) return false;
   const { chain } = proof.value;
@@ -245,7 +267,7 @@ function isTrue(
   const aligned = verifyChain(crypto, chain, {
     subject: owner,
     holder: chain.at(-1)?.audience ?? owner,
-    command: readCommand,
+    command: commandFor(request),
     args: {},
     time: now,
   });
