@@ -18,3 +18,13 @@ export interface Cipher {
   x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined;
   x25519PublicKey(secret: Uint8Array): Uint8Array;
 }
+
+/** What opens sealed bodies for who checks them: a `Cipher`, or one that works ahead of being asked. */
+export interface Opener {
+  open: Cipher['open'];
+  /**
+   * Of one that cannot answer at once (WebCrypto): works out what `open` will be asked. Without it
+   * `open` answers at any time.
+   */
+  prepare?(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Promise<void>;
+}

@@ -38,6 +38,10 @@ export const dataCodes = {
   'body-missing': ['invalid', 'Ask for the reduced form where bodies are gone.'],
   'body-unexpected': ['invalid', 'Seals and control records have no body.'],
   'sealed-decrypt': ['invalid', 'The key is of another epoch or log, or the event was changed.'],
+  'cipher-missing': [
+    'incomplete',
+    'Verify with hw verify, or hand an opener to the library (webOpener in a browser).',
+  ],
   'sealed-plaintext': ['invalid', 'The producer sealed something that is no event: tell it.'],
   'sealed-body-hash': ['invalid', 'The body is not the one that was signed; fetch it elsewhere.'],
   'attributes-commitment': ['invalid', 'These attributes or this salt are not what was signed.'],
@@ -86,6 +90,14 @@ export const dataCodes = {
   'epoch-range': ['invalid', 'Name epochs from 0 to 2^32, the first before the last.'],
   'epoch-not-covered': ['denied', 'The keys that were granted do not reach this epoch.'],
   'epoch-key': ['invalid', 'The producer delivered a key that its own log contradicts: tell it.'],
+  'epoch-keys-missing': [
+    'config',
+    'Bring the file back from a backup, or begin a new generation: hw stream rekey STREAM.',
+  ],
+  'epoch-keys-damaged': [
+    'config',
+    'Bring the file back from a backup; hw stream rekey STREAM goes on with new keys.',
+  ],
   'epoch-mismatch': ['invalid', 'Entries name the epoch that was opened last.'],
   'rotation-fields': ['invalid', 'See docs/reference/formats.md for the fields of a rotation.'],
   'rotation-place': ['invalid', 'A rotation is alone in its block, with the seal.'],

@@ -7,6 +7,7 @@
  *   const state = verifyLog(env, logId, wireBlocks);
  */
 import { checkWriteProof } from './access/write-proof.ts';
+import type { Opener } from './cipher.ts';
 import type { Crypto } from './crypto.ts';
 import { judgeEvent } from './event/judge.ts';
 import type { BlockEnv } from './ledger/judges.ts';
@@ -18,6 +19,8 @@ import type { LogId } from './types.ts';
 
 export { checkWriteProof } from './access/write-proof.ts';
 export { nobleCrypto } from './crypto-noble.ts';
+export type { Opener } from './cipher.ts';
+export { webOpener, type WebSubtle } from './cipher-web.ts';
 export type { Crypto, Hasher } from './crypto.ts';
 export type { Code, Fault, Place } from './errors.ts';
 export { judgeEvent } from './event/judge.ts';
@@ -39,6 +42,7 @@ export { attributesCommitment, dataCommitment, saltsAt } from './ledger/commitme
 export { parseControl, type Control } from './ledger/control.ts';
 export {
   makeEventProof,
+  prepareEventProof,
   verifyEventProof,
   type EventProofInput,
   type ProofVerdict,
@@ -133,10 +137,14 @@ export {
 export type { Result, Verdict } from './result.ts';
 export type { Attributes, EventBytes, Hash, LogId, ParsedEvent, PublicKey } from './types.ts';
 
-/** Events and genesis proofs judged as a peer judges them. */
-export function offlineEnv(crypto: Crypto): BlockEnv {
+/**
+ * Events and genesis proofs judged as a peer judges them. `opener` is for what is disclosed by the key
+ * of a sealed event: `webOpener(crypto.subtle)` in a browser.
+ */
+export function offlineEnv(crypto: Crypto, opener?: Opener): BlockEnv {
   return {
     crypto,
+    ...(opener === undefined ? {} : { opener }),
     judges: { event: judgeEvent, writeProof: (input) => checkWriteProof(crypto, input) },
   };
 }

@@ -1,5 +1,6 @@
 /** A log with all that proofs are made from, for the golden proofs and for tests. */
 import { concat, utf8 } from '../../src/bytes.ts';
+import { nodeCipher } from '../../src/cipher-node.ts';
 import { nodeCrypto } from '../../src/crypto-node.ts';
 import type { Signer } from '../../src/crypto.ts';
 import { didFromKey } from '../../src/ids.ts';
@@ -27,7 +28,7 @@ import {
 import { offlineEnv } from '../../src/verify.ts';
 import { accepted, labelled, labelledSigner } from './format.ts';
 
-export const evidenceEnv: BlockEnv = offlineEnv(nodeCrypto);
+export const evidenceEnv: BlockEnv = offlineEnv(nodeCrypto, nodeCipher);
 const start = 1_763_683_200_000;
 
 function time(offset: number): TimeMs {
@@ -86,6 +87,10 @@ export class EvidenceLog {
     if (block === undefined) throw new RangeError('a log has at least one block');
     return block;
   }
+  /** Recorded time of the next block. */
+  get nextTime(): TimeMs {
+    return time(1000 * this.blocks.length);
+  }
   get checkpoint(): string {
     return this.last.block.checkpoint;
   }
@@ -96,7 +101,7 @@ export class EvidenceLog {
     signer: Signer = labelledSigner(`writer/${this.name}`),
   ): EvidenceLog {
     const number = this.blocks.length;
-    const options = { time: time(1000 * number), seed: labelled(`seed/${this.name}/${number}`) };
+    const options = { time: this.nextTime, seed: labelled(`seed/${this.name}/${number}`) };
     const built = buildBlock(evidenceEnv, this.state, signer, drafts, options);
     return new EvidenceLog(this.name, [...this.blocks, accepted(built, `${this.name} ${number}`)]);
   }

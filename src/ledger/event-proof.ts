@@ -13,12 +13,17 @@
  * Known are the writer, the witnesses in the genesis, those of the verifier's policy, and cosigners
  * that are named by their key (cosignature.ts). None is listed twice.
  *
+ * What is disclosed by the key of a sealed event is opened and held against the same commitments. A
+ * verifier without an opener (`BlockEnv.opener`) cannot: then the proof is `incomplete`, and shows all
+ * but that the key opens what it should.
+ *
  * What a proof cannot show: that a rotation was left out of its key chain (then a thief of the old
  * key signed another history: a fork proof shows that), and what the leaf's times are worth, which
  * are the producer's word. Cosignature times are their cosigners'.
  */
 import { utf8 } from '../bytes.ts';
 import { at, fault, type Code, type Fault } from '../errors.ts';
+import { logIdHash } from '../ids.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Attributes, Hash, LogId, LogIndex, PublicKey, TreeSize } from '../types.ts';
@@ -27,7 +32,7 @@ import { checkDisclosure } from './check-disclosure.ts';
 import type { Genesis } from './genesis.ts';
 import type { BlockEnv } from './judges.ts';
 import type { KeyEntry } from './key-chain.ts';
-import type { Leaf } from './leaf.ts';
+import { decodeLeaf, type Leaf } from './leaf.ts';
 import type { NoteKey } from './note.ts';
 import { verifyInclusion } from './proof.ts';
 import {
@@ -45,6 +50,7 @@ import {
   type Attested,
   type ProvenVerdict,
 } from './proven.ts';
+import { prepareBody } from './sealed-body.ts';
 import { formatTlogProof, parseTlogProof } from './tlog-proof.ts';
 import { leafHash } from './tree.ts';
 import { noPolicy, type TrustPolicy } from './trust-policy.ts';
@@ -67,7 +73,13 @@ export interface ProvenEntry extends Attested {
   readonly context?: Attributes;
 }
 
-export type ProofVerdict = ProvenVerdict<ProvenEntry>;
+export type ProofVerdict =
+  | ProvenVerdict<ProvenEntry>
+  | {
+      readonly verdict: 'incomplete';
+      readonly reasons: readonly Fault[];
+      readonly proven: ProvenEntry;
+    };
 
 export interface EventProofInput {
   readonly index: LogIndex;
@@ -115,7 +127,7 @@ export function makeEventProof(env: BlockEnv, input: EventProofInput): Result<st
  * `parseCheckpoint`, `readProofKeys`, `checkEntryPlace`, `checkDisclosure`, `verifyInclusion`, and
  * bad-signature, checkpoint-key-id (the writer key did not sign), checkpoint-signatures (a line
  * twice), note-key-ambiguous. Codes of `untrusted`: cosigner-unknown, witness-policy,
- * quorum-missing, owner-untrusted, log-untrusted.
+ * quorum-missing, owner-untrusted, log-untrusted. Code of `incomplete`: cipher-missing.
  */
 export function verifyEventProof(
   env: BlockEnv,
@@ -135,13 +147,40 @@ export function verifyEventProof(
   const parts = { index, hashes, extra: extra.value };
   const sound = checkAllButLines(env, parts, checkpoint.value);
   if (!sound.ok) return broken(sound.error);
-  const { checkpoint: _, ...shown } = sound.value;
-  return judgeLines(env.crypto, note, sound.value, shown, policy);
+  const { checkpoint: _, unopened, ...shown } = sound.value;
+  const verdict = judgeLines(env.crypto, note, sound.value, shown, policy);
+  return unopened === true ? withUnopened(verdict) : verdict;
+}
+
+/** Nothing is wrong, but what the key opens was not looked at. */
+function withUnopened(verdict: ProvenVerdict<ProvenEntry>): ProofVerdict {
+  if (verdict.verdict === 'broken') return verdict;
+  const reason = fault('cipher-missing', 'the sealed body was not opened with the key beside it');
+  const { proven } = verdict;
+  if (verdict.verdict === 'intact') return { verdict: 'incomplete', reasons: [reason], proven };
+  return { ...verdict, reasons: [...verdict.reasons, reason] };
+}
+
+/**
+ * For a verifier whose opener works ahead (`Opener.prepare`): before `verifyEventProof` of the same
+ * file. A file that cannot be read needs no preparation.
+ */
+export async function prepareEventProof(env: BlockEnv, file: Uint8Array): Promise<void> {
+  const proof = parseTlogProof(file);
+  const extra =
+    proof.ok && proof.value.extra !== undefined ? decodeExtra(proof.value.extra) : undefined;
+  if (extra?.ok !== true || env.opener === undefined) return;
+  const { leaf, disclosed } = extra.value;
+  const decoded = decodeLeaf(leaf);
+  if (disclosed.sealed === undefined || !decoded.ok || decoded.value.kind !== 1) return;
+  const { key, body } = disclosed.sealed;
+  await prepareBody(env.opener, leaf, key, body);
 }
 
 /** What is shown before any line of the checkpoint is verified. */
 interface Shown extends Omit<ProvenEntry, keyof Attested> {
   readonly checkpoint: ParsedCheckpoint;
+  readonly unopened?: true;
 }
 
 interface ProofParts {
@@ -163,14 +202,14 @@ function checkAllButLines(
   const { index, hashes } = proof;
   const entry = checkEntryPlace(logId, genesis, keyChain, index, leaf);
   if (!entry.ok) return err(at(entry.error, { index }));
-  const opened = checkDisclosure(env, entry.value, leaf, disclosed);
+  const place = { log: logIdHash(logId), index, leaf, entry: entry.value };
+  const opened = checkDisclosure(env, place, disclosed);
   if (!opened.ok) return err(at(opened.error, { index }));
   const hash = leafHash(env.crypto, leaf);
   const included = verifyInclusion(env.crypto, hash, index, size, hashes, root);
   if (!included.ok) return err(at(included.error, { index }));
-  const context = opened.value === undefined ? {} : { context: opened.value };
   const where = { logId, index, leaf, leafHash: hash, entry: entry.value, genesis };
-  return ok({ ...where, size, root, signer, disclosed, ...context, checkpoint });
+  return ok({ ...where, size, root, signer, ...opened.value, checkpoint });
 }
 
 function refuse(code: Code, message: string): { readonly ok: false; readonly error: Fault } {

@@ -2,6 +2,7 @@
  * What the ledger needs to know about events and permissions, which other rooms judge: the event
  * room and the access room implement these, and the floor above hands them in.
  */
+import type { Opener } from '../cipher.ts';
 import type { Crypto } from '../crypto.ts';
 import type { Result } from '../result.ts';
 import type { Attributes, Did, EventBytes, PublicKey, StreamName, TimeMs } from '../types.ts';
@@ -29,4 +30,6 @@ export interface Judges {
 export interface BlockEnv {
   readonly crypto: Crypto;
   readonly judges: Judges;
+  /** Opens what is disclosed by the key of an event; without it that stays unread. */
+  readonly opener?: Opener;
 }

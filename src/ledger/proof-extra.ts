@@ -6,8 +6,10 @@
  *                    rotations that are in force at the checkpoint's size (index + 2 < size)
  *   attributes       with attributesSalt 32: what opens the attributes commitment
  *   data             with kind 0..3 and dataSalt 32: what opens the data commitment
+ *   body             with eventKey 32: of a sealed event its ciphertext and tag, and the single-use
+ *                    key that opens this one (sealed-body.ts)
  *
- * The last two are disclosed or not, each by itself. Nothing here is signed: the leaf is proved by
+ * Attributes and data are disclosed or not, each by itself, or in their place the body. Nothing here is signed: the leaf is proved by
  * its hash in the tree, the genesis by the log's id, a rotation by its signatures, the rest by the
  * commitments in the leaf. One content has one encoding: of a rotation nothing travels that its
  * signatures do not cover, such as its recorded time.
@@ -43,6 +45,15 @@ export interface Disclosure {
     readonly bytes: Uint8Array;
     readonly salt: Uint8Array;
   };
+  /** A sealed event as it is stored, and its own key. */
+  readonly sealed?: SealedDisclosure;
+}
+
+export interface SealedDisclosure {
+  /** Ciphertext and tag. */
+  readonly body: Uint8Array;
+  /** 32 bytes: opens this event and no other. */
+  readonly key: Uint8Array;
 }
 
 /** A rotation without the time at which it was recorded. */
@@ -106,7 +117,7 @@ export function rotationIn(leaf: Uint8Array): Rotate | undefined {
 }
 
 export function encodeExtra(extra: ProofExtra): Uint8Array {
-  const { attributes, data } = extra.disclosed;
+  const { attributes, data, sealed } = extra.disclosed;
   return encodeCbor({
     leaf: extra.leaf,
     keyChain: keyChainItems(extra.keyChain),
@@ -114,6 +125,7 @@ export function encodeExtra(extra: ProofExtra): Uint8Array {
       ? {}
       : { attributes: attributes.bytes, attributesSalt: attributes.salt }),
     ...(data === undefined ? {} : { data: data.bytes, kind: data.kind, dataSalt: data.salt }),
+    ...(sealed === undefined ? {} : { body: sealed.body, eventKey: sealed.key }),
   });
 }
 
@@ -143,7 +155,7 @@ export function decodeExtra(bytes: Uint8Array): Result<ProofExtra> {
   const fields = new FieldReader(map.value, 'proof-extra');
   const leaf = fields.blob('leaf');
   const keyChain = readKeys(fields);
-  const disclosed = { ...readAttributes(fields), ...readData(fields) };
+  const disclosed = readDisclosed(fields);
   const wrong = fields.end();
   return wrong === undefined ? ok({ leaf, keyChain, disclosed }) : err(wrong);
 }
@@ -176,6 +188,14 @@ function readRotation(item: CborValue): ProofRotation | undefined {
 
 function isBytes(value: unknown, length: number): value is Uint8Array {
   return value instanceof Uint8Array && value.length === length;
+}
+
+function readDisclosed(fields: FieldReader): Disclosure {
+  const clear = { ...readAttributes(fields), ...readData(fields) };
+  if (!fields.has('body') && !fields.has('eventKey')) return clear;
+  const sealed = { body: fields.blob('body'), key: fields.bytes('eventKey', 32) };
+  if (Object.keys(clear).length > 0) fields.refuse('the content is disclosed twice');
+  return { sealed };
 }
 
 function readAttributes(fields: FieldReader): Pick<Disclosure, 'attributes'> {

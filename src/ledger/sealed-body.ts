@@ -12,7 +12,7 @@
  */
 import { concat, utf8, writeUint64 } from '../bytes.ts';
 import { CborReader, CborWriter } from '../cbor.ts';
-import type { Cipher } from '../cipher.ts';
+import type { Cipher, Opener } from '../cipher.ts';
 import type { Hasher } from '../crypto.ts';
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -68,7 +68,7 @@ export interface OpenedBody {
  * `sealed-decrypt`, `sealed-plaintext`, `body-kind`, `attributes-commitment`, `data-commitment`.
  */
 export function openBody(
-  cipher: Cipher,
+  cipher: Opener,
   h: Hasher,
   place: SealedPlace,
   epochKey: Uint8Array,
@@ -79,7 +79,7 @@ export function openBody(
 
 /** The same with the key of this one event: what an auditor is given. */
 export function openBodyWith(
-  cipher: Cipher,
+  cipher: Opener,
   h: Hasher,
   place: SealedPlace,
   key: Uint8Array,
@@ -98,6 +98,16 @@ export function openBodyWith(
   const { salts, event } = opened.value;
   const untrue = checkOpening(h, salts, event, leaf, leafAt.attributesCommitment);
   return untrue === undefined ? opened : err(untrue);
+}
+
+/** Has an opener that works ahead do what `openBodyWith` will ask of it. */
+export async function prepareBody(
+  opener: Opener,
+  leaf: Uint8Array,
+  key: Uint8Array,
+  body: Uint8Array,
+): Promise<void> {
+  await opener.prepare?.(key, nonce, associated(leaf), body);
 }
 
 /** The single-use key of one event: given to an auditor it opens this event only. */

@@ -61,6 +61,8 @@ export interface ProvenView {
   /** Did the verifier state whom to trust? `met` only where he did. */
   readonly trust: { readonly stated: boolean; readonly met?: boolean };
   readonly disclosed: readonly ('attributes' | 'data')[];
+  /** A sealed event with its own key: that opened it, or there was nothing here to open it with. */
+  readonly eventKey?: 'opened' | 'unopened';
   readonly attributes?: Attributes;
   readonly data?: {
     readonly kind: 'none' | 'json' | 'text' | 'binary';
@@ -82,8 +84,8 @@ export function proofView(verdict: ProofVerdict): ProofView {
   const kind = 'event-proof';
   if (verdict.verdict === 'broken')
     return { verdict: word, kind, reasons: [plain(verdict.reason)] };
-  const reasons = verdict.verdict === 'untrusted' ? verdict.reasons.map(plain) : [];
-  const proven = provenView(verdict.proven, verdict.verdict === 'intact');
+  const reasons = verdict.verdict === 'intact' ? [] : verdict.reasons.map(plain);
+  const proven = provenView(verdict.proven, verdict.verdict !== 'untrusted');
   return { verdict: word, kind, reasons, proven };
 }
 
@@ -94,7 +96,7 @@ function plain({ code, message }: Fault): ProofView['reasons'][number] {
 function provenView(proven: ProvenEntry, met: boolean): ProvenView {
   const { logId, index, entry, genesis, size, root, signer, stated, disclosed, context } = proven;
   const { owner, name, partition } = genesis;
-  const { attributes, data } = disclosed;
+  const { attributes, data, sealed } = disclosed;
   return {
     ref: `hw:${logId}/${index}`,
     entry: kinds[entry.kind],
@@ -111,6 +113,7 @@ function provenView(proven: ProvenEntry, met: boolean): ProvenView {
       ...(attributes === undefined ? [] : (['attributes'] as const)),
       ...(data === undefined ? [] : (['data'] as const)),
     ],
+    ...(sealed === undefined ? {} : { eventKey: data === undefined ? 'unopened' : 'opened' }),
     ...(context === undefined ? {} : { attributes: context }),
     ...(data === undefined ? {} : { data: dataView(data.kind, data.bytes) }),
   };

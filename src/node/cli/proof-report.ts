@@ -51,9 +51,12 @@ export function contentLines({
   attributes,
   data,
   disclosed,
-}: Pick<ProvenView, 'attributes' | 'data' | 'disclosed'>): readonly string[] {
+  eventKey,
+}: Pick<ProvenView, 'attributes' | 'data' | 'disclosed' | 'eventKey'>): readonly string[] {
+  if (eventKey === 'unopened') return ['  disclosed: the key of the event; it was not opened here'];
   if (disclosed.length === 0) return ['  disclosed: nothing of the content'];
-  const lines = [`  disclosed: ${disclosed.join(' and ')}`];
+  const by = eventKey === undefined ? '' : ', opened by the key of the event';
+  const lines = [`  disclosed: ${disclosed.join(' and ')}${by}`];
   for (const [name, value] of Object.entries(attributes ?? {})) {
     lines.push(`    ${name}: ${printable(String(value))}`);
   }
