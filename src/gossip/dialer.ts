@@ -5,9 +5,9 @@
  * themselves would never meet again. Who does not answer is tried again after a growing rest.
  */
 import type { LogId, PeerId } from '../types.ts';
+import { WorkSet } from '../work-set.ts';
 import { helloLimits, type KnownPeer } from './hello-codec.ts';
 import { shuffled, type Net } from './net.ts';
-import { WorkSet } from './work-set.ts';
 
 interface Candidate {
   wanted: boolean;

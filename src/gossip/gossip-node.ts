@@ -11,6 +11,7 @@
 import { fault, type Fault } from '../errors.ts';
 import type { Result, Verdict } from '../result.ts';
 import type { Did, EventBytes, LogId, PeerId } from '../types.ts';
+import { WorkSet } from '../work-set.ts';
 import { Alerts } from './alerts.ts';
 import { Applier } from './applier.ts';
 import { BlockGossip } from './block-gossip.ts';
@@ -29,7 +30,6 @@ import {
   type Reporting,
 } from './gossip-report.ts';
 import { usualLimits } from './gossip-limits.ts';
-import { WorkSet } from './work-set.ts';
 import { portsOf, type GossipEvent, type GossipOptions } from './gossip-options.ts';
 import { Heads } from './heads.ts';
 import type { KnownPeer } from './hello-codec.ts';

@@ -14,6 +14,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { limits } from '../limits.ts';
 import { ok, type Result } from '../result.ts';
 import type { LogId, PeerId } from '../types.ts';
+import { WorkSet } from '../work-set.ts';
 import type { AccessRoom } from './access/access-room.ts';
 import type { ControlState } from './core/control-state.ts';
 import { NetworkControl, type Reachable } from './core/network-control.ts';
@@ -133,7 +134,7 @@ export class Networking implements Networked, AsyncDisposable {
   readonly #transport: Libp2pTransport;
   readonly #gate: ConnectionGate;
   readonly #listening: Disposable;
-  readonly #work = new Set<Promise<unknown>>();
+  readonly #work = new WorkSet();
 
   constructor(
     parts: NetworkingParts,
@@ -185,7 +186,7 @@ export class Networking implements Networked, AsyncDisposable {
     this.#listening[Symbol.dispose]();
     await this.gossip[Symbol.asyncDispose]();
     await this.#transport[Symbol.asyncDispose]();
-    await Promise.allSettled(this.#work);
+    await this.#work.settled();
   }
 
   #on(event: GossipEvent): void {
@@ -201,10 +202,10 @@ export class Networking implements Networked, AsyncDisposable {
         return;
       }
       case 'registryFound':
-        this.#track(this.#found(event.found.logId, event.found.server.peer));
+        this.#work.add(this.#found(event.found.logId, event.found.server.peer));
         return;
       case 'networkChanged':
-        this.#track(this.control.save());
+        this.#work.add(this.control.save());
         return;
     }
   }
@@ -213,12 +214,12 @@ export class Networking implements Networked, AsyncDisposable {
     const admitted = this.#gate.setOrganisation(peer, organisation);
     if (!admitted.ok) {
       this.#parts.warn(`peer ${peer}`, admitted.error);
-      this.#track(this.#transport.hangUp(peer));
+      this.#work.add(this.#transport.hangUp(peer));
       return;
     }
     this.peers.ready(peer);
     this.#parts.access.met(organisation);
-    if (registry !== undefined) this.#track(this.#named(organisation, registry, peer));
+    if (registry !== undefined) this.#work.add(this.#named(organisation, registry, peer));
     this.#parts.log.debug({ peer, organisation }, 'a peer is ready');
   }
 
@@ -240,10 +241,5 @@ export class Networking implements Networked, AsyncDisposable {
     const followed = await ledger.follow(registry);
     if (followed.ok) this.gossip.follow(registry, [{ peer: server, addresses: [] }]);
     else warn(`registry ${registry}`, followed.error);
-  }
-
-  #track(work: Promise<unknown>): void {
-    const tracked = work.finally(() => this.#work.delete(tracked));
-    this.#work.add(tracked);
   }
 }

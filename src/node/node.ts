@@ -5,15 +5,14 @@
 import { fault, type Fault } from '../errors.ts';
 import { checkClock } from '../gossip/median-clock.ts';
 import { peerIdFromKey } from '../gossip/peer-id.ts';
-import type { ConfirmNotice } from '../ledger/confirming.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { limits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asTimeMs, type LogId } from '../types.ts';
+import { WorkSet } from '../work-set.ts';
 import { AccessRoom } from './access/access-room.ts';
 import { packageVersion } from './cli/version.ts';
 import { ControlState } from './core/control-state.ts';
-import { CheckBook, judge } from './core/checks.ts';
 import { Follows } from './core/follows.ts';
 import { watchForks } from './core/forks.ts';
 import { Journal, journalTypes } from './core/journal.ts';
@@ -22,24 +21,23 @@ import { OwnLogs } from './core/own-logs.ts';
 import { Rates } from './core/rates.ts';
 import { Registries } from './core/registries.ts';
 import { RegistryFeed } from './core/registry-feed.ts';
-import { guardOfNode, noticeText, watchRestoreGuard } from './core/restore-guard.ts';
-import { retentionFinding } from './core/retention.ts';
+import { guardOfNode, watchRestoreGuard } from './core/restore-guard.ts';
 import { mendAgain, settle, type Settling } from './core/settle.ts';
-import { scrubFinding, startScrub } from './core/scrubbing.ts';
+import { startScrub } from './core/scrubbing.ts';
 import { Streams } from './core/streams.ts';
 import { watchSuccession } from './core/watch-succession.ts';
 import { openUrlFollows, type UrlFollows } from './core/url-follows.ts';
-import { folderBytes, freeBytes } from './disk.ts';
+import { folderBytes } from './disk.ts';
 import type { Home } from './home.ts';
 import { openListeners, type Listeners } from './listeners.ts';
 import { createLogger, type NodeLog } from './logger.ts';
 import { joinNetwork, type Networking } from './networking.ts';
-import type { Actor, Check } from './node-api.ts';
+import type { Actor } from './node-api.ts';
+import { NodeChecks } from './node-checks.ts';
 import { openHomeLedger } from './open-ledger.ts';
 import { Reload, reloadText, type ReloadParts } from './reload.ts';
 import { running, type RunningNode, type Started, type StartOptions } from './running-node.ts';
 import type { Runtime } from './runtime.ts';
-import { witnessFindings } from './witness/findings.ts';
 import { WitnessNode } from './witness/witness-node.ts';
 
 /** Starts a node; on a fault everything that was opened is closed again. */
@@ -66,7 +64,8 @@ class Starting {
   #api = '';
   #listeners: Listeners | undefined;
   #ready = false;
-  readonly #book = new CheckBook();
+  /** What events began; the drain waits for it. */
+  readonly #work = new WorkSet();
 
   constructor(home: Home, runtime: Runtime, stack: AsyncDisposableStack, options: StartOptions) {
     this.#home = home;
@@ -144,16 +143,16 @@ class Starting {
     });
     this.#stack.use(
       ledger.onAppended(({ logId, firstIndex, local }) => {
-        if (firstIndex === 0 && !local) this.#track(follows.begun(logId));
+        if (firstIndex === 0 && !local) this.#work.add(follows.begun(logId));
       }),
     );
     const feed = new RegistryFeed(ledger, registries, {
-      stream: (card) => this.#track(follows.learned(card)),
+      stream: (card) => this.#work.add(follows.learned(card)),
       problem: (logId, problem) => this.#warn(journal, `registry ${logId}`, problem),
     });
     this.#stack.use(feed);
     const fetch = (logId: LogId): void => this.#network?.follow(logId);
-    const track = (work: Promise<unknown>): void => this.#track(work);
+    const track = (work: Promise<unknown>): void => this.#work.add(work);
     const warn = (subject: string, problem: Fault): void => this.#warn(journal, subject, problem);
     this.#stack.use(watchSuccession({ ledger, follows, feed, journal, fetch, track, warn }));
     const ports = { home: this.#home, ledger, registries, ownLogs, journal, track, warn };
@@ -209,15 +208,12 @@ class Starting {
 
   /** What becomes of own logs that wait for a word of others: a warning where something is wrong. */
   #watchGuard(ledger: Ledger, journal: Journal): void {
-    const tell = (notice: ConfirmNotice): void => {
-      const text = noticeText(notice);
-      if (notice.problem !== undefined || notice.kind === 'accepted') {
-        const { code } = notice.problem ?? fault('head-unconfirmed', text);
-        this.#warn(journal, `log ${notice.logId}`, fault(code, text));
-      } else this.#log.info({ log: notice.logId }, text);
-    };
-    const track = (work: Promise<unknown>): void => this.#track(work);
-    this.#stack.use(watchRestoreGuard(ledger, this.#home.paths, tell, track));
+    const watched = watchRestoreGuard(ledger, this.#home.paths, {
+      warn: (subject, problem) => this.#warn(journal, subject, problem),
+      log: this.#log,
+      track: (work) => this.#work.add(work),
+    });
+    this.#stack.use(watched);
   }
 
   async #join(parts: Parts): Promise<Result<void>> {
@@ -244,7 +240,15 @@ class Starting {
   }
 
   async #serve(parts: Parts): Promise<Result<Started>> {
-    const core = new NodeCore(this.#coreParts(parts));
+    const checks = new NodeChecks({
+      ...parts,
+      home: this.#home,
+      runtime: this.#runtime,
+      log: this.#log,
+      network: () => this.#network,
+      listeners: () => this.#listeners,
+    });
+    const core = new NodeCore(this.#coreParts(parts, checks));
     const listening = await openListeners(core, {
       home: this.#home,
       runtime: this.#runtime,
@@ -261,7 +265,7 @@ class Starting {
       home: this.#home,
       addresses: this.#network?.reachable().addresses ?? [],
       warn: (subject, problem) => this.#warn(parts.journal, subject, problem),
-      later: (work) => this.#track(work),
+      later: (work) => this.#work.add(work),
     };
     const settled = await settle(settling);
     if (!settled.ok) return settled;
@@ -270,7 +274,7 @@ class Starting {
     const { repair } = this.#home.config.scrub;
     startScrub({ ...parts, repair, gossip: () => this.#network?.gossip });
     this.#ready = true;
-    const look = (): void => this.#track(Promise.all([this.#checks(parts), mendAgain(settling)]));
+    const look = (): void => this.#work.add(Promise.all([checks.look(), mendAgain(settling)]));
     this.#stack.use(this.#runtime.timers.every(limits.checkIntervalMs, look));
     const addresses = this.#network?.reachable().addresses ?? [];
     parts.journal.record({ type: journalTypes.started, data: { version: packageVersion() } });
@@ -280,7 +284,7 @@ class Starting {
       parts.journal.record({ type: journalTypes.stopped, data: {} });
       this.#log.info('the node is stopping');
       parts.ledger.confirming[Symbol.dispose]();
-      await Promise.allSettled(this.#work);
+      await this.#work.settled();
     };
     const told: ReloadParts['told'] = (done) => {
       this.#log[done.ok ? 'info' : 'error'](`config.yaml was read again: ${reloadText(done)}`);
@@ -293,7 +297,7 @@ class Starting {
     return ok({ urls, addresses, asked: this.#asked.promise, drain, reload });
   }
 
-  #coreParts(parts: Parts): CoreParts {
+  #coreParts(parts: Parts, checks: NodeChecks): CoreParts {
     const { paths } = this.#home;
     return {
       ...parts,
@@ -304,44 +308,11 @@ class Starting {
       startedAt: asTimeMs(this.#runtime.clock.now()),
       network: () => this.#network,
       api: () => this.#api,
-      checks: () => this.#checks(parts),
+      checks: () => checks.look(),
       storeBytes: () => folderBytes(paths.store),
       isReady: () => this.#ready,
       stop: (_actor: Actor) => this.#asked.resolve(),
     };
-  }
-
-  async #checks(parts: Parts): Promise<readonly Check[]> {
-    const { streams, follows, urlFollows, ledger, journal, witness } = parts;
-    const seen = judge({
-      streams: streams.list(false),
-      keyless: parts.ownLogs.keyless.map(({ genesis }) => genesis?.name ?? ''),
-      unresolved: follows.unresolved(),
-      connectedPeers: this.#network?.gossip.report().peers.length ?? 0,
-      hasNetwork: this.#network !== undefined,
-      clockOffsetMs: this.#network?.gossip.clockOpinion()?.offsetMs,
-      storeAccepting: ledger.stats().accepting,
-      freeBytes: await freeBytes(this.#home.paths.root),
-      journalDropped: journal.dropped,
-    });
-    const scrubbed = scrubFinding(ledger.scrub.report());
-    const findings = [
-      ...seen,
-      scrubbed,
-      retentionFinding(ledger.retention),
-      ...urlFollows.findings(),
-      ...parts.access.findings(),
-      ...(this.#listeners?.findings() ?? []),
-      ...witnessFindings(witness, this.#runtime.clock.now()),
-    ];
-    const before = this.#book.open;
-    const checks = this.#book.update(findings, this.#runtime.clock.now());
-    for (const { name, ok: fine, reason } of checks) {
-      if (fine || before.has(name)) continue;
-      this.#log.warn({ check: name }, reason ?? name);
-      journal.record({ type: journalTypes.warning, subject: name, data: { reason } });
-    }
-    return checks;
   }
 
   /** A defect of ours goes to the log, a reader that was cut off to the journal too. */
@@ -354,13 +325,6 @@ class Starting {
     this.#log.warn({ code, subject }, message);
     journal.record({ type: journalTypes.warning, subject, data: { code, message } });
   }
-
-  /** Work that an event began; the drain waits for it. */
-  #track(work: Promise<unknown>): void {
-    const tracked = work.finally(() => this.#work.delete(tracked));
-    this.#work.add(tracked);
-  }
-  readonly #work = new Set<Promise<unknown>>();
 }
 
 interface Parts {

@@ -3,6 +3,7 @@
  * those who keep them is the ledger's affair; here is when it is asked for, and what it said.
  */
 import { rm } from 'node:fs/promises';
+import { fault, type Fault } from '../../errors.ts';
 import type { ConfirmNotice } from '../../ledger/confirming.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { RestoreGuard } from '../../ledger/unconfirmed.ts';
@@ -10,6 +11,7 @@ import { ok, type Result } from '../../result.ts';
 import type { Config } from '../config-schema.ts';
 import { exists } from '../files.ts';
 import { readNetwork, type Home, type HomePaths } from '../home.ts';
+import type { NodeLog } from '../logger.ts';
 
 /** For `hw up`. A home without a network has nobody to ask, and nobody who could know more. */
 export async function guardOfNode(home: Home): Promise<RestoreGuard | undefined> {
@@ -36,21 +38,34 @@ function guardOf({ restoreGuard, limits }: Config, restored: boolean): RestoreGu
   return { mode: restoreGuard, waitMs: limits.restoreGuardMs, restored };
 }
 
+export interface NoticePorts {
+  readonly warn: (subject: string, problem: Fault) => void;
+  readonly log: NodeLog;
+  readonly track: (work: Promise<unknown>) => void;
+}
+
 /** Tells what becomes of the logs that wait; when none does any longer the home is as any other. */
 export function watchRestoreGuard(
   ledger: Ledger,
   paths: HomePaths,
-  tell: (notice: ConfirmNotice) => void,
-  track: (work: Promise<unknown>) => void,
+  ports: NoticePorts,
 ): Disposable {
   return ledger.confirming.listen((notice) => {
-    tell(notice);
-    if (ledger.confirming.waiting().length === 0) track(rm(paths.restored, { force: true }));
+    tell(notice, ports);
+    if (ledger.confirming.waiting().length > 0) return;
+    ports.track(rm(paths.restored, { force: true }));
   });
 }
 
+function tell(notice: ConfirmNotice, { warn, log }: NoticePorts): void {
+  const { kind, logId, problem } = notice;
+  const text = noticeText(notice);
+  if (problem === undefined && kind !== 'accepted') log.info({ log: logId }, text);
+  else warn(`log ${logId}`, fault(problem?.code ?? 'head-unconfirmed', text));
+}
+
 /** A notice as one line for the log. */
-export function noticeText({ kind, logId, problem }: ConfirmNotice): string {
+function noticeText({ kind, logId, problem }: ConfirmNotice): string {
   switch (kind) {
     case 'confirmed':
       return `${logId}: a peer that keeps it has no more than this home`;

@@ -17,6 +17,7 @@ import type { NoteKey } from '../../ledger/note.ts';
 import { formatAddCheckpoint, parseConflict } from '../../ledger/witness.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asTreeSize, type Hash, type LogId, type TreeSize } from '../../types.ts';
+import { WorkSet } from '../../work-set.ts';
 import type { Limits } from '../config-schema.ts';
 import { learnAhead } from './ahead.ts';
 
@@ -68,7 +69,7 @@ export class WitnessSender implements AsyncDisposable {
   readonly #targets = new Map<LogId, readonly WitnessTarget[]>();
   readonly #timers = new Map<LogId, Disposable>();
   readonly #closing = new AbortController();
-  readonly #work = new Set<Promise<void>>();
+  readonly #work = new WorkSet();
   readonly #queue: (() => void)[] = [];
   #running = 0;
 
@@ -117,7 +118,7 @@ export class WitnessSender implements AsyncDisposable {
     for (const timer of this.#timers.values()) timer[Symbol.dispose]();
     this.#timers.clear();
     for (const wake of this.#queue.splice(0)) wake();
-    await Promise.all(this.#work);
+    await this.#work.settled();
   }
 
   #newTargets(log: LogSummary): readonly WitnessTarget[] {
@@ -145,7 +146,7 @@ export class WitnessSender implements AsyncDisposable {
         continue;
       }
       target.behindSince ??= host.clock.now();
-      if (!target.busy && target.restUntilMs <= nowMs) this.#track(this.#send(target, log));
+      if (!target.busy && target.restUntilMs <= nowMs) this.#work.add(this.#send(target, log));
     }
     this.#schedule(logId, limits.witnessIntervalMs);
   }
@@ -256,11 +257,6 @@ export class WitnessSender implements AsyncDisposable {
   #release(): void {
     this.#running -= 1;
     this.#queue.shift()?.();
-  }
-
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#work.delete(tracked));
-    this.#work.add(tracked);
   }
 }
 
