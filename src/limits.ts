@@ -130,6 +130,11 @@ export const limits = {
   maxBackupFrameBytes: 67_108_864,
   /** Rows of a backup that are restored in one batch. */
   restoreBatchBytes: 4_194_304,
+  /** Sealed logs whose epochs are kept in memory, and epoch keys that were derived; least recently used goes. */
+  maxEpochLogs: 256,
+  maxDerivedEpochKeys: 1024,
+  /** A file of epoch keys above this is not read. */
+  maxEpochFileBytes: 67_108_864,
   /** Cursors of one home; then `busy`. */
   maxCursors: 10_000,
   /** The scrub reads no more than this a second: a twentieth of a core, so publishing hardly feels it. */
@@ -316,8 +321,17 @@ export const limits = {
   maxRevocations: 100_000,
   /** Of these, such by keys that are known from nowhere; further ones are not taken. */
   maxStrangeRevocations: 10_000,
+  /** Logs that one revocation of a writer names. */
+  maxRevokedLogs: 4096,
   /** How old our view of an owner's revocations may be; then its direct streams are not served. */
   maxRevocationLagMs: 300_000,
+  /** A registry is stated to be fresh at most so often, and how often a peer of its owner asks for it. */
+  freshnessEveryMs: 30_000,
+  freshnessPollMs: 15_000,
+  /** A freshness line is passed on while it is no older. */
+  freshnessPassMs: 60_000,
+  /** Registries whose freshness is known; the one that was heard of longest ago goes. */
+  maxFreshRegistries: 10_000,
   /** Good signatures of delegations that are remembered; the oldest goes. */
   maxVerifiedSignatures: 16_384,
   /** Grants kept, given and got; then `grant-full`. */
@@ -330,6 +344,12 @@ export const limits = {
   /** How often open requests are asked about, and how often the logs of a granted stream. */
   accessPollMs: 3000,
   accessCardMs: 60_000,
+  /** How often deliveries go into the journal, merged; a crash loses at most what came since. */
+  deliveryJournalMs: 60_000,
+  /** Ranges kept of one consumer and log; beyond it the nearest are joined, and say so. */
+  maxDeliveryPieces: 64,
+  /** Consumers, by peer, log and grant, with an account of their own; all others share one a log. */
+  maxUsageRows: 100_000,
   /** How long a ticket is good, and how many wait to be used, in all and of one caller; then 429. */
   ticketLifeMs: 30_000,
   maxTickets: 4096,

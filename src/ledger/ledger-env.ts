@@ -1,10 +1,12 @@
 /** What all parts of the ledger share: the outside world, counters, listeners, caches. */
 import { utf8 } from '../bytes.ts';
 import type { Fault } from '../errors.ts';
+import { Identities } from '../identities.ts';
 import { keyOf, keyspace } from '../keyspace.ts';
 import { ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
 import { FilterMemory } from './dedupe.ts';
+import { Epochs } from './epochs.ts';
 import { ForkBook } from './fork-book.ts';
 import { IdKeys } from './id-keys.ts';
 import type { AppendedBlock, LedgerOptions } from './ledger-types.ts';
@@ -38,6 +40,9 @@ export class LedgerEnv {
   readonly recent: RecentBlocks;
   readonly unconfirmed: Unconfirmed;
   readonly forks: ForkBook;
+  /** Owners that go by a newer DID; the node fills it. */
+  readonly owners: Identities = new Identities();
+  readonly epochs: Epochs;
   /** By log id; the ledger adds and removes. */
   readonly logs: Map<LogId, LogHandle> = new Map();
   readonly counters: Counters = {
@@ -71,6 +76,7 @@ export class LedgerEnv {
     this.ids = new IdKeys(options.crypto, options.nodeSecret);
     this.filters = new FilterMemory(options.limits.maxDedupeFilterBytes);
     this.forks = new ForkBook(options.store);
+    this.epochs = new Epochs(this);
     this.tiles = new TileCache(options.limits.maxCachedTiles);
     this.recent = new RecentBlocks(options.limits.maxRecentBlockBytes);
     this.unconfirmed = new Unconfirmed(options.host, options.limits);

@@ -23,6 +23,7 @@ import type { Guard } from './guard.ts';
 import type { Judges } from './judges.ts';
 import type { KeyEntry } from './key-chain.ts';
 import type { RetentionPolicy } from './retention-policy.ts';
+import type { Sealing } from './sealing.ts';
 import type { Store } from './store.ts';
 import type { RestoreGuard } from './unconfirmed.ts';
 
@@ -86,6 +87,8 @@ export interface LedgerOptions {
   readonly restoreGuard?: RestoreGuard;
   /** The peers' word on our clock, asked before each block: a fault (`clock-untrusted`) stops signing. */
   readonly clockCheck?: () => Result<void>;
+  /** Keys of sealed logs; without it none is written, and what is sealed stays so. */
+  readonly sealing?: Sealing;
 }
 
 /** What a new log is; the genesis is made of it. */
@@ -146,7 +149,10 @@ export type LogStanding = 'open' | 'waiting' | 'frozen' | 'damaged' | 'closed';
 export interface LogSummary extends Head {
   /** Of a `closed` log: where it ends, its successor, and whether all up to there is here. */
   readonly closing?: Closing & { readonly whole: boolean };
+  /** As it is signed, but `owner` is the DID that the organisation has now (src/identities.ts). */
   readonly genesis: Genesis | undefined;
+  /** The owner that the genesis names, where that DID was succeeded by another. */
+  readonly formerOwner?: Did;
   readonly role: 'writer' | 'replica';
   readonly state: LogStanding;
   readonly reason?: Fault;

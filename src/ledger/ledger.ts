@@ -6,6 +6,7 @@
 import type { CborMap } from '../cbor.ts';
 import type { Signer } from '../crypto.ts';
 import { fault, HeadwaterError, type Fault } from '../errors.ts';
+import type { Identities } from '../identities.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex, type ParsedEvent, type TimeMs } from '../types.ts';
 import { auditLog } from './audit.ts';
@@ -14,6 +15,7 @@ import { BackupRows } from './backup-rows.ts';
 import { Confirming } from './confirming.ts';
 import { createLog, purgeLog, unknownLog } from './create-log.ts';
 import { Cursors } from './cursors.ts';
+import type { EpochsOf } from './epochs.ts';
 import { followLog } from './follow-log.ts';
 import { rowWrite } from './fork-check.ts';
 import { Forks } from './forks.ts';
@@ -68,6 +70,9 @@ export class Ledger implements AsyncDisposable {
   readonly backup: BackupRows;
   readonly retention: Retention;
   readonly scrub: Scrub;
+  /** The epochs that a sealed log has opened. */
+  readonly epochs: EpochsOf;
+  readonly identities: Identities;
   readonly #env: LedgerEnv;
   readonly #workers: LogWorkers;
   readonly #flushTimer: Disposable;
@@ -80,6 +85,8 @@ export class Ledger implements AsyncDisposable {
     const { host, limits, store } = env.options;
     const workers = new LogWorkers(env, (logId) => this.confirming.caughtUp(logId));
     this.#workers = workers;
+    this.epochs = env.epochs.of;
+    this.identities = env.owners;
     this.proofs = new LogProofs(env);
     this.tree = new LogTree(env);
     this.forks = new Forks(env);

@@ -2,12 +2,14 @@
  * The home directory, everything that a node owns:
  *
  *   config.yaml      what its operator sets (config.ts)
- *   keys/            key files, 0600: organisation, peer, writer, recovery, witness, node
- *                   (a secret)
+ *   keys/            key files, 0600: organisation, peer, writer, recovery, witness, freshness,
+ *                   encryption, node (a secret)
  *     identity.json  the public halves, so that a key may be kept elsewhere
  *     peer.ucan      the organisation's delegation of /flow/peer to the peer key, dag-cbor
  *     write.ucan     the same of /flow/write, for every stream
  *     read.ucan      the same of /flow/read: the peer gives grants in the organisation's name
+ *     keys.ucan      the same of /flow/key, for sealed streams
+ *     epochs/        epoch keys of own sealed logs (sealed/epoch-file.ts)
  *     network.json   id of the network that this home belongs to
  *     network.cbor   its newest known document
  *   store/           LevelDB
@@ -20,7 +22,8 @@
  */
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { mintGranting } from '../access/grant.ts';
+import { formatEncryptionKey, type EncryptionKeys } from '../access/encryption-key.ts';
+import { keyCommand, mintGranting, readCommand, type GrantCommand } from '../access/grant.ts';
 import { fromHex, toHex } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
 import { fault } from '../errors.ts';
@@ -30,17 +33,21 @@ import { err, ok, type Result } from '../result.ts';
 import { asHash, asPublicKey, type Did, type Hash, type PublicKey } from '../types.ts';
 import type { Config } from './config-schema.ts';
 import { parseConfig, type Environment } from './config.ts';
+import { openEncryption } from './encryption-keys.ts';
 import { exists, readBytes, readText, replaceFile } from './files.ts';
-import { openHomeKeys } from './home-keys.ts';
+import { openHomeKeys, SeedReader } from './home-keys.ts';
 
 export interface HomePaths {
   readonly root: string;
   readonly config: string;
   readonly keys: string;
+  /** Key trees of own sealed logs, a file for each. */
+  readonly epochKeys: string;
   readonly identity: string;
   readonly peerDelegation: string;
   readonly writeDelegation: string;
   readonly readDelegation: string;
+  readonly keyDelegation: string;
   readonly network: string;
   readonly networkDocument: string;
   readonly store: string;
@@ -67,6 +74,8 @@ export interface Identity {
   readonly writerKey: PublicKey;
   /** SHA-256 of the recovery public key; goes into every genesis. */
   readonly recoveryHash: Hash;
+  /** `x25519:…`, as it stands in the profile; absent in older homes until their first start. */
+  readonly encryptionKey?: string;
 }
 
 /** Keys in use. Signers cannot be read back; the peer's seed is handed to libp2p. */
@@ -78,6 +87,10 @@ export interface HomeKeys {
   readonly peerSeed: Uint8Array;
   /** Signs cosignatures; absent in homes that are older than it, until `hw init`. */
   readonly witness?: Signer;
+  /** Says that our registry is as it was a moment ago (access.md "Freshness"); as `witness`. */
+  readonly freshness?: Signer;
+  /** Opens what is sealed to the organisation; as `witness`. */
+  readonly encryption?: EncryptionKeys;
   /** Signs the checkpoints of this home's own logs. */
   readonly writer: Signer;
   /** Signs `_journal`, whose owner is the peer itself: the peer key (ledger.md "Identity"). */
@@ -109,6 +122,8 @@ export interface Home extends HomeView {
   readonly writeDelegation: readonly Uint8Array[];
   /** The same of `/flow/read`, to give grants; empty in older homes until the organisation's key is there. */
   readonly readDelegation: readonly Uint8Array[];
+  /** The same of `/flow/key`, for grants of sealed streams. */
+  readonly keyDelegation: readonly Uint8Array[];
   /** Absent with `hw init --no-network`. */
   readonly network?: HomeNetwork;
 }
@@ -117,6 +132,8 @@ export interface OpenOptions {
   readonly environment?: Environment;
   /** Asked for at most once, and only where a key file needs it. */
   readonly passphrase?: () => Promise<Result<string>>;
+  /** Makes keys that a home of an earlier version lacks; without it nothing is written. */
+  readonly random?: Random;
 }
 
 export function homePaths(directory: string): HomePaths {
@@ -125,10 +142,12 @@ export function homePaths(directory: string): HomePaths {
     root,
     config: join(root, 'config.yaml'),
     keys: join(root, 'keys'),
+    epochKeys: join(root, 'keys', 'epochs'),
     identity: join(root, 'keys', 'identity.json'),
     peerDelegation: join(root, 'keys', 'peer.ucan'),
     writeDelegation: join(root, 'keys', 'write.ucan'),
     readDelegation: join(root, 'keys', 'read.ucan'),
+    keyDelegation: join(root, 'keys', 'keys.ucan'),
     network: join(root, 'keys', 'network.json'),
     networkDocument: join(root, 'keys', 'network.cbor'),
     store: join(root, 'store'),
@@ -178,22 +197,33 @@ export async function openHome(
   const view = await readHome(directory, options.environment);
   if (!view.ok) return view;
   const { paths, identity } = view.value;
-  const keys = await openHomeKeys(paths, identity, options.passphrase);
-  if (!keys.ok) return keys;
+  const { random } = options;
+  const seeds = new SeedReader(paths, options.passphrase);
+  const opened = await openHomeKeys(paths, identity, seeds, random);
+  if (!opened.ok) return opened;
+  const encryption = await openEncryption(paths, seeds, random);
+  if (!encryption.ok) return encryption;
+  const keys = { ...opened.value, ...(encryption.value && { encryption: encryption.value }) };
+  const whole = await withEncryption(paths, identity, encryption.value, random !== undefined);
+  if (!whole.ok) return whole;
   const peerDelegation = await needed(paths.peerDelegation);
   if (!peerDelegation.ok) return peerDelegation;
   const writeDelegation = await needed(paths.writeDelegation);
   if (!writeDelegation.ok) return writeDelegation;
   const readDelegation = await optional(paths.readDelegation);
   if (!readDelegation.ok) return readDelegation;
+  const keyDelegation = await optional(paths.keyDelegation);
+  if (!keyDelegation.ok) return keyDelegation;
   const network = await readNetwork(paths);
   if (!network.ok) return network;
   return ok({
     ...view.value,
-    keys: keys.value,
+    identity: whole.value,
+    keys,
     peerDelegation: [peerDelegation.value],
     writeDelegation: [writeDelegation.value],
     readDelegation: readDelegation.value,
+    keyDelegation: keyDelegation.value,
     ...(network.value === undefined ? {} : { network: network.value }),
   });
 }
@@ -247,19 +277,50 @@ export function savePeerDelegation(paths: HomePaths, bytes: Uint8Array): Promise
 /** The same home, with the leave to give grants: made where the organisation's key is at hand. */
 export async function withGranting<H extends Home>(home: H, random: Random): Promise<Result<H>> {
   const signer = home.keys.organisation;
-  if (home.readDelegation.length > 0 || signer === undefined) return ok(home);
-  const token = mintGranting(signer, random, didFromKey(home.identity.peerKey));
-  const saved = await replaceFile(home.paths.readDelegation, token, 0o600);
-  return saved.ok ? ok({ ...home, readDelegation: [token] }) : saved;
+  if (signer === undefined) return ok(home);
+  const peer = didFromKey(home.identity.peerKey);
+  const ensure = async (
+    held: readonly Uint8Array[],
+    file: string,
+    command: GrantCommand,
+  ): Promise<Result<readonly Uint8Array[]>> => {
+    if (held.length > 0) return ok(held);
+    const token = mintGranting(signer, random, peer, command);
+    const saved = await replaceFile(file, token, 0o600);
+    return saved.ok ? ok([token]) : saved;
+  };
+  const { readDelegation: read, keyDelegation: keys, paths } = home;
+  const readDelegation = await ensure(read, paths.readDelegation, readCommand);
+  if (!readDelegation.ok) return readDelegation;
+  const keyDelegation = await ensure(keys, paths.keyDelegation, keyCommand);
+  if (!keyDelegation.ok) return keyDelegation;
+  return ok({ ...home, readDelegation: readDelegation.value, keyDelegation: keyDelegation.value });
+}
+
+/** The identity with the public half as it is; written down where it is news and `write` says so. */
+export async function withEncryption(
+  paths: HomePaths,
+  identity: Identity,
+  keys: EncryptionKeys | undefined,
+  write: boolean,
+): Promise<Result<Identity>> {
+  if (keys === undefined) return ok(identity);
+  const encryptionKey = formatEncryptionKey(keys.current.publicKey);
+  if (identity.encryptionKey === encryptionKey) return ok(identity);
+  const next = { ...identity, encryptionKey };
+  if (!write) return ok(next);
+  const saved = await replaceFile(paths.identity, identityJson(next));
+  return saved.ok ? ok(next) : saved;
 }
 
 export function identityJson(identity: Identity): string {
-  const { organisation, peerKey, writerKey, recoveryHash } = identity;
+  const { organisation, peerKey, writerKey, recoveryHash, encryptionKey } = identity;
   const fields = {
     organisation,
     peerKey: toHex(peerKey),
     writerKey: toHex(writerKey),
     recoveryHash: toHex(recoveryHash),
+    ...(encryptionKey === undefined ? {} : { encryptionKey }),
   };
   return `${JSON.stringify(fields, null, 2)}\n`;
 }
@@ -279,11 +340,13 @@ export async function readIdentity(paths: HomePaths): Promise<Result<Identity>> 
   if (peerKey === undefined || writerKey === undefined || recoveryHash === undefined) {
     return damaged('a key is not 64 hex digits');
   }
+  const encryptionKey = field(json, 'encryptionKey');
   return ok({
     organisation: organisation.value,
     peerKey: asPublicKey(peerKey),
     writerKey: asPublicKey(writerKey),
     recoveryHash: asHash(recoveryHash),
+    ...(encryptionKey === undefined ? {} : { encryptionKey }),
   });
 }
 

@@ -6,6 +6,7 @@ import { fault, type Fault } from '../errors.ts';
 import { checkClock } from '../gossip/median-clock.ts';
 import { peerIdFromKey } from '../gossip/peer-id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { Sealing } from '../ledger/sealing.ts';
 import { limits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asTimeMs, type LogId } from '../types.ts';
@@ -38,6 +39,8 @@ import { openHomeLedger } from './open-ledger.ts';
 import { Reload, reloadText, type ReloadParts } from './reload.ts';
 import { running, type RunningNode, type Started, type StartOptions } from './running-node.ts';
 import type { Runtime } from './runtime.ts';
+import { openKeys } from './sealed/open-keys.ts';
+import { SealedRoom } from './sealed/sealed-room.ts';
 import { WitnessNode } from './witness/witness-node.ts';
 
 /** Starts a node; on a fault everything that was opened is closed again. */
@@ -77,15 +80,19 @@ class Starting {
 
   async run(): Promise<Result<Started>> {
     this.#stack.use(this.#runtime.onCrash((cause, kind) => this.#crashed(cause, kind)));
-    const ledger = await this.#openLedger();
+    const keys = await openKeys(this.#home, this.#runtime.random);
+    if (!keys.ok) return keys;
+    const ledger = await this.#openLedger(keys.value.sealing);
     if (!ledger.ok) return ledger;
+    const sealed = new SealedRoom(ledger.value, keys.value);
     const control = await ControlState.load(this.#home.paths.control);
     if (!control.ok) return control;
     const peer = peerIdFromKey(this.#home.identity.peerKey);
     const ownLogs = new OwnLogs(ledger.value, this.#home, this.#runtime, peer);
     const opened = await ownLogs.open();
     if (!opened.ok) return opened;
-    const parts = await this.#parts(ledger.value, control.value, ownLogs);
+    const opening = { ledger: ledger.value, control: control.value, ownLogs, sealed };
+    const parts = await this.#parts(opening);
     if (!parts.ok) return parts;
     const networked = await this.#join(parts.value);
     if (!networked.ok) return networked;
@@ -105,13 +112,14 @@ class Starting {
     this.#runtime.exit(1);
   }
 
-  async #openLedger(): Promise<Result<Ledger>> {
+  async #openLedger(sealing: Sealing): Promise<Result<Ledger>> {
     const { acceptClock, acceptForkRisk, openStore } = this.#options;
     const restoreGuard = await guardOfNode(this.#home);
     const ledger = await openHomeLedger(this.#home, this.#runtime, {
       ...(acceptClock === undefined ? {} : { acceptClockStep: acceptClock }),
       ...(openStore === undefined ? {} : { openStore }),
       ...(restoreGuard === undefined ? {} : { restoreGuard }),
+      sealing,
       clockCheck: () => checkClock(this.#network?.gossip.clockOpinion()),
     });
     if (!ledger.ok) return ledger;
@@ -120,7 +128,8 @@ class Starting {
     return ledger;
   }
 
-  async #parts(ledger: Ledger, control: ControlState, ownLogs: OwnLogs): Promise<Result<Parts>> {
+  async #parts(opened: Opened): Promise<Result<Parts>> {
+    const { ledger, control, ownLogs } = opened;
     const { config, identity } = this.#home;
     const aliases = new Map(Object.entries(config.aliases));
     const registries = new Registries(identity.organisation, aliases);
@@ -176,8 +185,7 @@ class Starting {
     const witness = this.#openWitness(ledger, registries, journal);
     if (!witness.ok) return witness;
     const shown = { registries, streams, journal, rates, access: access.value };
-    const known = { ...shown, follows, urlFollows, feed };
-    return ok({ ledger, control, ownLogs, witness: witness.value, ...known });
+    return ok({ ...opened, ...shown, follows, urlFollows, feed, witness: witness.value });
   }
 
   #openWitness(ledger: Ledger, registries: Registries, journal: Journal): Result<WitnessNode> {
@@ -327,6 +335,8 @@ class Starting {
   }
 }
 
+type Opened = Pick<Parts, 'ledger' | 'control' | 'ownLogs' | 'sealed'>;
+
 interface Parts {
   readonly ledger: Ledger;
   readonly control: ControlState;
@@ -340,4 +350,5 @@ interface Parts {
   readonly rates: Rates;
   readonly witness: WitnessNode;
   readonly access: AccessRoom;
+  readonly sealed: SealedRoom;
 }

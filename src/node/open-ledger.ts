@@ -7,15 +7,16 @@ import type { LedgerOptions } from '../ledger/ledger-types.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { LevelStore, type Store } from '../ledger/store.ts';
 import { protocol } from '../limits.ts';
-import type { Result } from '../result.ts';
+import { ok, type Result } from '../result.ts';
 import { guardOfCommand } from './core/restore-guard.ts';
 import type { Home } from './home.ts';
 import { nodeJudges } from './judges.ts';
+import { openKeys } from './sealed/open-keys.ts';
 import { trustWitnesses } from './verify-trust.ts';
 
 export interface OpenLedgerOptions extends Pick<
   LedgerOptions,
-  'acceptClockStep' | 'clockCheck' | 'restoreGuard'
+  'acceptClockStep' | 'clockCheck' | 'restoreGuard' | 'sealing'
 > {
   /** Another store than LevelDB's in that folder. */
   readonly openStore?: (folder: string) => Promise<Result<Store>>;
@@ -31,6 +32,8 @@ export async function openHomeLedger(
   options: OpenLedgerOptions = {},
 ): Promise<Result<Ledger>> {
   const { openStore, ...rest } = options;
+  const sealing = rest.sealing === undefined ? await openKeys(home, host.random) : ok(rest);
+  if (!sealing.ok) return sealing;
   const waits = await guardOfCommand(home.paths, home.config);
   if (!waits.ok) return waits;
   const store = await (openStore?.(home.paths.store) ?? LevelStore.open(home.paths.store));
@@ -50,6 +53,7 @@ export async function openHomeLedger(
     nodeSecret: home.keys.nodeSecret,
     ...(waits.value === undefined ? {} : { restoreGuard: waits.value }),
     ...rest,
+    ...sealing.value,
   });
   if (opened.ok) {
     trustWitnesses(opened.value, home.config.witness.urls);

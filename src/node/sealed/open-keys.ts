@@ -1,0 +1,24 @@
+/** The epoch keys of a home, before its ledger is opened: the ledger writes and reads with them. */
+import type { Random } from '../../host.ts';
+import type { Sealing } from '../../ledger/sealing.ts';
+import { ok, type Result } from '../../result.ts';
+import type { Home } from '../home.ts';
+import { GotKeys } from './got-keys.ts';
+import { OwnKeys, sealingOf } from './own-keys.ts';
+
+export interface SealedKeys {
+  readonly own: OwnKeys;
+  readonly got: GotKeys;
+  readonly sealing: Sealing;
+}
+
+/** Code: file-unreadable. */
+export async function openKeys(
+  home: Pick<Home, 'paths'> & { readonly keys: Pick<Home['keys'], 'nodeSecret'> },
+  random: Random,
+): Promise<Result<SealedKeys>> {
+  const own = await OwnKeys.open(home.paths.epochKeys, home.keys.nodeSecret, random);
+  if (!own.ok) return own;
+  const got = new GotKeys();
+  return ok({ own: own.value, got, sealing: sealingOf(own.value, got) });
+}
