@@ -193,7 +193,7 @@ export const judging: readonly Checks[] = [
       ['a grant is there', 'if (grant === undefined)'],
       ['the invocation is by the peer that shows it', 'if (invocation.issuer !== peer)'],
       ['about this owner', 'if (invocation.subject !== owner)'],
-      ['about reading', 'if (invocation.command !== readCommand)'],
+      ['about reading', 'if (invocation.command !== command)'],
       ['about this stream', ' || args.stream !== wanted.stream', ''],
       ['fields that can be served', 'if (unserved !== undefined)'],
       [

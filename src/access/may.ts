@@ -85,7 +85,8 @@ const open: Decision = { kind: 'allow' };
 export function may(request: ReadRequest, state: AccessState): Decision {
   const { wanted, grant } = request;
   if (request.as === 'keys') {
-    if (wanted.visibility !== 'sealed') return deny('grant-args', 'only a sealed log has such keys');
+    if (wanted.visibility !== 'sealed')
+      return deny('grant-args', 'only a sealed log has such keys');
   } else if (wanted.visibility !== 'direct') return open;
   if (state.organisation !== wanted.owner) {
     return deny('grant-owner', 'direct logs and keys are served by peers of their owner only');

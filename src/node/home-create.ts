@@ -3,7 +3,7 @@
  * off is completed by the next. config.yaml comes last: with it a home counts as made.
  */
 import { stringify } from 'yaml';
-import { mintGranting } from '../access/grant.ts';
+import { keyCommand, mintGranting, readCommand } from '../access/grant.ts';
 import { mintPeerDelegation, mintWriteDelegation } from '../access/peer-delegation.ts';
 import { toBase64url } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
@@ -13,6 +13,7 @@ import type { Random } from '../host.ts';
 import { didFromKey, didKey } from '../ids.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { PublicKey } from '../types.ts';
+import { readEncryptionKey } from './encryption-keys.ts';
 import { freePorts } from './free-ports.ts';
 import { createFile, exists, makeFolders, readText } from './files.ts';
 import {
@@ -22,6 +23,7 @@ import {
   keyPath,
   SeedReader,
   type AskPassphrase,
+  type KeyName,
 } from './home-keys.ts';
 import { homePaths, identityJson, readIdentity, type HomePaths, type Identity } from './home.ts';
 
@@ -80,17 +82,18 @@ async function ensureIdentity(
     if (!identity.ok) return identity;
     const whole = await checkKeys(paths);
     if (!whole.ok) return whole;
-    const witness = await ensureWitness(paths, options, created);
-    return witness.ok ? ok({ identity: identity.value }) : witness;
+    const later = await ensureLater(paths, options, created);
+    return later.ok ? ok({ identity: identity.value }) : later;
   }
   for (const name of keyNames) {
     const key = await ensureKey(paths, name, options.random, options.passphrase);
     if (!key.ok) return key;
     if (key.value) created.push(`keys/${name}.key`);
   }
-  const organisation = await organisationSigner(paths, options);
+  const seeds = seedsOf(paths, options);
+  const organisation = await organisationSigner(seeds);
   if (!organisation.ok) return organisation;
-  const identity = await publicHalves(paths);
+  const identity = await publicHalves(paths, seeds);
   if (!identity.ok) return identity;
   const delegated = await delegate(paths, organisation.value, identity.value, options.random);
   if (!delegated.ok) return delegated;
@@ -100,22 +103,26 @@ async function ensureIdentity(
   return ok({ identity: identity.value, organisation: organisation.value });
 }
 
-/** Homes of earlier versions have no witness key; it is locked where the others are. */
-async function ensureWitness(
+/** Homes of earlier versions lack these keys; they are locked where the others are. */
+async function ensureLater(
   paths: HomePaths,
-  { random, passphrase, ask }: CreateOptions,
+  options: CreateOptions,
   created: string[],
 ): Promise<Result<void>> {
-  if (await exists(keyPath(paths, 'witness'))) return ok(undefined);
-  const answer: AskPassphrase = () =>
-    passphrase === undefined ? ask() : Promise.resolve(ok(passphrase));
-  const seeds = new SeedReader(paths, answer);
+  const missing: KeyName[] = [];
+  for (const name of ['witness', 'freshness', 'encryption'] as const) {
+    if (!(await exists(keyPath(paths, name)))) missing.push(name);
+  }
+  if (missing.length === 0) return ok(undefined);
+  const seeds = seedsOf(paths, options);
   const node = await seeds.read('node');
   if (!node.ok) return node;
   node.value.fill(0);
-  const key = await ensureKey(paths, 'witness', random, seeds.passphrase);
-  if (!key.ok) return key;
-  created.push('keys/witness.key');
+  for (const name of missing) {
+    const key = await ensureKey(paths, name, options.random, seeds.passphrase);
+    if (!key.ok) return key;
+    created.push(`keys/${name}.key`);
+  }
   return ok(undefined);
 }
 
@@ -130,20 +137,22 @@ async function checkKeys(paths: HomePaths): Promise<Result<void>> {
   return ok(undefined);
 }
 
-async function organisationSigner(
-  paths: HomePaths,
-  { passphrase, ask }: CreateOptions,
-): Promise<Result<Signer>> {
-  const answer: AskPassphrase = () =>
-    passphrase === undefined ? ask() : Promise.resolve(ok(passphrase));
-  const seed = await new SeedReader(paths, answer).read('organisation');
+/** Opens what lies there already with the passphrase that new files get. */
+function seedsOf(paths: HomePaths, { passphrase, ask }: CreateOptions): SeedReader {
+  return new SeedReader(paths, () =>
+    passphrase === undefined ? ask() : Promise.resolve(ok(passphrase)),
+  );
+}
+
+async function organisationSigner(seeds: SeedReader): Promise<Result<Signer>> {
+  const seed = await seeds.read('organisation');
   if (!seed.ok) return seed;
   const signer = signerFromSeed(seed.value);
   seed.value.fill(0);
   return ok(signer);
 }
 
-async function publicHalves(paths: HomePaths): Promise<Result<Identity>> {
+async function publicHalves(paths: HomePaths, seeds: SeedReader): Promise<Result<Identity>> {
   const found = new Map<string, PublicKey>();
   for (const name of keyNames) {
     const info = await keyInfo(paths, name);
@@ -156,7 +165,15 @@ async function publicHalves(paths: HomePaths): Promise<Result<Identity>> {
     return err(fault('home-damaged', 'a key file went away', { file: paths.keys }));
   }
   const recoveryHash = nodeCrypto.sha256(recovery);
-  return ok({ organisation: didFromKey(organisation), peerKey, writerKey, recoveryHash });
+  const encryptionKey = await readEncryptionKey(seeds);
+  if (!encryptionKey.ok) return encryptionKey;
+  return ok({
+    organisation: didFromKey(organisation),
+    peerKey,
+    writerKey,
+    recoveryHash,
+    encryptionKey: encryptionKey.value,
+  });
 }
 
 async function delegate(
@@ -176,11 +193,16 @@ async function delegate(
     mintWriteDelegation(organisation, random, { audience: peerKey }),
   );
   if (!write.ok) return write;
-  const read = await createFile(
-    paths.readDelegation,
-    mintGranting(organisation, random, didFromKey(peerKey)),
-  );
-  return read.ok ? ok(undefined) : read;
+  const granting = [
+    [paths.readDelegation, readCommand],
+    [paths.keyDelegation, keyCommand],
+  ] as const;
+  for (const [file, command] of granting) {
+    const token = mintGranting(organisation, random, didFromKey(peerKey), command);
+    const written = await createFile(file, token);
+    if (!written.ok) return written;
+  }
+  return ok(undefined);
 }
 
 async function ensureConfig(

@@ -17,7 +17,16 @@ import { exists } from './files.ts';
 import type { Home, HomeKeys, HomePaths, Identity } from './home.ts';
 
 /** Names of the key files; what each is for stands in home.ts. */
-export const keyNames = ['organisation', 'peer', 'writer', 'recovery', 'witness', 'node'] as const;
+export const keyNames = [
+  'organisation',
+  'peer',
+  'writer',
+  'recovery',
+  'witness',
+  'freshness',
+  'encryption',
+  'node',
+] as const;
 export type KeyName = (typeof keyNames)[number];
 
 /** A passphrase that is asked for when a locked file is met, and then kept. */
@@ -57,11 +66,15 @@ export async function keyInfo(paths: HomePaths, name: KeyName): Promise<Result<K
   return ok({ name, file, present: true, locked, did });
 }
 
-/** Opens every key that is here. Only the organisation's may be absent. */
+/**
+ * Opens every key that is here but that for encryption. Only the organisation's may be absent; with `random` the freshness key of
+ * an older home is made, locked like the others.
+ */
 export async function openHomeKeys(
   paths: HomePaths,
   identity: Identity,
-  ask: AskPassphrase | undefined,
+  seeds: SeedReader,
+  random?: Random,
 ): Promise<Result<HomeKeys>> {
   const next = nextWriterPath(paths);
   if (await exists(next)) {
@@ -76,7 +89,6 @@ export async function openHomeKeys(
       fault('rotation-unfinished', 'a change of the recovery key was cut off', { file }, hint),
     );
   }
-  const seeds = new SeedReader(paths, ask);
   const peerSeed = await seeds.read('peer');
   if (!peerSeed.ok) return peerSeed;
   const peer = matching(paths, 'peer', signerFromSeed(peerSeed.value), identity.peerKey);
@@ -85,10 +97,17 @@ export async function openHomeKeys(
   if (!writer.ok) return writer;
   const nodeSecret = await seeds.read('node');
   if (!nodeSecret.ok) return nodeSecret;
-  const witness = await witnessSigner(paths, seeds);
+  const witness = await optionalSigner(paths, seeds, 'witness');
   if (!witness.ok) return witness;
+  if (random !== undefined) {
+    const made = await ensureKey(paths, 'freshness', random, seeds.passphrase);
+    if (!made.ok) return made;
+  }
+  const freshness = await optionalSigner(paths, seeds, 'freshness');
+  if (!freshness.ok) return freshness;
   const keys = {
     ...(witness.value === undefined ? {} : { witness: witness.value }),
+    ...(freshness.value === undefined ? {} : { freshness: freshness.value }),
     peer: peer.value,
     peerSeed: peerSeed.value,
     writer: writer.value,
@@ -100,13 +119,14 @@ export async function openHomeKeys(
   return organisation.ok ? ok({ ...keys, organisation: organisation.value }) : organisation;
 }
 
-/** Homes that were made before there were witnesses have no such key; `hw init` makes it. */
-async function witnessSigner(
+/** Homes that were made before there was such a key have none; `hw init` makes it. */
+async function optionalSigner(
   paths: HomePaths,
   seeds: SeedReader,
+  name: 'witness' | 'freshness',
 ): Promise<Result<Signer | undefined>> {
-  if (!(await exists(keyPath(paths, 'witness')))) return ok(undefined);
-  const seed = await seeds.read('witness');
+  if (!(await exists(keyPath(paths, name)))) return ok(undefined);
+  const seed = await seeds.read(name);
   if (!seed.ok) return seed;
   const signer = signerFromSeed(seed.value);
   seed.value.fill(0);
@@ -130,8 +150,12 @@ export class SeedReader {
   }
 
   /** Fresh bytes, the caller's to wipe. Codes of `readSeed`, and those of the asking. */
-  async read(name: KeyName): Promise<Result<Uint8Array>> {
-    const file = keyPath(this.#paths, name);
+  read(name: KeyName): Promise<Result<Uint8Array>> {
+    return this.readFile(keyPath(this.#paths, name));
+  }
+
+  /** As `read`, of another key file of the home. */
+  async readFile(file: string): Promise<Result<Uint8Array>> {
     const first = await readSeed(file, this.#passphrase);
     if (first.ok || first.error.code !== 'key-passphrase-needed') return first;
     if (this.#ask === undefined) return first;

@@ -344,6 +344,7 @@ describe('the decision who may read', () => {
     assert.deepEqual(again.cids, given.cids);
     const scope = value(checkGrant(nodeCrypto, again, now));
     assert.deepEqual(scope, {
+      command: '/flow/read',
       owner: owner.did,
       holder: reader.did,
       id: given.cids[2],

@@ -1,13 +1,17 @@
 /** `hw key …`: the keys of this home; no node is needed. */
 import { resolve } from 'node:path';
+import { readKeyFile } from '../../access/key-file-store.ts';
 import { toBase64url } from '../../bytes.ts';
 import { fault } from '../../errors.ts';
-import { err, ok } from '../../result.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { olderEncryptionFiles } from '../encryption-keys.ts';
 import { readText, replaceFile } from '../files.ts';
-import { keyInfo, keyNames, keyPath } from '../home-keys.ts';
+import { keyInfo, keyNames, keyPath, type KeyInfo } from '../home-keys.ts';
 import { lockHolder } from '../home-lock.ts';
 import { nearest } from '../nearest.ts';
 import type { Action } from './command.ts';
+import type { Context } from './context.ts';
+import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
 import { takeHome } from './stopped.ts';
 import { table } from './table.ts';
@@ -18,23 +22,41 @@ const purposes = {
   writer: 'signs the streams of this home',
   recovery: 'brings back a lost identity; keep it elsewhere',
   witness: 'cosigns the logs of others, as a witness',
+  freshness: 'says that our registry is as it was a moment ago',
+  encryption: 'opens the keys of sealed streams that are delivered to us',
   node: 'a secret of the store',
 } as const;
+
+interface Shown extends Omit<KeyInfo, 'did'> {
+  readonly did?: string;
+  readonly purpose: string;
+}
 
 export const list: Action = async (context) => {
   const home = await context.readHome();
   if (!home.ok) return home;
-  const keys = [];
+  const keys: Shown[] = [];
   for (const name of keyNames) {
     const info = await keyInfo(context.paths, name);
     if (!info.ok) return info;
-    // The node secret is no identity: its public half means nothing to anybody.
     const { did, ...rest } = info.value;
+    const key = name === 'encryption' ? home.value.identity.encryptionKey : did;
     keys.push({
       ...rest,
-      ...(name !== 'node' && did !== undefined && { did }),
+      // The node secret is no identity: its public half means nothing to anybody.
+      ...(name !== 'node' && key !== undefined && { did: key }),
       purpose: purposes[name],
     });
+    if (name !== 'encryption') continue;
+    const older = await olderEncryptionFiles(context.paths);
+    if (!older.ok) return older;
+    const purpose = 'opens what was delivered before the last change';
+    for (const file of older.value) {
+      const read = await readKeyFile(file);
+      if (!read.ok) return read;
+      if (!read.value.locked) read.value.seed.fill(0);
+      keys.push({ name, file, present: true, locked: read.value.locked, purpose });
+    }
   }
   await context.value({ keys });
   const rows = keys.map((key) => [
@@ -71,7 +93,12 @@ export const exportKey: Action = async (context, [name = '']) => {
   return ok(0);
 };
 
-export const rotate: Action = async (context, _args, options) => {
+export const rotate: Action = async (context, [name = 'writer'], options) => {
+  if (name === 'encryption') return rotateEncryptionKey(context, options);
+  if (name !== 'writer') {
+    const hint = 'hw key rotate writer (or nothing), or hw key rotate encryption.';
+    return err(fault('usage', `the ${name} key cannot be rotated`, undefined, hint));
+  }
   const taken = await takeHome(context);
   if (!taken.ok) return taken;
   await using own = taken.value;
@@ -90,6 +117,23 @@ export const rotate: Action = async (context, _args, options) => {
   }
   return ok(0);
 };
+
+async function rotateEncryptionKey(context: Context, options: Options): Promise<Result<number>> {
+  const taken = await takeHome(context);
+  if (!taken.ok) return taken;
+  await using own = taken.value;
+  const { rotateEncryption } = await import('../encryption-rotation.ts');
+  const ask = existingPassphrase(context, options);
+  const key = await rotateEncryption(own.home, context.runtime.random, ask);
+  if (!key.ok) return key;
+  await context.value({ encryption: key.value });
+  await context.say(
+    `the encryption key is now ${key.value}`,
+    'the old one is kept beside it: it opens what was delivered before',
+  );
+  await context.note('others learn of it from our profile when the node starts');
+  return ok(0);
+}
 
 export const recover: Action = async (context, _args, options) => {
   const taken = await takeHome(context);

@@ -34,8 +34,8 @@ export const keyCommands: readonly CommandSpec[] = [
   },
   {
     ...common,
-    usage: 'key rotate',
-    summary: 'pass every stream of this home on to a new writer key; the node must be down',
+    usage: 'key rotate [key]',
+    summary: 'a new writer key for every stream of this home, or (encryption) a new encryption key',
     example: 'hw key rotate',
     options: [
       ['--lost', 'the old key is gone: make a new one; each stream is then recovered'],

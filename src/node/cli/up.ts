@@ -26,6 +26,7 @@ export const up: Action = async (context, _args, options) => {
   const home = await openHome(context.paths.root, {
     environment: context.runtime.environment,
     passphrase: asked.ask,
+    random: context.runtime.random,
   });
   if (!home.ok) return home;
   if (options.flag('detach')) return detach(context, options, asked.answer());

@@ -7,7 +7,7 @@ import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from '../../bytes.ts';
 import { fault } from '../../errors.ts';
-import { parseLogId } from '../../ids.ts';
+import { parseDid, parseLogId } from '../../ids.ts';
 import { limits, protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import {
@@ -29,6 +29,8 @@ const Peer = Type.Object({
 const ProfileData = Type.Object({
   name: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{0,62}$' }),
   peers: Type.Array(Peer, { maxItems: limits.maxCardPeers }),
+  freshness: Type.Optional(Type.String({ maxLength: 128 })),
+  encryption: Type.Optional(Type.String({ maxLength: 128 })),
 });
 const StreamData = Type.Object({
   name: Type.String({ maxLength: 64 }),
@@ -49,6 +51,17 @@ const StreamData = Type.Object({
 const RevokedData = Type.Object({
   ucan: Type.String({ maxLength: 128 }),
   token: Type.String({ maxLength: 12_288 }),
+  expires: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 48 })),
+});
+const WriterRevokedData = Type.Object({
+  ...RevokedData.properties,
+  logs: Type.Array(
+    Type.Object({
+      log: Type.String({ maxLength: 64 }),
+      last: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    }),
+    { maxItems: limits.maxRevokedLogs },
+  ),
 });
 const DirectData = Type.Object({
   ...StreamData.properties,
@@ -65,6 +78,10 @@ export interface Profile {
   /** What the organisation calls itself; not unique, not verified. */
   readonly name: string;
   readonly peers: readonly PeerCard[];
+  /** Key whose cosignature/v1 says that this registry is as it was then (access.md "Freshness"). */
+  readonly freshness?: Did;
+  /** `x25519:…`: keys for the organisation are sealed to it (access.md "Identities and keys"). */
+  readonly encryption?: string;
 }
 export interface CardPartition {
   /** The first log of its chain. */
@@ -84,11 +101,28 @@ export interface StreamCard {
   readonly contentType?: string;
   readonly description?: string;
 }
+/** A delegation that was taken back; `token` is the invocation of /ucan/revoke. */
+export interface RevokedEntry {
+  readonly kind: 'revoked';
+  readonly token: Uint8Array;
+  /** Seconds since 1970 when the delegation would have expired; absent: never, or not said. */
+  readonly expires?: number;
+}
+/** One of `/flow/write`, with the last good entry of each log that was written by it. */
+export interface WriterRevokedEntry extends Omit<RevokedEntry, 'kind'> {
+  readonly kind: 'writerRevoked';
+  readonly logs: readonly LastGood[];
+}
+export interface LastGood {
+  readonly log: LogId;
+  readonly last: number;
+}
 export type RegistryEntry =
   | { readonly kind: 'profile'; readonly profile: Profile }
   | { readonly kind: 'stream'; readonly card: StreamCard }
   | { readonly kind: 'closed'; readonly name: StreamName }
-  | { readonly kind: 'revoked'; readonly token: Uint8Array }
+  | RevokedEntry
+  | WriterRevokedEntry
   | { readonly kind: 'unknown' };
 
 export const registryTypes = {
@@ -97,6 +131,7 @@ export const registryTypes = {
   updated: 'org.headwater.stream.updated',
   closed: 'org.headwater.stream.closed',
   revoked: 'org.headwater.grant.revoked',
+  writerRevoked: 'org.headwater.writer.revoked',
 } as const;
 
 /** Reads one event of the registry of `owner`; `registry-entry` where its data is malformed. */
@@ -109,10 +144,7 @@ export function readRegistryEntry(
     case registryTypes.profile: {
       const data = parseData(ProfileData, event);
       if (!data.ok) return data;
-      return ok({
-        kind: 'profile',
-        profile: { owner, name: data.value.name, peers: peers(data.value.peers) },
-      });
+      return readProfile(owner, data.value);
     }
     case registryTypes.created:
     case registryTypes.updated: {
@@ -127,9 +159,11 @@ export function readRegistryEntry(
     }
     case registryTypes.revoked: {
       const data = parseData(RevokedData, event);
-      if (!data.ok) return data;
-      const token = fromBase64url(data.value.token);
-      return token.ok ? ok({ kind: 'revoked', token: token.value }) : malformed('/token');
+      return data.ok ? readRevoked(data.value) : data;
+    }
+    case registryTypes.writerRevoked: {
+      const data = parseData(WriterRevokedData, event);
+      return data.ok ? readWriterRevoked(data.value) : data;
     }
     default:
       return ok({ kind: 'unknown' });
@@ -143,6 +177,39 @@ export function readDirectCard(owner: Did, text: string): Result<StreamCard> {
   const entry = readCard(owner, data.value);
   if (!entry.ok) return entry;
   return entry.value.kind === 'stream' ? ok(entry.value.card) : malformed('');
+}
+
+function readRevoked({ token, expires }: Static<typeof RevokedData>): Result<RevokedEntry> {
+  const bytes = fromBase64url(token);
+  if (!bytes.ok) return malformed('/token');
+  const entry = { kind: 'revoked', token: bytes.value } as const;
+  return ok(expires === undefined ? entry : { ...entry, expires });
+}
+
+function readWriterRevoked(data: Static<typeof WriterRevokedData>): Result<WriterRevokedEntry> {
+  const revoked = readRevoked(data);
+  if (!revoked.ok) return revoked;
+  const logs: LastGood[] = [];
+  for (const { log, last } of data.logs) {
+    const logId = parseLogId(log);
+    if (!logId.ok) return malformed('/logs');
+    logs.push({ log: logId.value, last });
+  }
+  return ok({ ...revoked.value, kind: 'writerRevoked', logs });
+}
+
+function readProfile(owner: Did, data: Static<typeof ProfileData>): Result<RegistryEntry> {
+  const { name, encryption } = data;
+  const freshness = data.freshness === undefined ? undefined : parseDid(data.freshness);
+  if (freshness?.ok === false) return malformed('/freshness');
+  const profile = {
+    owner,
+    name,
+    peers: peers(data.peers),
+    ...(freshness === undefined ? {} : { freshness: freshness.value }),
+    ...(encryption === undefined ? {} : { encryption }),
+  };
+  return ok({ kind: 'profile', profile });
 }
 
 function readCard(
@@ -174,9 +241,16 @@ export function logsOf({ partitions }: Pick<StreamCard, 'partitions'>): readonly
   return partitions.flatMap(({ log, successors = [] }) => [log, ...successors]);
 }
 
-/** The data of a registry event that takes a grant back; `token` is the invocation of /ucan/revoke. */
-export function revokedData(ucan: string, token: Uint8Array): Uint8Array {
-  return utf8(JSON.stringify({ ucan, token: toBase64url(token) }));
+/**
+ * The data of a registry event that takes a delegation back; `token` is the invocation of /ucan/revoke,
+ * `logs` those of a writer's delegation.
+ */
+export function revokedData(
+  ucan: string,
+  token: Uint8Array,
+  more: { readonly expires?: number; readonly logs?: readonly LastGood[] } = {},
+): Uint8Array {
+  return utf8(JSON.stringify({ ucan, token: toBase64url(token), ...more }));
 }
 
 /** The data of a registry event that announces a stream. */
@@ -185,8 +259,8 @@ export function streamData(card: StreamCard): Uint8Array {
   return utf8(JSON.stringify(data));
 }
 
-export function profileData(profile: Profile): Uint8Array {
-  return utf8(JSON.stringify({ name: profile.name, peers: profile.peers }));
+export function profileData({ owner: _owner, ...data }: Profile): Uint8Array {
+  return utf8(JSON.stringify(data));
 }
 
 function peers(list: Static<typeof ProfileData>['peers']): readonly PeerCard[] {

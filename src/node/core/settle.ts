@@ -1,6 +1,7 @@
 /** The last step of a node's start, once the network and the registries are there. */
 import type { Fault } from '../../errors.ts';
 import { peerIdFromKey } from '../../gossip/peer-id.ts';
+import { didFromKey } from '../../ids.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { keyElsewhere } from '../../ledger/writer-key.ts';
 import { limits } from '../../limits.ts';
@@ -99,6 +100,8 @@ function pause({ control, streams, ledger }: Settling): void {
 /** The profile in our registry, where it is not there as it is now. */
 async function announce({ home, registries, ownLogs, addresses, warn }: Settling): Promise<void> {
   const owner = home.identity.organisation;
+  const { freshness } = home.keys;
+  const { encryptionKey: encryption } = home.identity;
   const profile = {
     owner,
     name: home.config.organisation,
@@ -108,6 +111,8 @@ async function announce({ home, registries, ownLogs, addresses, warn }: Settling
         addresses: addresses.slice(0, limits.maxCardAddresses),
       },
     ],
+    ...(freshness === undefined ? {} : { freshness: didFromKey(freshness.publicKey) }),
+    ...(encryption === undefined ? {} : { encryption }),
   };
   if (JSON.stringify(registries.profile(owner)) === JSON.stringify(profile)) return;
   const announced = await ownLogs.announceProfile(profile);
