@@ -40,7 +40,6 @@ import { ForkDesk } from './forks.ts';
 import { historyOf, readHistory } from './history.ts';
 import type { Journal } from './journal.ts';
 import { LogFiles } from './log-files.ts';
-import { metricsText } from './metrics.ts';
 import type { NetworkControl, Reachable } from './network-control.ts';
 import type { OwnLogs } from './own-logs.ts';
 import type { Peers } from './peers.ts';
@@ -51,7 +50,7 @@ import { Recovery } from './recovery.ts';
 import type { Registries } from './registries.ts';
 import { unknown } from './registries.ts';
 import { StreamRetention } from './retention.ts';
-import { scrubView } from './scrubbing.ts';
+import { metricsOf, statusOf } from './status.ts';
 import type { SealedRoom } from '../sealed/sealed-room.ts';
 import type { Streams } from './streams.ts';
 import type { UrlFollows } from './url-follows.ts';
@@ -123,30 +122,8 @@ export class NodeCore implements NodeApi {
     this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));
   }
 
-  async status(): Promise<StatusView> {
-    const { home, runtime, streams, peer, version, startedAt, ledger, rates } = this.#parts;
-    const network = this.network();
-    const [published = 0, applied = 0] = rates.perSecond();
-    return {
-      version,
-      ready: this.ready(),
-      organisation: home.identity.organisation,
-      name: home.config.organisation,
-      peer,
-      ...(network === undefined
-        ? {}
-        : { network: { id: network.id, name: network.name, version: network.version } }),
-      api: this.#parts.api(),
-      addresses: this.#parts.network()?.reachable().addresses ?? [],
-      startedAt,
-      streams: streams.list(false),
-      peers: this.peers(),
-      checks: await this.checks(),
-      store: { bytes: await this.#parts.storeBytes(), accepting: ledger.stats().accepting },
-      rates: { publishedPerSecond: published, appliedPerSecond: applied },
-      scrub: scrubView(ledger.scrub.report()),
-      residentBytes: runtime.residentBytes(),
-    };
+  status(): Promise<StatusView> {
+    return statusOf(this.#parts, this.peers());
   }
 
   checks(): Promise<readonly Check[]> {
@@ -303,9 +280,9 @@ export class NodeCore implements NodeApi {
     state: 'ok' | 'paused' | 'banned',
     actor: Actor,
   ): Promise<Result<PeerView>> {
-    const network = this.#parts.network();
-    if (network === undefined) return err(fault('network-none', 'this home has no network'));
-    const set = await network.peers.set(peer, state);
+    const network = this.#networked();
+    if (!network.ok) return network;
+    const set = await network.value.peers.set(peer, state);
     if (set.ok) this.#parts.journal.did(`peer.${state}`, peer, actor);
     return set;
   }
@@ -315,41 +292,36 @@ export class NodeCore implements NodeApi {
   }
 
   async invite(member: string | undefined, actor: Actor): Promise<Result<string>> {
-    const network = this.#parts.network();
-    if (network === undefined) return err(fault('network-none', 'this home has no network'));
-    const line = await network.control.invite(network.reachable(), member);
+    const network = this.#networked();
+    if (!network.ok) return network;
+    const { control } = network.value;
+    const line = await control.invite(network.value.reachable(), member);
     if (line.ok) this.#parts.journal.did('network.invite', member ?? 'anyone', actor);
     return line;
   }
 
   async acceptMember(member: string, actor: Actor): Promise<Result<NetworkView>> {
-    const network = this.#parts.network();
-    if (network === undefined) return err(fault('network-none', 'this home has no network'));
-    const accepted = await network.control.accept(member);
+    const network = this.#networked();
+    if (!network.ok) return network;
+    const accepted = await network.value.control.accept(member);
     if (accepted.ok) this.#parts.journal.did('network.accept', member, actor);
     return accepted;
   }
 
   metrics(): Promise<string> {
-    const { ledger, runtime, streams, journal, startedAt } = this.#parts;
-    return metricsText({
-      stats: () => ledger.stats(),
-      scrub: () => ledger.scrub.report(),
-      report: () => this.#parts.network()?.gossip.report(),
-      topics: () => this.#parts.network()?.topicStats(),
-      streams: () => streams.list(false),
-      residentBytes: () => runtime.residentBytes(),
-      journalDropped: () => journal.dropped,
-      witness: this.witness,
-      forkedLogs: () => ledger.forks.list().length,
-      urls: () => this.urls.list(),
-      uptimeSeconds: () => (runtime.clock.now() - startedAt) / 1000,
-    });
+    return metricsOf(this.#parts);
   }
 
   shutdown(actor: Actor): void {
     this.#parts.journal.did('node.stop', undefined, actor);
     this.#parts.stop(actor);
+  }
+
+  #networked(): Result<Networked> {
+    const network = this.#parts.network();
+    return network === undefined
+      ? err(fault('network-none', 'this home has no network'))
+      : ok(network);
   }
 
   #owner(organisation: string): Result<Did> {
