@@ -72,6 +72,8 @@ export const protocol = {
   maxKeyFileBytes: 4_096,
   /** Largest scrypt N taken from a key file: 256 MiB at r = 8. */
   maxScryptCost: 262_144,
+  /** Tokens of a stolen key that its succession names as still good. */
+  maxKeptTokens: 1_024,
   /** A network document above this is refused; it must fit a gossip message. */
   maxNetworkDocumentBytes: 260_000,
   /** The signed part of a network's first document, which every later one carries. */
@@ -86,6 +88,8 @@ export const protocol = {
   tokenSkewSeconds: 60,
   /** Entries of a heads page, in either direction; `page-over-limit` above. */
   maxHeadsPage: 4096,
+  /** Registries of which one heads exchange asks how fresh they are. */
+  maxFreshRows: 64,
   /** Bytes of a page of `/keys` or of head rows; the next page follows. */
   maxKeysPageBytes: 65_536,
   maxHeadsPageBytes: 262_144,

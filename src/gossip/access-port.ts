@@ -7,6 +7,7 @@ import type { Fault } from '../errors.ts';
 import type { Result } from '../result.ts';
 import type { Did, LogId, PeerId } from '../types.ts';
 import type { AccessAnswer, GrantRequest, RequestId } from './access-codec.ts';
+import type { FreshnessPort } from './freshness-port.ts';
 import type { PortGenesis } from './ledger-port.ts';
 
 /** Who asks, as its connection and hello have proved. */
@@ -19,6 +20,8 @@ export interface Asker {
 export type RevocationTaken = 'new' | 'known' | 'unrelated';
 
 export interface AccessPort {
+  /** Absent where nobody's revocations are judged: a test's. */
+  readonly freshness?: FreshnessPort | undefined;
   /** Whether the asker may read a log of this genesis; `grant` as it stands in the request. */
   may(genesis: PortGenesis, grant: Uint8Array | undefined, asker: Asker): Decision;
   /** Why a permit in use has ended; undefined while it holds. */
@@ -41,4 +44,6 @@ export interface AccessPort {
   withdraw(id: RequestId, asker: Asker): Promise<Result<AccessAnswer>>;
   /** The logs of a stream as JSON, for a holder of a grant. */
   card(grant: Uint8Array, asker: Asker): Result<string>;
+  /** Grants that were handed to this peer of our organisation: texts of one answer. */
+  handed(asker: Asker): readonly string[];
 }

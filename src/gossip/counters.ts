@@ -32,6 +32,8 @@ const names = [
   'alertsLimited',
   'cosignedKept',
   'cosignedRefused',
+  'freshnessKept',
+  'freshnessRefused',
   'defects',
 ] as const;
 export type CounterName = (typeof names)[number];

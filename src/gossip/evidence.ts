@@ -5,6 +5,7 @@
 import { AccessExchange } from './access-exchange.ts';
 import { Acks } from './acks.ts';
 import { learnCosigned } from './cosigned-exchange.ts';
+import { learnFresh } from './freshness-exchange.ts';
 import { Lookups } from './lookups.ts';
 import type { Net } from './net.ts';
 import { Repairs } from './repairs.ts';
@@ -32,9 +33,10 @@ export class Evidence {
     await Promise.all([this.access.serve(), this.acks.serve(), this.witnessing.serve()]);
   }
 
-  /** A peer's hello is done, or it is met again: it may have cosignatures that we lack. */
+  /** A peer's hello is done, or it is met again: it may have lines that we lack. */
   async meet(session: Session): Promise<void> {
     this.acks.look();
+    await learnFresh(this.#net, session);
     await learnCosigned(this.#net, session);
   }
 }

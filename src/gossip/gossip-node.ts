@@ -22,6 +22,7 @@ import { Counters } from './counters.ts';
 import { Dialer } from './dialer.ts';
 import { ForkWatch } from './fork-watch.ts';
 import { Evidence } from './evidence.ts';
+import { FreshnessPoll } from './freshness-exchange.ts';
 import {
   clockOpinion,
   gossipReport,
@@ -268,6 +269,7 @@ export class GossipNode implements AsyncDisposable {
       this.#registries.onFound((found) => this.#tell({ kind: 'registryFound', found })),
     );
     this.#owned.use(new Meetings(this.#net, (session) => this.#meet(session)));
+    this.#owned.use(new FreshnessPoll(this.#net, (logId) => this.#behind(logId)));
     if (this.#options.gossip !== false) {
       transport.subscribe(registryTopic(network.text));
       transport.subscribe(alertsTopic(network.text));

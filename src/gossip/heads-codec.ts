@@ -14,6 +14,9 @@
  *   ← cosigned    [10, more, [[logId 32, note]…]]  those of which the answerer has a newer one, or
  *                                                  more lines on it; frames follow while more = 1
  *
+ *   → fresh       [11, [[logId, seconds]…]]       registries, the newest time that the asker knows of each
+ *   ← fresh       [12, [[logId 32, note]…]]       those of which the answerer has a newer freshness line
+ *
  *   row           [logId 32, size, root 32, checkpoint text, [cosignature line…], freshness line or null]
  *
  * `more` is 0 or 1, `now` milliseconds. A page or rows with more = 0 is the last of its kind. The
@@ -27,6 +30,7 @@ import { logIdHash } from '../ids.ts';
 import { protocol } from '../limits.ts';
 import type { Result } from '../result.ts';
 import type { Hash, LogId, TimeMs, TreeSize } from '../types.ts';
+import type { FreshSeconds } from './freshness-port.ts';
 import { decodeMessage, writeLogId, type Fields } from './message.ts';
 
 const maxCheckpointText = 2048;
@@ -75,7 +79,9 @@ export type HeadsMessage =
       readonly rows: readonly HeadRow[];
     }
   | { readonly kind: 'askCosigned'; readonly sizes: readonly CosignedSize[] }
-  | { readonly kind: 'cosigned'; readonly more: boolean; readonly rows: readonly CosignedRow[] };
+  | { readonly kind: 'cosigned'; readonly more: boolean; readonly rows: readonly CosignedRow[] }
+  | { readonly kind: 'askFresh'; readonly registries: readonly FreshSeconds[] }
+  | { readonly kind: 'fresh'; readonly rows: readonly CosignedRow[] };
 
 /** Faults: `message-shape` and those of dag-cbor; a refusal of the peer comes back as its fault. */
 export function decodeHeads(frame: Uint8Array): Result<HeadsMessage> {
@@ -109,6 +115,8 @@ export function decodeHeads(frame: Uint8Array): Result<HeadsMessage> {
       3,
       (f) => ({ kind: 'cosigned', more: f.flag(), rows: f.each(protocol.maxHeadsPage, readNote) }),
     ],
+    [11, 2, (f) => ({ kind: 'askFresh', registries: f.each(protocol.maxFreshRows, readSeconds) })],
+    [12, 2, (f) => ({ kind: 'fresh', rows: f.each(protocol.maxFreshRows, readNote) })],
   );
 }
 
@@ -143,8 +151,16 @@ export function encodeHeads(message: HeadsMessage): Uint8Array {
       return writer.finish();
     case 'cosigned':
       writer.list(3).uint(10).uint(bit(message.more)).list(message.rows.length);
-      for (const { logId, note } of message.rows) writeLogId(writer.list(2), logId).text(note);
+      return writeNotes(writer, message.rows).finish();
+    case 'askFresh':
+      writer.list(2).uint(11).list(message.registries.length);
+      for (const { logId, seconds } of message.registries) {
+        writeLogId(writer.list(2), logId).uint(seconds);
+      }
       return writer.finish();
+    case 'fresh':
+      writer.list(2).uint(12).list(message.rows.length);
+      return writeNotes(writer, message.rows).finish();
   }
 }
 
@@ -164,7 +180,8 @@ export function pagesOf(rows: readonly HeadRow[]): readonly (readonly HeadRow[])
   const pages: HeadRow[][] = [];
   let bytes = Infinity;
   for (const row of rows) {
-    const length = 200 + row.checkpoint.length + row.cosignatures.join('').length;
+    const lines = row.cosignatures.join('').length + (row.freshness?.length ?? 0);
+    const length = 200 + row.checkpoint.length + lines;
     const page = pages.at(-1);
     if (page === undefined || bytes + length > protocol.maxHeadsPageBytes) {
       pages.push([row]);
@@ -190,6 +207,16 @@ function readSize(fields: Fields): SizeRow {
 function readLines(fields: Fields): CosignedSize {
   fields.tuple(3);
   return { logId: fields.logId(), size: fields.size(), lines: fields.uint(maxCosignatures) };
+}
+
+function readSeconds(fields: Fields): FreshSeconds {
+  fields.tuple(2);
+  return { logId: fields.logId(), seconds: fields.uint(Number.MAX_SAFE_INTEGER) };
+}
+
+function writeNotes(writer: CborWriter, rows: readonly CosignedRow[]): CborWriter {
+  for (const { logId, note } of rows) writeLogId(writer.list(2), logId).text(note);
+  return writer;
 }
 
 function readNote(fields: Fields): CosignedRow {

@@ -8,6 +8,7 @@ import { asHash, asTreeSize, type LogId, type PeerId, type TimeMs } from '../typ
 import { answerCosigned, cosignatureLines, offerLines } from './cosigned-exchange.ts';
 import { isWanted } from './closing.ts';
 import type { Exchange } from './exchange.ts';
+import { answerFresh, freshnessLine, offerFreshness } from './freshness-exchange.ts';
 import {
   decodeHeads,
   encodeHeads,
@@ -151,6 +152,9 @@ export class Heads {
     if (first.value.kind === 'askCosigned') {
       return answerCosigned(this.#net, exchange, first.value.sizes);
     }
+    if (first.value.kind === 'askFresh') {
+      return answerFresh(this.#net, exchange, first.value.registries);
+    }
     if (first.value.kind !== 'compare') return unexpected(first.value);
     const organisation = session.identity?.organisation;
     if (organisation !== undefined) {
@@ -199,7 +203,13 @@ export class Heads {
     const now = this.#net.host.clock.now();
     const digest = headsDigest(this.#net.crypto, rows);
     if (equal(digest, seen)) return exchange.send(encodeHeads({ kind: 'same', now }));
-    return this.#sendRows(exchange, rows.slice(0, protocol.maxHeadsRows), (page, more) => ({
+    const told = await Promise.all(
+      rows.slice(0, protocol.maxHeadsRows).map(async (row): Promise<HeadRow> => {
+        const freshness = await freshnessLine(this.#net, row.logId, row.checkpoint);
+        return freshness === undefined ? row : { ...row, freshness };
+      }),
+    );
+    return this.#sendRows(exchange, told, (page, more) => ({
       kind: 'registries',
       now,
       digest,
@@ -253,6 +263,7 @@ export class Heads {
       this.#net.track(this.#net.ledger.confirming?.reported(logId, row.checkpoint) ?? done);
     }
     offerLines(this.#net, logId, row.checkpoint, row.cosignatures);
+    offerFreshness(this.#net, logId, row.checkpoint, row.freshness);
     if (isWanted(log, size, root)) this.#net.sources.note(logId, peer, size, true);
     if (log.writerKey === undefined || !this.#lag.wouldTell(logId, size)) return ok(undefined);
     if (verifyCheckpoint(this.#net.crypto, row.checkpoint, logId, log.writerKey).ok) {

@@ -13,7 +13,7 @@ import { describe, it } from 'mocha';
 import { readSeed, writeKeyFile } from '../../src/access/key-file-store.ts';
 import { verifyPeerDelegation } from '../../src/access/peer-delegation.ts';
 import { checkWriteProof } from '../../src/access/write-proof.ts';
-import { nodeCrypto } from '../../src/crypto-node.ts';
+import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
 import { makeFolders } from '../../src/node/files.ts';
 import { createHome, type CreatedHome } from '../../src/node/home-create.ts';
 import { genesisProof } from '../../src/node/home-keys.ts';
@@ -170,6 +170,19 @@ describe('a home', () => {
     assert.equal(asked, 1);
     assert.deepEqual(right.value.keys.nodeSecret, seed.value);
   });
+
+  it('of an older version gets its freshness key at the first start, locked like the others', async () => {
+    using folder = tempFolder();
+    const { paths } = await make(folder.path, 'secret');
+    const file = join(paths.keys, 'freshness.key');
+    rmSync(file);
+    const ask = (): Promise<Result<string>> => Promise.resolve(ok('secret'));
+    const started = await openHome(folder.path, { passphrase: ask, random: runtime.random });
+    assert.ok(started.ok && started.value.keys.freshness !== undefined);
+    const seed = await readSeed(file, 'secret');
+    assert.ok(seed.ok && !(await readSeed(file, undefined)).ok);
+    assert.deepEqual(signerFromSeed(seed.value).publicKey, started.value.keys.freshness.publicKey);
+  }).timeout(60_000);
 
   it('refuses a key file that others may read', async () => {
     using folder = tempFolder();

@@ -20,6 +20,7 @@ import type { Crypto, Signer } from '../../crypto.ts';
 import { fault, type Fault } from '../../errors.ts';
 import type { AccessAnswer, GrantRequest, RequestId } from '../../gossip/access-codec.ts';
 import type { AccessPort, Asker, RevocationTaken } from '../../gossip/access-port.ts';
+import type { FreshnessPort } from '../../gossip/freshness-port.ts';
 import type { PortGenesis } from '../../gossip/ledger-port.ts';
 import { peerKey } from '../../gossip/peer-id.ts';
 import type { Host } from '../../host.ts';
@@ -50,8 +51,8 @@ export interface GateParts {
     readonly maxStrangeRevocations: number;
     readonly deniedJournalMs: number;
   };
-  /** Whether this node writes the organisation's registry, where its revocations stand. */
-  readonly writesRegistry: () => boolean;
+  /** How fresh our view of an owner's registry is, where its revocations stand. */
+  readonly freshness: FreshnessPort & { ageMs(owner: Did): number | undefined };
   /** An organisation or a peer that this node has met or heard of. */
   readonly knows: (did: Did) => boolean;
   /** The card of a direct stream of ours. */
@@ -62,6 +63,7 @@ export interface GateParts {
 }
 
 export class AccessGate implements AccessPort {
+  readonly freshness: FreshnessPort;
   readonly #parts: GateParts;
   readonly #court: AccessState['court'];
   /** Logs that are followed by a grant, as their owner's card names them. */
@@ -74,6 +76,7 @@ export class AccessGate implements AccessPort {
 
   constructor(parts: GateParts) {
     this.#parts = parts;
+    this.freshness = parts.freshness;
     const { host, crypto, limits, signer, revocations } = parts;
     // What was issued in the second of the start may have been used before it.
     const startedAt = Math.ceil(host.clock.now() / 1000);
@@ -227,13 +230,12 @@ export class AccessGate implements AccessPort {
   }
 
   #state(): AccessState {
-    const { organisation, host, limits, writesRegistry } = this.#parts;
+    const { organisation, host, limits, freshness } = this.#parts;
     return {
       court: this.#court,
       organisation,
       now: host.clock.now(),
-      // Who writes the registry knows what is in it; another peer of ours would need its freshness.
-      viewAgeMs: (owner) => (owner === organisation && writesRegistry() ? 0 : undefined),
+      viewAgeMs: (owner) => freshness.ageMs(owner),
       maxRevocationLagMs: limits.maxRevocationLagMs,
     };
   }

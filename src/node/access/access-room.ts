@@ -23,6 +23,7 @@ import type { Runtime } from '../runtime.ts';
 import { AccessDesk } from './access-desk.ts';
 import { AccessGate } from './access-gate.ts';
 import { Asking } from './asking.ts';
+import { FreshnessBook } from './freshness-book.ts';
 import { GrantBook, type KeptGrant } from './grant-book.ts';
 import { Incoming } from './incoming.ts';
 import { RequestBook } from './request-book.ts';
@@ -46,9 +47,11 @@ export class AccessRoom implements Disposable {
   readonly gate: AccessGate;
   readonly desk: GrantsApi;
   readonly revocations: RevocationBook;
+  readonly freshness: FreshnessBook;
   readonly #parts: RoomParts;
   readonly #books: Books;
   readonly #asking: Asking;
+  readonly #owned = new DisposableStack();
   #timer: Disposable | undefined;
 
   private constructor(parts: RoomParts, books: Books) {
@@ -85,6 +88,17 @@ export class AccessRoom implements Disposable {
     const shared = { ...parts, ...books, gate, views, incoming, asking: this.#asking };
     const desk: AccessDesk = new AccessDesk(shared);
     this.desk = desk;
+    this.freshness = this.#owned.use(
+      new FreshnessBook({
+        ...parts,
+        host: runtime,
+        crypto: nodeCrypto,
+        organisation,
+        ownRegistry: () => ownLogs.registry(),
+        signer: home.keys.freshness,
+        limits: home.config.limits,
+      }),
+    );
     this.gate = new AccessGate({
       ...books,
       host: runtime,
@@ -92,7 +106,7 @@ export class AccessRoom implements Disposable {
       signer: home.keys.peer,
       organisation,
       limits: home.config.limits,
-      writesRegistry: () => ownLogs.registry()?.role === 'writer',
+      freshness: this.freshness,
       knows: (did) => this.#knows(did),
       cardOf: (stream) => this.#cardOf(stream),
       onDenied: ({ peer, organisation: asker }, { code }, others) =>
@@ -129,7 +143,7 @@ export class AccessRoom implements Disposable {
     if (!requests.ok) return requests;
     const room = new AccessRoom(parts, books);
     room.#asking.start();
-    parts.registries.onRevoked((_owner, token) => parts.track(room.gate.takeRevocation(token)));
+    parts.registries.onRevoked((_owner, { token }) => parts.track(room.gate.takeRevocation(token)));
     return ok(room);
   }
 
@@ -155,6 +169,7 @@ export class AccessRoom implements Disposable {
 
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
+    this.#owned.dispose();
   }
 
   #looking = false;

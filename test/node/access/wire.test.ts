@@ -15,10 +15,11 @@ import type { Fault } from '../../../src/errors.ts';
 import { didFromKey } from '../../../src/ids.ts';
 import { MemoryStore } from '../../../src/ledger/memory-store.ts';
 import { TableRows } from '../../../src/ledger/table-rows.ts';
-import { AccessGate } from '../../../src/node/access/access-gate.ts';
+import { AccessGate, type GateParts } from '../../../src/node/access/access-gate.ts';
 import { GrantBook } from '../../../src/node/access/grant-book.ts';
 import { RevocationBook } from '../../../src/node/access/revocation-book.ts';
 import type { StreamCard } from '../../../src/node/core/cards.ts';
+import { ok } from '../../../src/result.ts';
 import { limits } from '../../../src/limits.ts';
 import { peerIdFromKey } from '../../../src/gossip/peer-id.ts';
 import { asStreamName, asTimeMs, type Did } from '../../../src/types.ts';
@@ -44,6 +45,15 @@ function member(n: number): Member {
 
 const [acme, beta, carl] = [member(11), member(12), member(13)];
 
+/** Who writes the registry. */
+const alwaysFresh: GateParts['freshness'] = {
+  ageMs: () => 0,
+  wanted: () => [],
+  urgent: () => undefined,
+  newest: () => Promise.resolve(undefined),
+  offer: () => Promise.resolve(ok(undefined)),
+};
+
 const none = (): never => assert.fail('nobody asks');
 
 function gateOf(world: World, { peer, did }: Member): Kit {
@@ -62,7 +72,7 @@ function gateOf(world: World, { peer, did }: Member): Kit {
     grants,
     revocations,
     limits,
-    writesRegistry: () => true,
+    freshness: alwaysFresh,
     knows: () => true,
     cardOf: (stream) => (stream === 'orders' ? card : undefined),
     onDenied: (_asker, reason) => denied.push(reason),
