@@ -1,9 +1,13 @@
-/** docs/reference/limits.md from src/limits-protocol.ts and src/limits.ts. */
+/** docs/reference/limits.md from src/limits.ts and the files of its parts. */
 import { limits as local, protocol } from '../../src/limits.ts';
 import { variableName } from '../../src/node/config.ts';
 import { code, declaredMembers, prose, readSource, table, type Page } from './markdown.ts';
 
-const sources = { protocol: 'src/limits-protocol.ts', limits: 'src/limits.ts' } as const;
+const sources = {
+  protocol: 'src/limits-protocol.ts',
+  nodeLimits: 'src/limits.ts',
+  accessLimits: 'src/limits-access.ts',
+} as const;
 const minute = 60_000;
 const day = 86_400_000;
 
@@ -28,7 +32,7 @@ export function readable(value: number, unit: string): string {
 }
 
 function rows(
-  name: 'protocol' | 'limits',
+  name: keyof typeof sources,
   values: Readonly<Record<string, number>>,
 ): readonly (readonly string[])[] {
   const source = sources[name];
@@ -65,6 +69,9 @@ export const limits: Page = {
       `Set in config.yaml as ${code('limits.<name>')}, or in the environment: ${code('limits.maxPendingEvents')}`,
       `is ${code(variableName('limits.maxPendingEvents'))}. Each is a whole number of at least 1.`,
       '',
-      ...table(['name', 'default', 'unit', 'what it bounds'], rows('limits', local)),
+      ...table(
+        ['name', 'default', 'unit', 'what it bounds'],
+        [...rows('nodeLimits', local), ...rows('accessLimits', local)],
+      ),
     ].join('\n'),
 };
