@@ -45,11 +45,13 @@ export type TableName =
   | 'grants'
   | 'revocations'
   | 'grantRequests'
+  | 'usage'
   | 'keys'
   | 'market'
   | 'flows'
   | 'successors'
   | 'setAside'
+  | 'registries'
   | 'forkProofs';
 
 export const keyspace: Readonly<Record<TableName, Table>> = {
@@ -193,6 +195,12 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
     value: 'dag-cbor: who asks for which stream, and what became of it',
     room: 'access',
   },
+  usage: {
+    prefix: 0x2c,
+    key: 'SHA-256 of what the row is about 32, or the text `position`',
+    value: 'dag-cbor: what one consumer was given of one log; how far the journal is in the table',
+    room: 'node',
+  },
   keys: {
     prefix: 0x15,
     key: 'stream, epoch',
@@ -214,6 +222,12 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
     value: 'block record that is no longer part of the log: its owner went on from before it',
     room: 'ledger',
     packed: true,
+  },
+  registries: {
+    prefix: 0x28,
+    key: 'SHA-256 of the DID, text, 32',
+    value: 'dag-cbor [DID, logId 32, named]: the registry that counts for it, and whether it was named by the organisation',
+    room: 'node',
   },
   forkProofs: {
     prefix: 0x18,

@@ -21,6 +21,8 @@ import { usable, type Net } from './net.ts';
 import { longLimit, protocols, serve } from './serve.ts';
 import type { Session } from './sessions.ts';
 import { UnackedWindow } from './unacked-window.ts';
+import { meterOf } from './metering.ts';
+import type { Handed, Meter } from './usage-port.ts';
 import { isWhole, withhold } from './withhold.ts';
 
 export class BlocksServer {
@@ -68,7 +70,8 @@ export class BlocksServer {
     request: BlocksRequest,
     permit: Admitted['permit'],
   ): Promise<Result<void>> {
-    const reading = new BlockReading(this.#net, exchange, session, request, permit);
+    const meter = meterOf(this.#net, session, request.logId, permit);
+    const reading = new BlockReading(this.#net, exchange, session, request, permit, meter);
     using _ = this.#net.access?.onChange(() => reading.look());
     const reader = reading.acknowledgements();
     const run = await reading.run();
@@ -78,6 +81,11 @@ export class BlocksServer {
     reading.stop();
     return result.ok ? last : result;
   }
+}
+
+/** A block as its reader gets it, with what it has of it. */
+interface Given extends PortBlock {
+  readonly handed: Handed;
 }
 
 /** One request being served. */
@@ -90,6 +98,8 @@ class BlockReading {
   readonly #stop = new AbortController();
   /** Of a direct log: asked again before each frame, at each pulse and when something was revoked. */
   readonly #permit: Admitted['permit'];
+  /** Told of what is sent. */
+  readonly #meter: Meter | undefined;
   #refusal: Fault | undefined;
   /** The range of the permit is behind us: nothing more will come. */
   #over = false;
@@ -104,8 +114,10 @@ class BlockReading {
     session: Session,
     request: BlocksRequest,
     permit: Admitted['permit'],
+    meter: Meter | undefined,
   ) {
     this.#permit = permit;
+    this.#meter = meter;
     this.#net = net;
     this.#exchange = exchange;
     this.#session = session;
@@ -201,7 +213,7 @@ class BlockReading {
 
   /** Sends blocks from the position to the head or to the byte budget, small ones packed together. */
   async #page(maxBytes: number | undefined): Promise<Result<void>> {
-    let packed: PortBlock[] = [];
+    let packed: Given[] = [];
     let bytes = 0;
     const options = {
       signal: this.#stop.signal,
@@ -232,16 +244,18 @@ class BlockReading {
   }
 
   /** What the reader may have of a block; undefined where its range is over. */
-  #given(block: PortBlock): Result<PortBlock | undefined> {
+  #given(block: PortBlock): Result<Given | undefined> {
     const range = this.#permit?.args;
-    if (range === undefined || isWhole(range)) return ok(block);
+    if (range === undefined || isWhole(range)) return ok({ ...block, handed: wholeOf(block) });
     const left = withhold(this.#net.crypto, block.wire, range);
     if (!left.ok) return left;
-    this.#over = left.value.over;
-    return ok(this.#over ? undefined : { ...block, wire: left.value.wire });
+    const { wire, over, from, to, bodies: count } = left.value;
+    this.#over = over;
+    if (over) return ok(undefined);
+    return ok({ ...block, wire, handed: { from, to, count, bytes: wire.length } });
   }
 
-  async #send(packed: readonly PortBlock[]): Promise<Result<void>> {
+  async #send(packed: readonly Given[]): Promise<Result<void>> {
     const last = packed.at(-1);
     if (last === undefined) return ok(undefined);
     const message: BlocksMessage = {
@@ -257,6 +271,7 @@ class BlockReading {
     if (!(await this.#window.room(frame.length)) || this.look()) return ok(undefined);
     this.#window.sent(last.size, frame.length);
     this.#position = last.size;
+    for (const { handed } of packed) this.#meter?.delivered(handed);
     return this.#exchange.send(frame);
   }
 
@@ -274,6 +289,10 @@ class BlockReading {
     }
     return ok(undefined);
   }
+}
+
+function wholeOf({ firstIndex, size, wire, bodies }: PortBlock): Handed {
+  return { from: firstIndex, to: size, count: bodies ?? size - firstIndex, bytes: wire.length };
 }
 
 /** Waits for the log to grow above `size`: true then, false after `livePulseMs` or an abort. */

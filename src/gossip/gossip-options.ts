@@ -12,6 +12,7 @@ import type { PeerControl } from './peer-control.ts';
 import type { JudgeEvent } from './publish.ts';
 import type { FoundRegistry } from './registries.ts';
 import type { Transport } from './transport.ts';
+import type { UsagePort } from './usage-port.ts';
 
 export interface GossipOptions {
   /** Owned by the caller, who disposes it after the node. */
@@ -26,6 +27,8 @@ export interface GossipOptions {
   readonly evidence?: EvidencePort;
   /** Who may read direct logs. */
   readonly access?: AccessPort;
+  /** Told of what is delivered to others. */
+  readonly usage?: UsagePort;
   /** Multiaddrs to stay connected to. */
   readonly bootstrap: readonly string[];
   /** False: no topics; everything comes by sync. */
@@ -44,13 +47,13 @@ export interface GossipOptions {
 
 /** What of it all parts share. */
 export function portsOf(options: GossipOptions): Ports {
-  const { transport, ledger, host, crypto, network, self, evidence, access } = options;
-  return { transport, ledger, host, crypto, network, self, evidence, access };
+  const { transport, ledger, host, crypto, network, self, evidence, access, usage } = options;
+  return { transport, ledger, host, crypto, network, self, evidence, access, usage };
 }
 
 type Ports = Pick<
   Net,
-  'transport' | 'ledger' | 'host' | 'crypto' | 'network' | 'self' | 'evidence' | 'access'
+  'transport' | 'ledger' | 'host' | 'crypto' | 'network' | 'self' | 'evidence' | 'access' | 'usage'
 >;
 
 export type GossipEvent =

@@ -50,6 +50,8 @@ export interface PortBlock {
   /** Tree size after the block: the index at which the next one begins. */
   readonly size: TreeSize;
   readonly wire: Uint8Array;
+  /** Events that have their body; absent where that was not counted. */
+  readonly bodies?: number;
 }
 
 export interface PortAppended {

@@ -3,7 +3,9 @@
  * `GossipNode` makes it; nothing else holds state about peers.
  */
 import type { Crypto } from '../crypto.ts';
+import type { Fault } from '../errors.ts';
 import type { Host } from '../host.ts';
+import type { Identities } from '../identities.ts';
 import type { Result } from '../result.ts';
 import type { Did, Hash, PeerId } from '../types.ts';
 import type { AccessPort } from './access-port.ts';
@@ -17,6 +19,7 @@ import type { Scores } from './scores.ts';
 import type { Session, Sessions } from './sessions.ts';
 import type { Sources } from './sources.ts';
 import type { Transport } from './transport.ts';
+import type { UsagePort } from './usage-port.ts';
 
 /** The network document as gossip needs it. */
 export interface NetworkPort {
@@ -44,6 +47,14 @@ export interface SelfPort {
   delegations(): readonly Uint8Array[];
   readonly roles: readonly string[];
   readonly software: string;
+  /** Absent where nobody's DID is ever succeeded by another. */
+  readonly owners?: OwnersPort;
+}
+
+/** Organisations that go by another DID than they did (src/identities.ts). */
+export interface OwnersPort extends Pick<Identities, 'now' | 'all' | 'onChange'> {
+  /** Why a chain of delegations counts no more: a link is by a key that was stolen. */
+  void(proof: readonly Uint8Array[]): Fault | undefined;
 }
 
 export interface Net {
@@ -64,6 +75,8 @@ export interface Net {
   readonly evidence?: EvidencePort | undefined;
   /** Absent in a node that serves no direct logs. */
   readonly access?: AccessPort | undefined;
+  /** Absent in a node that does not keep what it delivers. */
+  readonly usage?: UsagePort | undefined;
   /** Aborts when the node closes. */
   readonly signal: AbortSignal;
   /** Keeps work that an event began: the node waits for it when it closes. */

@@ -6,6 +6,7 @@ import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, asTreeSize, type Hash, type TreeSize } from '../types.ts';
 import type { PortLog, ProofPort } from './ledger-port.ts';
 import { admit, unknownLog } from './admission.ts';
+import { meterOf } from './metering.ts';
 import { isShared, type Net } from './net.ts';
 import {
   decodeProof,
@@ -125,7 +126,17 @@ async function prove(
     : await proofs.rangeRoot(log.logId, asLogIndex(0), asLogIndex(size));
   if (!root.ok) return root;
   const checkpoint = atHead ? log.checkpoint : '';
+  const bytes = 32 * (1 + hashes.value.length) + checkpoint.length;
+  const meter = meterOf(net, session, request.logId, admitted.value.permit, 'proof');
+  meter?.delivered({ ...placeOf(request), count: 1, bytes });
   return ok({ kind: 'proof', size, root: root.value, checkpoint, hashes: hashes.value });
+}
+
+/** The entries that a proof is about; none of a proof between two sizes. */
+function placeOf(request: ProofRequest): { readonly from: number; readonly to: number } {
+  if (request.kind === 'range') return { from: request.from, to: request.to };
+  if (request.kind === 'consistency') return { from: 0, to: 0 };
+  return { from: request.index, to: request.index + 1 };
 }
 
 async function hashesOf(

@@ -3,6 +3,7 @@
  * here, and their leaves keep everything provable (ledger.md "Leaves", reduced form).
  */
 import type { Hasher } from '../crypto.ts';
+import type { DecodedBlock } from '../ledger/block.ts';
 import { decodeBlock } from '../ledger/block-codec.ts';
 import { reduceBlock } from '../ledger/block-encode.ts';
 import { makeLeaves } from '../ledger/block-leaves.ts';
@@ -18,6 +19,10 @@ export interface Withheld {
   readonly wire: Uint8Array;
   /** All of the block was recorded at the end of the range or later: nothing more will come. */
   readonly over: boolean;
+  /** Entries within the range, by their index and half-open, and those of them that have a body. */
+  readonly from: number;
+  readonly to: number;
+  readonly bodies: number;
 }
 
 /** True where nothing is ever withheld. */
@@ -36,8 +41,25 @@ export function withhold(hasher: Hasher, wire: Uint8Array, range: TimeRange): Re
     return time >= from && time < to;
   };
   const over = (entries[0]?.time ?? 0) >= to;
-  if (entries.every((_, position) => inside(position))) return ok({ wire, over });
+  const seen = { over, ...countInside(block.value, inside) };
+  if (entries.every((_, position) => inside(position))) return ok({ wire, ...seen });
   const made = makeLeaves(hasher, block.value);
   if (!made.ok) return made;
-  return ok({ wire: reduceBlock(hasher, block.value, made.value.leaves, inside), over });
+  return ok({ wire: reduceBlock(hasher, block.value, made.value.leaves, inside), ...seen });
+}
+
+/** Recorded time never goes back, so what is inside is one run. */
+function countInside(
+  { entries, firstIndex }: DecodedBlock,
+  inside: (position: number) => boolean,
+): Pick<Withheld, 'from' | 'to' | 'bodies'> {
+  let [from, to, bodies] = [entries.length, 0, 0];
+  for (const [position, { bodyOffset }] of entries.entries()) {
+    if (!inside(position)) continue;
+    from = Math.min(from, position);
+    to = position + 1;
+    if (bodyOffset >= 0) bodies += 1;
+  }
+  if (to === 0) from = 0;
+  return { from: firstIndex + from, to: firstIndex + to, bodies };
 }

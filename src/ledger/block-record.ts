@@ -105,8 +105,12 @@ export class BlockRecord {
   readonly form: BlockForm;
   readonly #bodyStarts: Uint32Array;
 
-  private constructor(bytes: Uint8Array, bodyStarts: Uint32Array) {
+  /** Entries that have a body. */
+  readonly bodies: number;
+
+  private constructor(bytes: Uint8Array, bodyStarts: Uint32Array, bodies: number) {
     this.bytes = bytes;
+    this.bodies = bodies;
     this.number = asBlockNumber(readUint48(bytes, 18));
     this.firstIndex = asLogIndex(readUint48(bytes, 24));
     this.count = readUint16(bytes, 30);
@@ -130,15 +134,17 @@ export class BlockRecord {
     }
     const starts = new Uint32Array(n);
     let end = 0;
+    let bodies = 0;
     for (let i = 0; i < n; i++) {
       const length = readUint32(bytes, columnsAt + 13 * n + 4 * i);
       if (length === 0) continue;
+      bodies += 1;
       const start = end + readUint32(bytes, columnsAt + 9 * n + 4 * i);
       end = start + length;
       if (wireAt + end > bytes.length) return err(damaged('has a body beyond its end'));
       starts[i] = start;
     }
-    return ok(new BlockRecord(bytes, starts));
+    return ok(new BlockRecord(bytes, starts, bodies));
   }
 
   get size(): TreeSize {

@@ -210,6 +210,8 @@ export interface StoredBlock {
   readonly firstIndex: LogIndex;
   readonly size: TreeSize;
   readonly wire: Uint8Array;
+  /** Events that have their body, of a block that was read from the store. */
+  readonly bodies?: number;
 }
 
 export interface AppendedBlock extends StoredBlock {

@@ -157,8 +157,8 @@ export async function* blocksOf(
   let bytes = 0;
   for await (const record of records(env, handle, from, handle.size)) {
     if (options.signal?.aborted === true) return;
-    const { number, firstIndex, size, wire } = record;
-    yield { logId: handle.logId, number, firstIndex, size: asTreeSize(size), wire };
+    const { number, firstIndex, size, wire, bodies } = record;
+    yield { logId: handle.logId, number, firstIndex, size: asTreeSize(size), wire, bodies };
     bytes += wire.length;
     if (options.maxBytes !== undefined && bytes >= options.maxBytes) return;
   }

@@ -33,6 +33,12 @@ export class TableRows {
     return this.#store.batch([{ key: keyOf(table, name), value }], { sync: true });
   }
 
+  /** All or none; durable when it resolves. */
+  putAll(table: Table, rows: readonly TableRow[]): Promise<Result<void>> {
+    const writes = rows.map(({ name, value }) => ({ key: keyOf(table, name), value }));
+    return this.#store.batch(writes, { sync: true });
+  }
+
   remove(table: Table, name: Uint8Array): Promise<Result<void>> {
     return this.#store.batch([{ key: keyOf(table, name) }], { sync: true });
   }

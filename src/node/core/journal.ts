@@ -25,6 +25,7 @@ export const journalTypes = {
   repaired: 'org.headwater.store.repaired',
   recovered: 'org.headwater.stream.recovered',
   access: 'org.headwater.access.step',
+  delivered: 'org.headwater.access.delivered',
 } as const;
 export type JournalType = (typeof journalTypes)[keyof typeof journalTypes];
 
@@ -67,7 +68,7 @@ export class Journal implements AsyncDisposable {
       this.#waiting.shift();
       this.#dropped += 1;
     }
-    const event = this.#event(entry);
+    const event = this.event(entry);
     if (!event.ok) return this.#onFault(event.error);
     this.#waiting.push(event.value);
     this.#writing ??= this.#drain().finally(() => (this.#writing = undefined));
@@ -98,7 +99,8 @@ export class Journal implements AsyncDisposable {
     }
   }
 
-  #event({ type, subject, data }: JournalEntry): Result<ParsedEvent> {
+  /** The event of an entry, for who writes it into the journal by itself. */
+  event({ type, subject, data }: JournalEntry): Result<ParsedEvent> {
     const now = this.#host.clock.now();
     const lost = this.#dropped === 0 ? {} : { entriesLost: this.#dropped };
     const attributes = {

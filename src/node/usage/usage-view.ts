@@ -1,0 +1,141 @@
+/** What was delivered, gathered from accounts for people. */
+import type { DeliveryWay } from '../../gossip/usage-port.ts';
+import type { Did, LogId, StreamName } from '../../types.ts';
+import type { DeliveredView, ReaderView, UsageApi, UsageByPeer, UsageView } from '../usage-api.ts';
+import type { Account } from './account.ts';
+import { totalsOf } from './pieces.ts';
+import { isContent, type UsageBook } from './usage-book.ts';
+
+export interface UsageViewParts {
+  readonly book: UsageBook;
+  /** A grant that this home has given. */
+  readonly isGiven: (grant: string) => boolean;
+  readonly nameOf: (did: Did) => string | undefined;
+  readonly streamName: (owner: Did, stream: StreamName) => string;
+}
+
+export class UsageViews implements UsageApi {
+  readonly #parts: UsageViewParts;
+
+  constructor(parts: UsageViewParts) {
+    this.#parts = parts;
+  }
+
+  ofGrant(id: string): UsageView | undefined {
+    return this.#view([...this.#parts.book.all()].filter(({ about }) => about.grant === id));
+  }
+
+  readers(): readonly ReaderView[] {
+    const { book, isGiven, streamName } = this.#parts;
+    const others = [...book.all()].filter(
+      ({ about: { grant } }) => grant === undefined || !isGiven(grant),
+    );
+    const groups = Map.groupBy(others, ({ about: { owner, stream, organisation, grant } }) =>
+      [owner, stream, organisation, grant].join(' '),
+    );
+    return [...groups.values()].flatMap((accounts) => {
+      const [first] = accounts;
+      const view = this.#view(accounts);
+      if (first === undefined || view === undefined) return [];
+      const { owner, stream, organisation, grant } = first.about;
+      const named = { ...this.#who(organisation), ...(grant === undefined ? {} : { grant }) };
+      return [{ stream: streamName(owner, stream), owner, ...named, ...view }];
+    });
+  }
+
+  ofEntry(log: LogId, index: number): readonly DeliveredView[] {
+    const { book } = this.#parts;
+    const found: DeliveredView[] = [];
+    for (const account of book.ofLog(log)) {
+      const { way, organisation, peer, grant } = account.about;
+      if (way === 'proof') continue;
+      const who = {
+        ...this.#who(organisation),
+        ...(peer === undefined ? {} : { peer }),
+        ...(grant === undefined ? {} : { grant }),
+      };
+      for (const { from, to, first, last, gaps } of book.pieces(account)) {
+        if (way !== 'keys' && (index < from || index >= to)) continue;
+        found.push({ ...who, way, first, last, ...(gaps ? { gaps } : {}) });
+      }
+    }
+    return found.toSorted((a, b) => b.last - a.last);
+  }
+
+  #view(accounts: readonly Account[]): UsageView | undefined {
+    const { book } = this.#parts;
+    const counted = accounts.map((account) => ({ account, pieces: book.pieces(account) }));
+    const peers = counted.flatMap(({ account: { about }, pieces }): UsageByPeer[] => {
+      const totals = totalsOf(pieces);
+      if (totals === undefined) return [];
+      const { count, bytes, first, last } = totals;
+      const by = about.peer === undefined ? {} : { peer: about.peer };
+      return [
+        { way: about.way, ...this.#who(about.organisation), ...by, count, bytes, first, last },
+      ];
+    });
+    const sums = byPeer(peers).toSorted((a, b) => b.last - a.last);
+    const [newest] = sums;
+    if (newest === undefined) return undefined;
+    return {
+      events: sum(sums, isContent, 'count'),
+      bytes: sum(sums, isContent, 'bytes'),
+      proofs: sum(sums, (way) => way === 'proof', 'count'),
+      epochs: sum(sums, (way) => way === 'keys', 'count'),
+      first: sums.reduce((least, { first }) => (first < least ? first : least), newest.first),
+      last: newest.last,
+      peers: sums,
+      ranges: counted.flatMap(({ account: { about }, pieces }) =>
+        pieces
+          .filter(({ from, to }) => from < to)
+          .map(({ from, to, gaps }) => ({
+            log: about.logId,
+            way: about.way,
+            from,
+            to,
+            ...(gaps ? { gaps } : {}),
+          })),
+      ),
+    };
+  }
+
+  #who(organisation: Did | undefined): {
+    readonly organisation?: Did;
+    readonly organisationName?: string;
+  } {
+    if (organisation === undefined) return {};
+    const organisationName = this.#parts.nameOf(organisation);
+    return { organisation, ...(organisationName === undefined ? {} : { organisationName }) };
+  }
+}
+
+/** Accounts of the same peer in several logs, as one. */
+function byPeer(accounts: readonly UsageByPeer[]): readonly UsageByPeer[] {
+  const groups = Map.groupBy(accounts, ({ way, organisation, peer }) =>
+    [way, organisation, peer].join(' '),
+  );
+  return [...groups.values()].flatMap((group) => {
+    const [head, ...others] = group;
+    if (head === undefined) return [];
+    return [
+      others.reduce<UsageByPeer>(
+        (all, one) => ({
+          ...all,
+          count: all.count + one.count,
+          bytes: all.bytes + one.bytes,
+          first: one.first < all.first ? one.first : all.first,
+          last: one.last > all.last ? one.last : all.last,
+        }),
+        head,
+      ),
+    ];
+  });
+}
+
+function sum(
+  peers: readonly UsageByPeer[],
+  which: (way: DeliveryWay) => boolean,
+  what: 'count' | 'bytes',
+): number {
+  return peers.reduce((total, one) => total + (which(one.way) ? one[what] : 0), 0);
+}
