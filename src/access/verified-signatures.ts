@@ -5,11 +5,12 @@
  */
 import { concat, toHex } from '../bytes.ts';
 import type { Crypto } from '../crypto.ts';
+import { RecentMap } from '../recent-map.ts';
 import type { PublicKey, Signature } from '../types.ts';
 
 /** Remembers the last `max` good signatures. */
 export function rememberingCrypto(crypto: Crypto, max: number): Crypto {
-  const known = new Set<string>();
+  const known = new RecentMap<string, true>(max);
   return {
     sha256: (data) => crypto.sha256(data),
     sha256Into: (data, out, at) => crypto.sha256Into(data, out, at),
@@ -19,9 +20,7 @@ export function rememberingCrypto(crypto: Crypto, max: number): Crypto {
       const name = toHex(crypto.sha256(concat(key, signature, message)));
       if (known.has(name)) return true;
       if (!crypto.verify(key, message, signature)) return false;
-      const [oldest] = known;
-      if (known.size >= max && oldest !== undefined) known.delete(oldest);
-      known.add(name);
+      known.set(name, true);
       return true;
     },
   };

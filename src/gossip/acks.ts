@@ -6,6 +6,7 @@
  */
 import { equal } from '../bytes.ts';
 import { fault } from '../errors.ts';
+import { RecentMap } from '../recent-map.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Did, LogId } from '../types.ts';
 import { ackMessage, decodeAck, encodeAck, type AckMessage, type AckSubject } from './ack-codec.ts';
@@ -32,7 +33,7 @@ export class Acks {
   readonly #waiters = new Map<LogId, Set<Waiter>>();
   readonly #asking = new WeakSet<Session>();
   /** Logs that a peer said not to keep, and until when that is believed. */
-  readonly #unknown = new WeakMap<Session, Map<LogId, number>>();
+  readonly #unknown = new WeakMap<Session, RecentMap<LogId, number>>();
   #count = 0;
 
   constructor(net: Net) {
@@ -165,11 +166,9 @@ export class Acks {
   }
 
   #rest(session: Session, logId: LogId): void {
-    const known = this.#unknown.get(session) ?? new Map<LogId, number>();
+    const known = this.#unknown.get(session) ?? new RecentMap(this.#net.limits.maxAckWaiters);
     this.#unknown.set(session, known);
     known.set(logId, this.#net.host.clock.monotonic() + unknownRestMs);
-    const [oldest] = known.keys();
-    if (known.size > this.#net.limits.maxAckWaiters && oldest !== undefined) known.delete(oldest);
   }
 
   #isSound(

@@ -5,6 +5,7 @@
  */
 import { fault, type Fault } from '../errors.ts';
 import type { ProofAnswer, ProofRequest } from '../proof-request.ts';
+import { RecentMap } from '../recent-map.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex, type PeerId } from '../types.ts';
 import { decodeBlocks, encodeBlocks } from './blocks-codec.ts';
@@ -33,7 +34,7 @@ const restMs = 500;
 export class Lookups {
   readonly #net: Net;
   readonly #repairs: Repairs;
-  readonly #holders = new Map<LogId, PeerId>();
+  readonly #holders = new RecentMap<LogId, PeerId>(maxRemembered);
 
   constructor(net: Net, repairs: Repairs) {
     this.#net = net;
@@ -147,7 +148,7 @@ export class Lookups {
       if (!usable(this.#net, session)) continue;
       const found = await this.#patiently(session, signal, run);
       if (found.ok) {
-        this.#remember(logId, session.peer);
+        this.#holders.set(logId, session.peer);
         return found;
       }
       // What a peer had to say of the log counts more than that another one does not know it.
@@ -165,13 +166,6 @@ export class Lookups {
       if (!busy || tries === maxTries || signal.aborted) return found;
       await this.#net.host.timers.sleep(restMs, signal);
     }
-  }
-
-  #remember(logId: LogId, peer: PeerId): void {
-    this.#holders.delete(logId);
-    this.#holders.set(logId, peer);
-    const [oldest] = this.#holders.keys();
-    if (this.#holders.size > maxRemembered && oldest !== undefined) this.#holders.delete(oldest);
   }
 
   /** It comes behind the blocks of a page; the page is one block. */

@@ -5,6 +5,7 @@
  */
 import { fault } from '../errors.ts';
 import { protocol } from '../limits.ts';
+import { RecentMap } from '../recent-map.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Did, TimeMs } from '../types.ts';
 import type { GossipLimits } from './gossip-limits.ts';
@@ -27,19 +28,15 @@ export function checkClock(opinion: ClockOpinion | undefined): Result<void> {
 
 export class MedianClock {
   readonly #limits: GossipLimits;
-  readonly #samples = new Map<Did, { readonly offsetMs: number; readonly atMs: number }>();
+  readonly #samples: RecentMap<Did, { readonly offsetMs: number; readonly atMs: number }>;
 
   constructor(limits: GossipLimits) {
     this.#limits = limits;
+    this.#samples = new RecentMap(limits.maxClockSamples);
   }
 
   /** `sentMs` and `nowMs` are our clock before and after the request that brought `theirs`. */
   note(organisation: Did, theirs: TimeMs, sentMs: TimeMs, nowMs: TimeMs, atMs: number): void {
-    this.#samples.delete(organisation);
-    if (this.#samples.size >= this.#limits.maxClockSamples) {
-      const [oldest] = this.#samples.keys();
-      if (oldest !== undefined) this.#samples.delete(oldest);
-    }
     this.#samples.set(organisation, { offsetMs: theirs - (sentMs + nowMs) / 2, atMs });
   }
 

@@ -12,6 +12,7 @@ import { equal, fromUtf8, readUint48, utf8 } from '../bytes.ts';
 import { fault, type Fault } from '../errors.ts';
 import { keyspace, logKey, numberKey, prefixRange } from '../keyspace.ts';
 import { protocol } from '../limits.ts';
+import { RecentMap } from '../recent-map.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, asTreeSize, type Hash, type LogId, type TreeSize } from '../types.ts';
 import { checkpointOrigin, parseCheckpoint, type ParsedCheckpoint } from './checkpoint.ts';
@@ -54,7 +55,7 @@ export class Cosigned {
   readonly #loaded = new WeakMap<LogHandle, Promise<Result<Rows>>>();
   /** One change of a log at a time. */
   readonly #turns = new WeakMap<LogHandle, Promise<unknown>>();
-  readonly #ahead = new Map<LogId, { readonly size: TreeSize; readonly note: string }>();
+  readonly #ahead: RecentMap<LogId, { readonly size: TreeSize; readonly note: string }>;
   readonly #kept = new Set<(checkpoint: CosignedCheckpoint) => void>();
   readonly #conflicts = new Set<(conflict: CheckpointConflict) => void>();
   #trusted: readonly NoteKey[] = [];
@@ -62,6 +63,7 @@ export class Cosigned {
   constructor(env: LedgerEnv, keys: LogKeys) {
     this.#env = env;
     this.#keys = keys;
+    this.#ahead = new RecentMap(env.options.limits.maxCosignedAhead);
     env.listen(({ logId, size }) => this.#grown(logId, size));
   }
 
@@ -141,7 +143,7 @@ export class Cosigned {
       return err(fault('checkpoint-origin', `the checkpoint is not of ${logId}`));
     }
     if (parsed.value.size > handle.size) {
-      this.#wait(logId, parsed.value.size, note);
+      this.#ahead.set(logId, { size: parsed.value.size, note });
       return err(
         fault('block-ahead', `a checkpoint of ${parsed.value.size}, we have ${handle.size}`),
       );
@@ -286,14 +288,6 @@ export class Cosigned {
     if (met !== undefined) return met;
     const most = Math.max(...rows.map(({ cosignatures }) => cosignatures.length));
     return rows.findLast(({ cosignatures }) => cosignatures.length === most);
-  }
-
-  #wait(logId: LogId, size: TreeSize, note: string): void {
-    this.#ahead.delete(logId);
-    this.#ahead.set(logId, { size, note });
-    const [oldest] = this.#ahead.keys();
-    const full = this.#ahead.size > this.#env.options.limits.maxCosignedAhead;
-    if (full && oldest !== undefined) this.#ahead.delete(oldest);
   }
 
   #grown(logId: LogId, size: TreeSize): void {

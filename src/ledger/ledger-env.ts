@@ -3,6 +3,7 @@ import { utf8 } from '../bytes.ts';
 import type { Fault } from '../errors.ts';
 import { Identities } from '../identities.ts';
 import { keyOf, keyspace } from '../keyspace.ts';
+import { RecentMap } from '../recent-map.ts';
 import { ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
 import { FilterMemory } from './dedupe.ts';
@@ -36,7 +37,8 @@ export class LedgerEnv {
   readonly options: LedgerOptions;
   readonly ids: IdKeys;
   readonly filters: FilterMemory;
-  readonly tiles: TileCache;
+  /** Full ones: they never change, so only their number is bounded. */
+  readonly tiles: RecentMap<string, PackedTile>;
   readonly recent: RecentBlocks;
   readonly unconfirmed: Unconfirmed;
   readonly forks: ForkBook;
@@ -77,7 +79,7 @@ export class LedgerEnv {
     this.filters = new FilterMemory(options.limits.maxDedupeFilterBytes);
     this.forks = new ForkBook(options.store);
     this.epochs = new Epochs(this);
-    this.tiles = new TileCache(options.limits.maxCachedTiles);
+    this.tiles = new RecentMap(options.limits.maxCachedTiles);
     this.recent = new RecentBlocks(options.limits.maxRecentBlockBytes);
     this.unconfirmed = new Unconfirmed(options.host, options.limits);
   }
@@ -109,33 +111,4 @@ export async function flushStore(env: LedgerEnv): Promise<Result<void>> {
   const done = await flushing;
   if (!done.ok) env.unsynced = true;
   return done;
-}
-
-/** Tiles never change once they are full, so only their number is bounded: oldest use goes first. */
-export class TileCache {
-  readonly #max: number;
-  readonly #tiles = new Map<string, PackedTile>();
-
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  get(name: string): PackedTile | undefined {
-    const tile = this.#tiles.get(name);
-    if (tile === undefined) return undefined;
-    this.#tiles.delete(name);
-    this.#tiles.set(name, tile);
-    return tile;
-  }
-
-  set(name: string, tile: PackedTile): void {
-    this.#tiles.set(name, tile);
-    if (this.#tiles.size <= this.#max) return;
-    const oldest = this.#tiles.keys().next();
-    if (oldest.done !== true) this.#tiles.delete(oldest.value);
-  }
-
-  clear(): void {
-    this.#tiles.clear();
-  }
 }

@@ -9,6 +9,7 @@
 import { equal } from '../bytes.ts';
 import { at, fault, HeadwaterError, type Fault } from '../errors.ts';
 import { logIdHash } from '../ids.ts';
+import { RecentMap } from '../recent-map.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type Hash, type LogId, type LogIndex } from '../types.ts';
 import { verifyCheckpoint, type Checkpoint } from './checkpoint.ts';
@@ -54,11 +55,12 @@ export class LineageReader {
   readonly #env: LedgerEnv;
   readonly #heads = new Map<LogId, Promise<Result<Checkpoint>>>();
   /** Newest use last. */
-  readonly #blocks = new Map<string, RecordBatch>();
+  readonly #blocks: RecentMap<string, RecordBatch>;
   #byNumber: ReadonlyMap<number, LogHandle> | undefined;
 
   constructor(env: LedgerEnv) {
     this.#env = env;
+    this.#blocks = new RecentMap(env.options.limits.maxLineageBlocks);
   }
 
   /** Entries of a log that are here; undefined for one that this home does not have. */
@@ -201,17 +203,12 @@ export class LineageReader {
     const log = `${handle.row.number}/`;
     for (const [name, batch] of this.#blocks) {
       if (!name.startsWith(log) || index < batch.from || index >= batch.to) continue;
-      this.#blocks.delete(name);
       this.#blocks.set(name, batch);
       return ok(batch);
     }
     const batch = await batchAt(this.#env, handle, index);
     if (!batch.ok) return batch;
     this.#blocks.set(`${log}${batch.value.block}`, batch.value);
-    const [oldest] = this.#blocks.keys();
-    if (this.#blocks.size > this.#env.options.limits.maxLineageBlocks && oldest !== undefined) {
-      this.#blocks.delete(oldest);
-    }
     return batch;
   }
 }

@@ -127,7 +127,7 @@ export class LogTiles implements NodeReader {
 
   #tile(ref: TileRef): PackedTile | undefined {
     const name = nameOf(ref);
-    return this.#unwritten.get(name) ?? this.#env.tiles.get(`${this.#log}/${name}`);
+    return this.#unwritten.get(name) ?? this.#env.tiles.use(`${this.#log}/${name}`);
   }
 }
 

@@ -6,6 +6,7 @@
 import { equal } from '../bytes.ts';
 import type { Hasher } from '../crypto.ts';
 import { fault, HeadwaterError } from '../errors.ts';
+import { RecentMap } from '../recent-map.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, type Hash, type TreeSize } from '../types.ts';
 import { readRangeRoot } from './range.ts';
@@ -24,7 +25,7 @@ export class VerifiedTiles implements NodeReader {
   readonly #size: TreeSize;
   readonly #read: ReadTile;
   readonly #edge: ReadonlyMap<string, Uint8Array>;
-  readonly #full = new Map<string, Uint8Array>();
+  readonly #full = new RecentMap<string, Uint8Array>(maxKept);
 
   private constructor(
     h: Hasher,
@@ -80,8 +81,6 @@ export class VerifiedTiles implements NodeReader {
       return err(fault('tile-mismatch', `${formatTilePath(path)} is not the tile of this log`));
     }
     this.#full.set(nameOf(path), bytes.value);
-    const [oldest] = this.#full.keys();
-    if (this.#full.size > maxKept && oldest !== undefined) this.#full.delete(oldest);
     return bytes;
   }
 

@@ -12,6 +12,7 @@ import { equal, utf8 } from '../bytes.ts';
 import { CborReader, CborWriter } from '../cbor.ts';
 import { fault, type Fault } from '../errors.ts';
 import { keyOf, keyspace, prefixRange } from '../keyspace.ts';
+import { RecentMap } from '../recent-map.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, asTreeSize, type Hash } from '../types.ts';
 import type { GuardMark } from './guard.ts';
@@ -49,7 +50,7 @@ const maxCached = 16_384;
 
 export class WitnessBook {
   readonly #env: LedgerEnv;
-  readonly #states = new Map<string, Witnessed | undefined>();
+  readonly #states = new RecentMap<string, Witnessed | undefined>(maxCached);
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #conflicts = new Set<(conflict: WitnessConflict) => void>();
   #count: Promise<Result<number>> | undefined;
@@ -107,7 +108,7 @@ export class WitnessBook {
         this.#states.delete(cacheKey(id));
         return stored;
       }
-      this.#keep(id, shown);
+      this.#states.set(cacheKey(id), shown);
       if (last.value === undefined) this.#added += 1;
       return ok(true);
     });
@@ -196,7 +197,7 @@ export class WitnessBook {
       this.#states.delete(cacheKey(id));
       return stored;
     }
-    this.#keep(id, answer.state);
+    this.#states.set(cacheKey(id), answer.state);
     if (last.value === undefined) this.#added += 1;
     return ok(answer);
   }
@@ -234,17 +235,8 @@ export class WitnessBook {
     const mark = guard.mark(1, id);
     const state = newer(row.value, mark);
     if (!state.ok) return state;
-    this.#keep(id, state.value);
+    this.#states.set(cacheKey(id), state.value);
     return state;
-  }
-
-  #keep(id: Hash, state: Witnessed | undefined): void {
-    const name = cacheKey(id);
-    this.#states.delete(name);
-    this.#states.set(name, state);
-    if (this.#states.size <= maxCached) return;
-    const [oldest] = this.#states.keys();
-    if (oldest !== undefined) this.#states.delete(oldest);
   }
 
   #store(id: Hash, state: Witnessed): Promise<Result<void>> {

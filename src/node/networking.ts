@@ -148,7 +148,8 @@ export class Networking implements Networked, AsyncDisposable {
     this.#transport = transport;
     this.#gate = gate;
     this.gossip = gossip;
-    this.peers = new Peers(gossip, parts.control, parts.registries);
+    const { control: state, registries } = parts;
+    this.peers = new Peers(gossip, state, registries, limits.maxRefusedPeers);
     this.peers.restore();
     this.#listening = gossip.listen((event) => this.#on(event));
     gossip.enforce();
@@ -197,7 +198,7 @@ export class Networking implements Networked, AsyncDisposable {
         return;
       case 'peerRefused': {
         const { peer, organisation, reason } = event;
-        this.peers.refused(peer, organisation, reason, runtime.clock.now(), limits.maxRefusedPeers);
+        this.peers.refused(peer, organisation, reason, runtime.clock.now());
         warn(`peer ${peer}`, reason);
         return;
       }

@@ -16,6 +16,7 @@ import { decodeLeaf } from '../../ledger/leaf.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
 import { logIdHash } from '../../ids.ts';
 import { protocol } from '../../limits.ts';
+import { RecentMap } from '../../recent-map.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId, type TreeSize } from '../../types.ts';
 import type { BundleLedger } from './bundle-ledger.ts';
@@ -40,7 +41,7 @@ export class LogSource {
   readonly #ledger: BundleLedger;
   readonly #redacted: ReadonlySet<number>;
   readonly #lowest: number;
-  readonly #open = new Map<number, DecodedBlock>();
+  readonly #open = new RecentMap<number, DecodedBlock>(openBlocks);
 
   private constructor(
     ledger: BundleLedger,
@@ -104,15 +105,12 @@ export class LogSource {
   async blockAt(index: number): Promise<Result<DecodedBlock>> {
     for (const [first, block] of this.#open) {
       if (index < first || index >= first + block.entries.length) continue;
-      this.#open.delete(first);
       this.#open.set(first, block);
       return ok(block);
     }
     const block = await blockAt(this.#ledger, this.logId, index);
     if (!block.ok) return block;
     this.#open.set(block.value.firstIndex, block.value);
-    const [oldest] = this.#open.keys();
-    if (this.#open.size > openBlocks && oldest !== undefined) this.#open.delete(oldest);
     return block;
   }
 

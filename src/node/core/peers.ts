@@ -4,6 +4,7 @@ import { parseDid } from '../../ids.ts';
 import type { GossipReport, PeerReport } from '../../gossip/gossip-report.ts';
 import type { PeerControl } from '../../gossip/peer-control.ts';
 import { isPeerId } from '../../gossip/peer-id.ts';
+import { RecentMap } from '../../recent-map.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asPeerId, type Did, type PeerId, type TimeMs } from '../../types.ts';
 import type { PeerView } from '../node-api.ts';
@@ -27,12 +28,14 @@ export class Peers {
   readonly #port: PeerPort;
   readonly #state: ControlState;
   readonly #registries: Registries;
-  readonly #refused = new Map<PeerId, Refused>();
+  readonly #refused: RecentMap<PeerId, Refused>;
 
-  constructor(port: PeerPort, state: ControlState, registries: Registries) {
+  /** At most `maxRefused` of those that were refused are remembered. */
+  constructor(port: PeerPort, state: ControlState, registries: Registries, maxRefused: number) {
     this.#port = port;
     this.#state = state;
     this.#registries = registries;
+    this.#refused = new RecentMap(maxRefused);
   }
 
   /** Puts what the operator decided in earlier runs in force. */
@@ -46,18 +49,9 @@ export class Peers {
     }
   }
 
-  /** A peer that we did not let in, or that did not let us in. Bounded by `maxRefusedPeers`. */
-  refused(
-    peer: PeerId,
-    organisation: Did | undefined,
-    reason: Fault,
-    since: TimeMs,
-    max: number,
-  ): void {
-    this.#refused.delete(peer);
+  /** A peer that we did not let in, or that did not let us in. */
+  refused(peer: PeerId, organisation: Did | undefined, reason: Fault, since: TimeMs): void {
     this.#refused.set(peer, { organisation, reason, since });
-    const [oldest] = this.#refused.keys();
-    if (this.#refused.size > max && oldest !== undefined) this.#refused.delete(oldest);
   }
 
   ready(peer: PeerId): void {

@@ -3,6 +3,7 @@
  * when full, those who have rested longest are forgotten (they had all of their tries back, or nearly).
  */
 import type { Clock } from '../../host.ts';
+import { RecentMap } from '../../recent-map.ts';
 
 interface Count {
   left: number;
@@ -12,15 +13,14 @@ interface Count {
 export class Attempts {
   readonly #clock: Clock;
   readonly #perSecond: number;
-  readonly #max: number;
   /** In the order of the last try. */
-  readonly #counts = new Map<string, Count>();
+  readonly #counts: RecentMap<string, Count>;
 
   /** `perSecond` tries of one key, and as many saved up; at most `max` keys are remembered. */
   constructor(clock: Clock, perSecond: number, max: number) {
     this.#clock = clock;
     this.#perSecond = perSecond;
-    this.#max = max;
+    this.#counts = new RecentMap(max);
   }
 
   get size(): number {
@@ -34,11 +34,6 @@ export class Attempts {
     const refilled = count.left + ((now - count.at) / 1000) * this.#perSecond;
     count.left = Math.min(this.#perSecond, refilled);
     count.at = now;
-    this.#counts.delete(key);
-    if (this.#counts.size >= this.#max) {
-      const oldest = this.#counts.keys().next();
-      if (oldest.done !== true) this.#counts.delete(oldest.value);
-    }
     this.#counts.set(key, count);
     if (count.left < 1) return false;
     count.left -= 1;

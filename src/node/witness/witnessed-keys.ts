@@ -16,6 +16,7 @@ import { proofKeyChain } from '../../ledger/proof-extra.ts';
 import { readProofKeys } from '../../ledger/proof-keys.ts';
 import type { AddCheckpoint } from '../../ledger/witness.ts';
 import { limits } from '../../limits.ts';
+import { RecentMap } from '../../recent-map.ts';
 import type { Result } from '../../result.ts';
 import type { Did, LogId, PublicKey, TreeSize } from '../../types.ts';
 import { nodeEnv } from '../judges.ts';
@@ -45,7 +46,7 @@ const [goodMs, badMs, passedOnMs] = [60_000, 5000, 1000];
 
 export class WitnessedKeys {
   readonly #parts: WitnessedKeysParts;
-  readonly #fetched = new Map<LogId, Promise<Fetched>>();
+  readonly #fetched = new RecentMap<LogId, Promise<Fetched>>(limits.maxWitnessedKeys);
 
   constructor(parts: WitnessedKeysParts) {
     this.#parts = parts;
@@ -91,12 +92,7 @@ export class WitnessedKeys {
     const restMs = known?.entries === undefined ? badMs : maxAgeMs;
     if (known !== undefined && this.#parts.now() - known.atMs < restMs) return known;
     const fetching = this.#fetch(logId);
-    this.#fetched.delete(logId);
     this.#fetched.set(logId, fetching);
-    const [oldest] = this.#fetched.keys();
-    if (this.#fetched.size > limits.maxWitnessedKeys && oldest !== undefined) {
-      this.#fetched.delete(oldest);
-    }
     return fetching;
   }
 

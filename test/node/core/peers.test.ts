@@ -63,7 +63,7 @@ async function desk(folder: Disposable & { readonly path: string } = tempFolder(
     enforce: () => void (enforced += 1),
     report: () => report(made.connected),
   };
-  const peers = new Peers(port, state, new Registries(acme, new Map([['partner', beta]])));
+  const peers = new Peers(port, state, new Registries(acme, new Map([['partner', beta]])), 1);
   const made: Desk = {
     peers,
     control,
@@ -129,8 +129,8 @@ describe('the operator and the peers', () => {
   it('shows the peers that were refused, with the reason, and forgets the oldest', async () => {
     using at = await desk();
     const reason = fault('wrong-network', 'it belongs to another network');
-    at.peers.refused(one, beta, reason, asTimeMs(1), 1);
-    at.peers.refused(two, undefined, reason, asTimeMs(2), 1);
+    at.peers.refused(one, beta, reason, asTimeMs(1));
+    at.peers.refused(two, undefined, reason, asTimeMs(2));
     assert.deepEqual(at.peers.list(), [
       {
         peer: two,
