@@ -117,6 +117,7 @@ export async function bundleText(
   ledger: BundleLedger,
   asked: readonly Asked[],
   ancestors: boolean,
+  disclose?: BundleRequest['disclose'],
 ): Promise<string> {
   const { signal } = new AbortController();
   const request: BundleRequest = {
@@ -124,6 +125,7 @@ export async function bundleText(
       return { logId: log.state.logId, from, to, whole };
     }),
     ancestors,
+    disclose,
   };
   const plan = accepted(await planBundle(ledger, request, signal), 'plan');
   const lines: string[] = [];

@@ -116,7 +116,7 @@ const edits: readonly Edit[] = [
   [
     'another version',
     'bundle-version',
-    (lines) => lines.with(0, (lines[0] ?? '').replace('"version":1', '"version":2')),
+    (lines) => lines.with(0, (lines[0] ?? '').replace('"version":1', '"version":3')),
   ],
 ];
 

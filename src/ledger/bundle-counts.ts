@@ -3,7 +3,7 @@
  * cited. Counts them and their missing bodies, hands on what they cite, and keeps copies of the first
  * few for who shows them. Entries that merely share a block with them are verified and not counted.
  */
-import { at, type Fault } from '../errors.ts';
+import { at, fault, type Fault } from '../errors.ts';
 import { rfc3339ToMs } from '../time.ts';
 import { asHash, asLogIndex, asTimeMs, type Attributes, type Hash, type LogId } from '../types.ts';
 import { hasParents, parentsBytes, type VerifiedBlock } from './block.ts';
@@ -11,8 +11,9 @@ import { parentsOf, type BundleEntry } from './bundle-entry.ts';
 import type { BundleKeys } from './bundle-keys.ts';
 import { completenessText, type AskedRange, type LeftOut } from './bundle-lines.ts';
 import type { BundleContext } from './bundle-log.ts';
+import type { OpenedEvent } from './bundle-opening.ts';
 import type { BundleLogReport, SeenEntry, Span } from './bundle-report.ts';
-import { decodeParents } from './leaf.ts';
+import { decodeParents, type LeafKind } from './leaf.ts';
 
 const kinds = ['event', 'sealed', 'seal', 'control'] as const;
 
@@ -71,6 +72,7 @@ export class BundleCounts {
   #blocks = 0;
   #entries = 0;
   #events = 0;
+  #sealed = 0;
   #recorded: Span | undefined;
   #times: Span | undefined;
 
@@ -100,26 +102,37 @@ export class BundleCounts {
     return asked;
   }
 
-  block(verified: VerifiedBlock, keys: BundleKeys): Fault | undefined {
+  /** `opened`: sealed events that a key opened. Code bundle-unasked: one of nothing that is relied on. */
+  block(
+    verified: VerifiedBlock,
+    keys: BundleKeys,
+    opened: ReadonlyMap<number, OpenedEvent> = nothingOpened,
+  ): Fault | undefined {
     this.#blocks += 1;
     const { block, events } = verified;
     for (const [i, entry] of block.entries.entries()) {
       const index = block.firstIndex + i;
-      if (this.#run === undefined && !this.#cited.overlaps(index, index + 1)) continue;
+      if (this.#run === undefined && !this.#cited.overlaps(index, index + 1)) {
+        if (opened.has(index)) return unasked(index);
+        continue;
+      }
       const isEvent = entry.kind <= 1;
       const gone = isEvent && entry.bodyOffset < 0 ? keys.whyGone(index) : undefined;
-      this.#count(isEvent, entry.time, events[i]?.context, gone, this.#run);
+      const read = events[i];
+      const clear = read === undefined ? undefined : { event: read, context: read.context };
+      const shown: OpenedEvent = clear ?? opened.get(index) ?? {};
+      this.#count(entry.kind, entry.time, shown.context, gone, this.#run);
       let parents: SeenEntry['parents'] = [];
       if (isEvent && hasParents(entry)) {
-        const read = decodeParents(parentsBytes(block, entry));
-        if (!read.ok) return at(read.error, { index });
-        parents = read.value;
+        const cited = decodeParents(parentsBytes(block, entry));
+        if (!cited.ok) return at(cited.error, { index });
+        parents = cited.value;
         const wrong = this.#context.edges.cites(parents, index);
         if (wrong !== undefined) return wrong;
       }
       this.#context.seen.add(() => {
         const hash = asHash(verified.leafHashes.slice(32 * i, 32 * i + 32));
-        const event = events[i];
+        const { event, context } = shown;
         return copied(this.#logId, {
           index: asLogIndex(index),
           asked: this.#run !== undefined,
@@ -127,7 +140,8 @@ export class BundleCounts {
           leafHash: hash,
           recordedTime: entry.time,
           parents,
-          ...(event === undefined ? {} : { event, context: event.context }),
+          ...(event === undefined ? {} : { event }),
+          ...(context === undefined ? {} : { context }),
           ...(gone === undefined ? {} : { bodyMissing: gone }),
         });
       });
@@ -140,8 +154,7 @@ export class BundleCounts {
     const asked = this.#take(index, index + 1);
     this.end = Math.max(this.end, index + 1);
     const why = gone ? keys.whyGone(index) : undefined;
-    const isEvent = leaf.kind <= 1;
-    this.#count(isEvent, leaf.time, context, why, asked);
+    this.#count(leaf.kind, leaf.time, context, why, asked);
     const parents = parentsOf(leaf);
     this.#context.seen.add(() =>
       copied(this.#logId, {
@@ -164,7 +177,7 @@ export class BundleCounts {
   }
 
   #count(
-    isEvent: boolean,
+    kind: LeafKind,
     recorded: number,
     context: Attributes | undefined,
     gone: keyof LeftOut | undefined,
@@ -172,8 +185,9 @@ export class BundleCounts {
   ): void {
     this.#entries += 1;
     this.#recorded = spanned(this.#recorded, recorded);
-    if (!isEvent) return;
+    if (kind > 1) return;
     this.#events += 1;
+    if (kind === 1) this.#sealed += 1;
     this.#context.tally.events += 1;
     if (gone !== undefined) (asked?.leftOut ?? this.inputsLeftOut)[gone] += 1;
     const time = context === undefined ? undefined : timeOf(context);
@@ -198,7 +212,7 @@ export class BundleCounts {
     }));
   }
 
-  report(): Omit<BundleLogReport, 'logId' | 'genesis' | 'rotations' | 'checkpoints'> {
+  report(opened: number): Omit<BundleLogReport, 'logId' | 'genesis' | 'rotations' | 'checkpoints'> {
     const leftOut = { ...this.inputsLeftOut };
     for (const { leftOut: own } of this.#asked) {
       for (const why of ['retention', 'redacted', 'withheld'] as const) leftOut[why] += own[why];
@@ -209,10 +223,17 @@ export class BundleCounts {
       entries: this.#entries,
       events: this.#events,
       leftOut,
+      sealed: { events: this.#sealed, opened },
       ...(this.#recorded === undefined ? {} : { recorded: this.#recorded }),
       ...(this.#times === undefined ? {} : { times: this.#times }),
     };
   }
+}
+
+const nothingOpened: ReadonlyMap<number, OpenedEvent> = new Map();
+
+function unasked(index: number): Fault {
+  return fault('bundle-unasked', 'a key of an event that nobody asked for', { index });
 }
 
 function timeOf(context: Attributes): number | undefined {

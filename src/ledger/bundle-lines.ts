@@ -5,7 +5,8 @@
  * bytes is refused. `b64` is padded base64, `hex` lower case; path and proof are lists of b64 hashes.
  *
  *   manifest   version 1 · asked [{log, owner, stream, partition, from, to, completeness}] · inputs
- *              {references, state, missing, completeness} · grants "not recorded"
+ *              {references, state, missing, completeness} · grants "not recorded"; of a bundle with
+ *              keys version 2 · … · opened (how many keys)
  *   for each log, in ascending order of its id:
  *     log        log · checkpoint (signed note)
  *     cosigned   checkpoint · proof              an older checkpoint with cosignatures, at most one;
@@ -18,6 +19,8 @@
  *     range      from · to · proof               whole blocks follow; consistency of `to` with the log's
  *       block    wire b64                        as stored, full or reduced (block-codec.ts)
  *     entry      index · leaf b64 · body b64 or null · salts b64 or null · path
+ *     keys       keys [{index, key b64 32}]      before the block or entry that holds them: of sealed
+ *                                                events, ascending, each the key of that one
  *   missing    log · from · to · root hex · why  cited and not in here; ascending
  *   end        lines · sha256 hex                how many lines before this one, and their hash
  *
@@ -25,7 +28,8 @@
  * blocks when it is exported. Nothing else is carried but what they cite, and what that cites.
  * `references` counts the parents of all those events, however often they cite the same; `state` is
  * "none", "left out" (nobody asked for inputs) or "followed". `completeness` is "nothing left out"
- * or says which bodies are gone and why. **Every value of the manifest follows from the other
+ * or says which bodies are gone and why. A sealed event is its ciphertext; its key, where it is there,
+ * opens it to whoever has the file (sealed-body.ts). **Every value of the manifest follows from the other
  * lines**, and a reader compares: it says nothing that could be changed unnoticed.
  */
 import { utf8 } from '../bytes.ts';
@@ -33,6 +37,8 @@ import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 
 export const bundleVersion = 1;
+/** With keys of sealed events. */
+export const openedVersion = 2;
 export const grantsNotRecorded = 'not recorded';
 
 export interface AskedRange {
@@ -57,6 +63,8 @@ export interface ManifestLine {
   readonly asked: readonly AskedRange[];
   readonly inputs: BundleInputs;
   readonly grants: string;
+  /** Of version 2: events that are opened by a key. */
+  readonly opened?: number;
 }
 export interface LogLine {
   readonly kind: 'log';
@@ -103,6 +111,10 @@ export interface EntryLine {
   readonly salts: string | null;
   readonly path: readonly string[];
 }
+export interface KeysLine {
+  readonly kind: 'keys';
+  readonly keys: readonly { readonly index: number; readonly key: string }[];
+}
 /** Why an input is not in a bundle: the word of who made it. */
 const missingReasons = ['not kept', 'no access', 'damaged'] as const;
 export interface MissingLine {
@@ -128,6 +140,7 @@ export type BundleLine =
   | RangeLine
   | BlockLine
   | EntryLine
+  | KeysLine
   | MissingLine
   | EndLine;
 
@@ -245,6 +258,12 @@ function readLine(line: LineReader): Result<BundleLine> {
       const [body, salts] = [line.textOrNull('body'), line.textOrNull('salts')];
       return line.close({ kind, index, leaf, body, salts, path: line.texts('path') });
     }
+    case 'keys': {
+      const parts = line.inners('keys');
+      const keys = parts.map((part) => ({ index: part.uint('index'), key: part.text('key') }));
+      if (keys.length === 0) line.refuse('of keys without a key');
+      return line.close({ kind, keys }, ...parts);
+    }
     case 'missing':
       return readMissing(line);
     case 'end':
@@ -257,7 +276,8 @@ function readLine(line: LineReader): Result<BundleLine> {
 
 function readManifest(line: LineReader): Result<ManifestLine> {
   const version = line.uint('version');
-  if (line.failed === undefined && version !== bundleVersion) {
+  const known = version === bundleVersion || version === openedVersion;
+  if (line.failed === undefined && !known) {
     return err(fault('bundle-version', `a bundle of version ${version}`));
   }
   const parts = line.inners('asked');
@@ -280,7 +300,12 @@ function readManifest(line: LineReader): Result<ManifestLine> {
   const missing = counts.uint('missing');
   const inputs = { references, state, missing, completeness: counts.text('completeness') };
   const grants = line.text('grants');
-  return line.close({ kind: 'manifest', version, asked, inputs, grants }, counts, ...parts);
+  const more = version === openedVersion ? { opened: line.uint('opened') } : {};
+  return line.close(
+    { kind: 'manifest', version, asked, inputs, grants, ...more },
+    counts,
+    ...parts,
+  );
 }
 
 const noManifest: ManifestLine = {

@@ -8,6 +8,7 @@
 import { at, fault, type Code, type Fault } from '../errors.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
+import type { VerifiedBlock } from './block.ts';
 import type { Hash, LogId } from '../types.ts';
 import { BundleCounts, Intervals, type SeenEntries } from './bundle-counts.ts';
 import type { BundleEdges } from './bundle-inputs.ts';
@@ -18,11 +19,13 @@ import type {
   ControlLine,
   CosignedLine,
   EntryLine,
+  KeysLine,
   LogLine,
   RangeLine,
   SealLine,
 } from './bundle-lines.ts';
 import { BundleKeys } from './bundle-keys.ts';
+import { BundleOpening, sealedAlone, sealedIn } from './bundle-opening.ts';
 import type { BundleLogReport } from './bundle-report.ts';
 import { BundleRun } from './bundle-run.ts';
 import { bytesOf, hashesOf } from './bundle-values.ts';
@@ -46,7 +49,8 @@ export interface BundleContext {
 /** Order of the lines within a log. */
 const ranks = { cosigned: 1, control: 2, seal: 3, cited: 4, range: 5, entry: 6 } as const;
 
-export type InLogLine = CosignedLine | ControlLine | SealLine | CitedLine | RangeLine | EntryLine;
+export type InLogLine =
+  CosignedLine | ControlLine | SealLine | CitedLine | RangeLine | EntryLine | KeysLine;
 
 interface Part {
   readonly from: number;
@@ -56,6 +60,7 @@ interface Part {
 export class BundleLog {
   readonly logId: LogId;
   readonly counts: BundleCounts;
+  readonly opening: BundleOpening;
   /** What the stated policies miss here. */
   untrusted: readonly Fault[] = [];
   readonly #context: BundleContext;
@@ -81,6 +86,7 @@ export class BundleLog {
     this.#checkpoint = checkpoint;
     this.#keys = new BundleKeys(context.env, context.policy, checkpoint, note);
     this.counts = new BundleCounts(context, this.logId, asked);
+    this.opening = new BundleOpening(context.env, this.logId);
   }
 
   /** Codes: those of `parseCheckpoint`, bundle-line. */
@@ -100,6 +106,11 @@ export class BundleLog {
 
   /** Any line but a block. */
   line(line: InLogLine): Fault | undefined {
+    if (this.opening.waits && line.kind !== 'entry') return order('keys of nothing behind them');
+    if (line.kind === 'keys') {
+      if (this.#rank < ranks.seal) return order('the seal is missing');
+      return this.opening.line(line);
+    }
     if (this.#run !== undefined) return order('blocks of a range are missing');
     const rank = ranks[line.kind];
     const repeats = line.kind !== 'cosigned' && line.kind !== 'seal';
@@ -155,9 +166,14 @@ export class BundleLog {
     this.#runs.push({ from, to });
     this.#runAsked = this.counts.beginRun(from, to);
     this.#run = new BundleRun(this.#context.env, this.#keys.parts(), line, proof.value, (block) =>
-      this.counts.block(block, this.#keys),
+      this.#take(block),
     );
     return undefined;
+  }
+
+  #take(verified: VerifiedBlock): Fault | undefined {
+    const opened = this.opening.open(sealedIn(verified.block));
+    return opened.ok ? this.counts.block(verified, this.#keys, opened.value) : opened.error;
   }
 
   /** A wire block in base64. */
@@ -200,7 +216,9 @@ export class BundleLog {
     if (wrong !== undefined) return at(wrong, { index });
     const shown = edges.shows(this.logId, index, index + 1, hash, asked);
     if (shown !== undefined) return at(shown, { index });
-    return this.counts.entry(entry.value, hash, this.#keys);
+    const opened = this.opening.open(sealedAlone(line));
+    if (!opened.ok) return opened.error;
+    return this.counts.entry({ ...entry.value, ...opened.value.get(index) }, hash, this.#keys);
   }
 
   #included(hash: Hash, index: number, path: readonly Hash[]): Fault | undefined {
@@ -213,6 +231,7 @@ export class BundleLog {
   /** After the last line of this log. */
   end(): Result<BundleLogReport> {
     if (this.#run !== undefined) return err(order('blocks of a range are missing'));
+    if (this.opening.waits) return err(order('keys of nothing behind them'));
     if (this.#rank < ranks.seal) return err(order('the seal is missing'));
     if (this.#runs.length === 0 && this.#lastEntry < 0) {
       return refuse('bundle-unasked', 'a log of which nothing is carried');
@@ -231,7 +250,8 @@ export class BundleLog {
     this.untrusted = judged.reasons;
     const { genesis, rotations } = this.#keys.parts().chain;
     const keys = { genesis, rotations: rotations.length, checkpoints: judged.checkpoints };
-    return ok({ logId: this.logId, ...keys, ...this.counts.report() });
+    const opened = this.opening.keys - this.opening.unused;
+    return ok({ logId: this.logId, ...keys, ...this.counts.report(opened) });
   }
 
   #isCovered(from: number, to: number): boolean {

@@ -38,6 +38,8 @@ export interface BundleLogReport {
   readonly entries: number;
   readonly events: number;
   readonly leftOut: Readonly<LeftOut>;
+  /** Of the events those that are sealed, and how many of them a key in the file opened. */
+  readonly sealed: { readonly events: number; readonly opened: number };
   /** The producer's word: recorded times, and the events' own. */
   readonly recorded?: Span;
   readonly times?: Span;
@@ -52,7 +54,7 @@ export interface SeenEntry {
   readonly leafHash: Hash;
   readonly recordedTime: TimeMs;
   readonly parents: readonly Parent[];
-  /** Absent where it is no event, sealed, or its body is gone. */
+  /** Absent where it is no event, sealed and no key opened it, or its body is gone. */
   readonly event?: EventBytes;
   readonly context?: Attributes;
   readonly bodyMissing?: keyof LeftOut;

@@ -6,13 +6,16 @@
  *
  * Verdicts (ledger.md "Proofs"): `broken` at the first thing that is wrong; then `untrusted`, where a
  * policy is not met by a log of the bundle, whether that was asked for or is cited; `incomplete`,
- * where bodies are gone or inputs are missing; else `intact`.
+ * where bodies are gone or inputs are missing; else `intact`. That a sealed event is there as ciphertext
+ * and nothing opens it leaves nothing out: the report counts them.
  */
-import { toHex } from '../bytes.ts';
+import { fromBase64, toHex } from '../bytes.ts';
+import type { Opener } from '../cipher.ts';
 import type { RunningHash } from '../crypto.ts';
 import { HeadwaterError, at, fault, type Fault } from '../errors.ts';
 import { parseLogId } from '../ids.ts';
 import { protocol } from '../limits.ts';
+import { decodeBlock } from './block-codec.ts';
 import { SeenEntries } from './bundle-counts.ts';
 import { bundleTextLines, type Inflate, type TextLine } from './bundle-gzip.ts';
 import { BundleEdges } from './bundle-inputs.ts';
@@ -21,6 +24,7 @@ import {
   completenessText,
   decodeBundleLine,
   grantsNotRecorded,
+  openedVersion,
   type AskedRange,
   type BundleLine,
   type EndLine,
@@ -30,6 +34,7 @@ import {
   type ManifestLine,
   type MissingLine,
 } from './bundle-lines.ts';
+import { sealedAlone, sealedIn } from './bundle-opening.ts';
 import { BundleLog, type BundleContext } from './bundle-log.ts';
 import type { BundleLogReport, BundleReport } from './bundle-report.ts';
 import type { BlockEnv } from './judges.ts';
@@ -56,6 +61,7 @@ export async function verifyBundle(
   const check = new BundleCheck(env, options);
   try {
     for await (const line of bundleTextLines(file, inflate)) {
+      if (env.opener?.prepare !== undefined) await check.prepare(env.opener, line);
       const wrong = check.line(line);
       if (wrong !== undefined) return check.broken(wrong);
     }
@@ -79,6 +85,9 @@ class BundleCheck {
   readonly #seen: SeenEntries;
   readonly #tally = { blocks: 0, events: 0 };
   #lines = 0;
+  /** Keys of sealed events, and those that nobody here could use. */
+  #keys = 0;
+  #unused = 0;
   #manifest: ManifestLine | undefined;
   #context: BundleContext | undefined;
   #log: BundleLog | undefined;
@@ -92,6 +101,20 @@ class BundleCheck {
     this.#policy = options.policy ?? noPolicy;
     this.#hash = env.crypto.startSha256();
     this.#seen = new SeenEntries(options.maxSeen ?? 0);
+  }
+
+  /** What an opener that works ahead must know before the line is taken. */
+  async prepare(opener: Opener, { text }: TextLine): Promise<void> {
+    const opening = this.#log?.opening;
+    if (opening?.waits !== true) return;
+    const line = decodeBundleLine(text);
+    if (line.ok && line.value.kind === 'entry') {
+      await opening.prepare(opener, sealedAlone(line.value));
+    } else if (line.ok && line.value.kind === 'block') {
+      const wire = fromBase64(line.value.wire);
+      const block = wire.ok ? decodeBlock(wire.value, { reduced: true }) : wire;
+      if (block.ok) await opening.prepare(opener, sealedIn(block.value));
+    }
   }
 
   line({ bytes, text }: TextLine): Fault | undefined {
@@ -111,6 +134,7 @@ class BundleCheck {
     if (line.kind === 'missing') return this.#missed(context, line);
     if (line.kind === 'end') return this.#end(context, line);
     if (this.#log === undefined) return order('a line outside of a log');
+    if (line.kind === 'keys') this.#keys += line.keys.length;
     if (line.kind !== 'block') return this.#log.line(line);
     const wrong = this.#log.block(line.wire);
     this.#options.onProgress?.(this.#tally.blocks, this.#tally.events);
@@ -165,6 +189,7 @@ class BundleCheck {
     if (!report.ok) return report.error;
     this.#log = undefined;
     this.#reports.push(report.value);
+    this.#unused += log.opening.unused;
     const { owner, name, partition } = report.value.genesis;
     this.#derived.push(...log.counts.derived(owner, name, partition));
     for (const why of ['retention', 'redacted', 'withheld'] as const) {
@@ -211,7 +236,7 @@ class BundleCheck {
     const followed: InputsState = state === 'followed' ? 'followed' : 'left out';
     return {
       kind: 'manifest',
-      version: bundleVersion,
+      version: this.#keys > 0 ? openedVersion : bundleVersion,
       asked: this.#derived,
       inputs: {
         references,
@@ -220,6 +245,7 @@ class BundleCheck {
         completeness: completenessText(this.#inputsLeftOut),
       },
       grants: grantsNotRecorded,
+      ...(this.#keys > 0 ? { opened: this.#keys } : {}),
     };
   }
 
@@ -247,6 +273,10 @@ class BundleCheck {
     const inputs = completenessText(this.#inputsLeftOut);
     if (inputs !== completenessText(nothing)) {
       reasons.push(fault('body-withheld', `of inputs ${inputs}`));
+    }
+    if (this.#unused > 0) {
+      const what = `the keys of ${this.#unused} sealed events were not used`;
+      reasons.push(fault('cipher-missing', what));
     }
     const missing = this.#manifest?.inputs.missing ?? 0;
     if (missing > 0) reasons.push(fault('input-missing', `${missing} inputs are not in the file`));

@@ -109,7 +109,7 @@ class GraphMaker {
   #step(seen: SeenEntry): Step {
     const { logId, index, event, kind, bodyMissing } = seen;
     const facts = event === undefined ? undefined : factsOf(event);
-    const gone = kind === 'sealed' ? 'sealed' : bodyMissing;
+    const gone = bodyMissing ?? (kind === 'sealed' && event === undefined ? 'sealed' : undefined);
     const node: LineageNode = {
       ...this.#origin(logId),
       ref: refOf(seen),

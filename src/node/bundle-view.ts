@@ -41,6 +41,8 @@ export interface BundleLogView {
   readonly events: number;
   readonly rotations: number;
   readonly leftOut: Readonly<LeftOut>;
+  /** Sealed events among them, and how many of these a key in the file opened. */
+  readonly sealed: { readonly events: number; readonly opened: number };
   readonly claimed: { readonly recorded?: SpanView; readonly times?: SpanView };
   /** The newest first; each covers the entries below its size. */
   readonly checkpoints: readonly {
@@ -135,20 +137,22 @@ function provenView(
 }
 
 /** What no offline check of this file can show, or what it does not hold. */
-function notChecked({ manifest, stated }: BundleReport): readonly string[] {
+function notChecked({ manifest, stated, logs }: BundleReport): readonly string[] {
+  const closed = logs.reduce((sum, { sealed }) => sum + sealed.events - sealed.opened, 0);
   return [
     'whether a signer showed others another history, or passed its key on unsaid',
     'whether what a producer claims is true: its times and what it wrote',
     'what stands in a log outside of what was asked for and its inputs',
     ...(manifest?.inputs.state === 'left out' ? ['the inputs: they were not asked for'] : []),
     ...((manifest?.inputs.missing ?? 0) > 0 ? ['the inputs that are missing'] : []),
+    ...(closed === 0 ? [] : [`what ${closed} sealed events hold: no key of theirs is in the file`]),
     ...(stated ? [] : ['whether the signers are to be trusted: no trust was stated']),
     'the grants that allowed each use: not recorded',
   ];
 }
 
 function logView(log: BundleLogReport): BundleLogView {
-  const { logId, genesis, asked, blocks, entries, events, rotations, leftOut } = log;
+  const { logId, genesis, asked, blocks, entries, events, rotations, leftOut, sealed } = log;
   const { recorded, times } = log;
   return {
     log: logId,
@@ -161,6 +165,7 @@ function logView(log: BundleLogReport): BundleLogView {
     events,
     rotations,
     leftOut,
+    sealed,
     claimed: {
       ...(recorded === undefined ? {} : { recorded: spanView(recorded) }),
       ...(times === undefined ? {} : { times: spanView(times) }),

@@ -60,6 +60,7 @@ function logLines(log: BundleLogView): readonly string[] {
   return [
     `  ${printable(log.stream)}, partition ${log.partition}, of ${log.owner}${role}`,
     `    ${countText(log.events)} events in ${countText(log.entries)} entries of log ${log.log}`,
+    ...sealedLines(log),
     ...(log.rotations === 0 ? [] : [`    its key was rotated ${log.rotations} times`]),
     ...(claimed.recorded === undefined ? [] : [`    claimed: recorded ${span(claimed.recorded)}`]),
     ...(claimed.times === undefined ? [] : [`    claimed: event times ${span(claimed.times)}`]),
@@ -76,6 +77,15 @@ function logLines(log: BundleLogView): readonly string[] {
         : [`    existed by ${attestedBy}, on the word of the quorum`]),
     ]),
   ];
+}
+
+function sealedLines({ sealed, leftOut }: BundleLogView): readonly string[] {
+  const { events, opened } = sealed;
+  if (events === 0) return [];
+  const there = events - leftOut.retention - leftOut.redacted - leftOut.withheld;
+  const rest = there - opened;
+  const closed = rest === 0 ? '' : `, ${countText(rest)} are ciphertext alone: no access`;
+  return [`    sealed: ${countText(opened)} opened by their keys${closed}`];
 }
 
 /** The events themselves, where they are few. */

@@ -8,6 +8,7 @@ import { fault, HeadwaterError, type Fault } from '../../errors.ts';
 import { logIdFromHash } from '../../ids.ts';
 import { parentsBytes, hasParents, type DecodedBlock } from '../../ledger/block.ts';
 import { decodeBlock } from '../../ledger/block-codec.ts';
+import { sealedIn, type SealedPart } from '../../ledger/bundle-opening.ts';
 import type { LeftOut, MissingLine } from '../../ledger/bundle-lines.ts';
 import { decodeParents, type Parent } from '../../ledger/leaf.ts';
 import { toHex } from '../../bytes.ts';
@@ -18,10 +19,23 @@ import { IntervalSet, without, type Interval } from './bundle-intervals.ts';
 import type { BundleLedger } from './bundle-ledger.ts';
 import { LogSource } from './bundle-log-source.ts';
 
+/** Where the keys of sealed events come from: those of a log, or nothing where none is held. */
+export interface EventKeys {
+  of(logId: LogId): Promise<EventKey | undefined>;
+}
+/** The key of one event, which opens what its producer committed to; else undefined. */
+export type EventKey = (index: number, part: SealedPart) => Uint8Array | undefined;
+type KeyOfEvent = (
+  index: number,
+  sealed: (index: number) => SealedPart | undefined,
+) => Uint8Array | undefined;
+
 export interface BundleRequest {
   /** Of distinct logs; `whole` ranges are widened to blocks, others are one entry. */
   readonly asked: readonly (Interval & { readonly logId: LogId; readonly whole: boolean })[];
   readonly ancestors: boolean;
+  /** Sealed events come with their keys as far as these have them; absent: as ciphertext alone. */
+  readonly disclose?: { readonly keys: EventKeys; readonly inputs: boolean } | undefined;
 }
 
 export interface PlannedLog {
@@ -33,6 +47,8 @@ export interface PlannedLog {
   readonly entries: readonly number[];
   /** What is relied on: asked for or cited. */
   readonly read: IntervalSet;
+  /** The key of a sealed event, if it is to be disclosed and is at hand. */
+  readonly keyOf: KeyOfEvent;
 }
 
 export interface BundlePlan {
@@ -42,6 +58,8 @@ export interface BundlePlan {
   readonly references: number;
   readonly missing: readonly MissingLine[];
   readonly inputsLeftOut: LeftOut;
+  /** Sealed events whose keys are carried. */
+  readonly opened: number;
   /** Entries in blocks that are carried, for progress. */
   readonly carried: number;
 }
@@ -56,6 +74,7 @@ interface Draft {
   /** Looked through, so that no entry is counted twice. */
   readonly read: IntervalSet;
   readonly cited: Map<string, Interval>;
+  readonly keyOf: KeyOfEvent;
 }
 
 interface Citation extends Interval {
@@ -90,6 +109,7 @@ class Planner {
   readonly #inputsLeftOut = noneLeftOut();
   #queue: Citation[] = [];
   #references = 0;
+  #opened = 0;
 
   constructor(ledger: BundleLedger, request: BundleRequest, signal: AbortSignal) {
     this.#ledger = ledger;
@@ -130,9 +150,28 @@ class Planner {
     const source = await LogSource.open(this.#ledger, logId);
     if (!source.ok) return source;
     const empty = { asked: [], read: new IntervalSet(), cited: new Map<string, Interval>() };
-    const draft: Draft = { source: source.value, ...empty };
+    const keyOf = await this.#keysOf(source.value, empty);
+    const draft: Draft = { source: source.value, ...empty, keyOf };
     this.#drafts.set(logId, draft);
     return ok(draft);
+  }
+
+  async #keysOf(
+    { logId, genesis }: LogSource,
+    { asked }: Pick<Draft, 'asked'>,
+  ): Promise<KeyOfEvent> {
+    const { disclose } = this.#request;
+    const held =
+      disclose === undefined || genesis.visibility !== 'sealed'
+        ? undefined
+        : await disclose.keys.of(logId);
+    if (disclose === undefined || held === undefined) return () => undefined;
+    const isAsked = (index: number): boolean =>
+      asked.some(({ from, to }) => from <= index && index < to);
+    return (index, sealed) => {
+      const part = disclose.inputs || isAsked(index) ? sealed(index) : undefined;
+      return part && held(index, part);
+    };
   }
 
   /** To whole blocks. Code index-over-head. */
@@ -159,20 +198,22 @@ class Planner {
     if (range.to === range.from + 1) {
       const block = await source.blockAt(range.from);
       if (!block.ok) throw new HeadwaterError(block.error);
-      return this.#look(source, block.value, range, leftOut);
+      return this.#look(draft, block.value, range, leftOut);
     }
     for await (const { wire } of source.wires(range.from, range.to, this.#signal)) {
       const block = decodeBlock(wire, { reduced: true });
       if (!block.ok) throw new HeadwaterError(block.error);
-      this.#look(source, block.value, range, leftOut);
+      this.#look(draft, block.value, range, leftOut);
     }
   }
 
-  #look(source: LogSource, block: DecodedBlock, { from, to }: Interval, leftOut: LeftOut): void {
+  #look(draft: Draft, block: DecodedBlock, { from, to }: Interval, leftOut: LeftOut): void {
+    const sealed = sealedIn(block);
     for (const [i, entry] of block.entries.entries()) {
       const index = block.firstIndex + i;
       if (index < from || index >= to || entry.kind > 1) continue;
-      if (entry.bodyOffset < 0) leftOut[source.whyGone(index)] += 1;
+      if (entry.bodyOffset < 0) leftOut[draft.source.whyGone(index)] += 1;
+      else if (entry.kind === 1 && draft.keyOf(index, sealed) !== undefined) this.#opened += 1;
       if (!hasParents(entry)) continue;
       const parents = decodeParents(parentsBytes(block, entry));
       if (!parents.ok) throw new HeadwaterError(parents.error);
@@ -215,11 +256,8 @@ class Planner {
 
   /** Looks through what is cited, all of it or, where a block of it is damaged, nothing. */
   async #input(draft: Draft, { from, to }: Interval): Promise<MissingLine['why'] | undefined> {
-    const [references, queued, leftOut] = [
-      this.#references,
-      this.#queue.length,
-      { ...this.#inputsLeftOut },
-    ];
+    const [references, queued, opened] = [this.#references, this.#queue.length, this.#opened];
+    const leftOut = { ...this.#inputsLeftOut };
     try {
       for (const part of without({ from, to }, draft.read.parts)) {
         await this.#read(draft, part, this.#inputsLeftOut);
@@ -228,6 +266,7 @@ class Planner {
     } catch (cause) {
       if (!(cause instanceof HeadwaterError) || !damage.has(cause.fault.code)) throw cause;
       this.#references = references;
+      this.#opened = opened;
       for (const cited of this.#queue.splice(queued)) this.#known.delete(nameOf(cited));
       Object.assign(this.#inputsLeftOut, leftOut);
       return 'damaged';
@@ -276,13 +315,14 @@ class Planner {
       references: this.#references,
       missing: [...this.#missing].toSorted(([a], [b]) => compare(a, b)).map(([, line]) => line),
       inputsLeftOut: this.#inputsLeftOut,
+      opened: this.#opened,
       carried,
     };
   }
 }
 
 /** Which blocks and entries of a log are carried. */
-async function layOut({ source, asked, cited, read }: Draft): Promise<PlannedLog> {
+async function layOut({ source, asked, cited, read, keyOf }: Draft): Promise<PlannedLog> {
   const whole = asked.filter((range) => range.whole).toSorted((a, b) => a.from - b.from);
   const wide = new IntervalSet();
   for (const { from, to } of cited.values()) {
@@ -311,6 +351,7 @@ async function layOut({ source, asked, cited, read }: Draft): Promise<PlannedLog
     runs,
     entries: [...entries].toSorted((a, b) => a - b),
     read,
+    keyOf,
   };
 }
 

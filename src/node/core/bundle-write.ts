@@ -7,12 +7,14 @@ import { nodeCrypto } from '../../crypto-node.ts';
 import { HeadwaterError, fault } from '../../errors.ts';
 import { decodeBlock } from '../../ledger/block-codec.ts';
 import { makeLeaf } from '../../ledger/block-leaves.ts';
+import { sealedAlone, sealedIn } from '../../ledger/bundle-opening.ts';
 import { gzipHead } from '../../ledger/bundle-gzip.ts';
 import {
   bundleVersion,
   completenessText,
   encodeBundleLine,
   grantsNotRecorded,
+  openedVersion,
   type BundleLine,
   type EntryLine,
   type ManifestLine,
@@ -40,11 +42,13 @@ export async function* bundleLines(
   onProgress: BundleProgress = () => undefined,
 ): AsyncGenerator<BundleLine> {
   yield manifestOf(plan);
-  const progress = { done: 0, gone: 0, tell: onProgress };
+  const progress = { done: 0, gone: 0, opened: 0, tell: onProgress };
   for (const log of plan.logs) yield* logLines(ledger, log, signal, progress);
   // Bodies only ever go: as many as planned are the same as planned.
-  if (progress.gone !== goneIn(plan)) {
-    throw new HeadwaterError(fault('bundle-changed', 'bodies were dropped while it was written'));
+  if (progress.gone !== goneIn(plan) || progress.opened !== plan.opened) {
+    throw new HeadwaterError(
+      fault('bundle-changed', 'bodies or keys were dropped while it was written'),
+    );
   }
   yield* plan.missing;
 }
@@ -81,13 +85,18 @@ function manifestOf(plan: BundlePlan): ManifestLine {
     missing: missing.length,
     completeness: completenessText(inputsLeftOut),
   } as const;
-  return { kind: 'manifest', version: bundleVersion, asked, inputs, grants: grantsNotRecorded };
+  const { opened } = plan;
+  const version = opened > 0 ? openedVersion : bundleVersion;
+  const more = opened > 0 ? { opened } : {};
+  return { kind: 'manifest', version, asked, inputs, grants: grantsNotRecorded, ...more };
 }
 
 interface Progress {
   done: number;
   /** Bodies that were not there, of entries that are relied on. */
   gone: number;
+  /** Keys of sealed events that were written. */
+  opened: number;
   readonly tell: BundleProgress;
 }
 
@@ -118,6 +127,7 @@ async function* logLines(
   for (const index of entries) {
     if (signal.aborted) throw new HeadwaterError(fault('interrupted', 'interrupted'));
     const line = await entryLine(log, index, await path(index));
+    yield* keysLine([[index, log.keyOf(index, sealedAlone(line))]], progress);
     if (line.body === null && isEvent(line)) progress.gone += 1;
     yield line;
     progress.done += 1;
@@ -127,7 +137,7 @@ async function* logLines(
 
 async function* runLines(
   ledger: BundleLedger,
-  { source, read }: PlannedLog,
+  { source, read, keyOf }: PlannedLog,
   run: { readonly from: number; readonly to: number },
   signal: AbortSignal,
   progress: Progress,
@@ -137,17 +147,33 @@ async function* runLines(
   yield { kind: 'range', from: run.from, to: run.to, proof };
   for await (const { first, end, wire } of source.wires(run.from, run.to, signal)) {
     // The second byte of a block is its version: only reduced ones have lost something.
-    if (wire[1] !== 1) {
-      const block = decodeBlock(wire, { reduced: true });
-      if (!block.ok) throw new HeadwaterError(block.error);
-      for (const [i, entry] of block.value.entries.entries()) {
-        if (entry.kind <= 1 && entry.bodyOffset < 0 && read.has(first + i)) progress.gone += 1;
+    if (wire[1] !== 1 || source.genesis.visibility === 'sealed') {
+      const block = must(decodeBlock(wire, { reduced: true }));
+      const sealed = sealedIn(block);
+      const keys: [number, Uint8Array | undefined][] = [];
+      for (const [i, entry] of block.entries.entries()) {
+        if (entry.kind > 1 || !read.has(first + i)) continue;
+        if (entry.bodyOffset < 0) progress.gone += 1;
+        else keys.push([first + i, keyOf(first + i, sealed)]);
       }
+      yield* keysLine(keys, progress);
     }
     yield { kind: 'block', wire: base64(wire) };
     progress.done += end - first;
     progress.tell(progress.done);
   }
+}
+
+/** The keys that there are, if any. */
+function* keysLine(
+  found: readonly (readonly [index: number, key: Uint8Array | undefined])[],
+  progress: Progress,
+): Generator<BundleLine> {
+  const keys = found.flatMap(([index, key]) =>
+    key === undefined ? [] : [{ index, key: base64(key) }],
+  );
+  progress.opened += keys.length;
+  if (keys.length > 0) yield { kind: 'keys', keys };
 }
 
 /** Kinds 0 and 1: what had a body once. */
