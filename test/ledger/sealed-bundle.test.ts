@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
-import { describe, it } from 'mocha';
+import { before, describe, it } from 'mocha';
 import {
   bundleText,
   closed,
@@ -32,7 +32,7 @@ const said = [1, 2, 3].map((n) => namedEvent(`${n}`, `{"n":${n}}`));
 /** 0 genesis, 1 seal | 2 epoch 0, 3 4 5 events, 6 seal | 7 epoch 4, 8 event, 9 seal. */
 const log = withSealed(withSealed(openSealed('bundled'), 0, said), 4, said.slice(0, 1));
 /** 2 epoch 0, 3 cites [3, 5) of the other, 4 seal. */
-const sums = await citing();
+let sums = openSealed('sums');
 
 async function citing(): Promise<EvidenceLog> {
   const made = openSealed('sums');
@@ -76,6 +76,10 @@ async function codeOf(list: readonly string[]): Promise<string> {
 }
 
 describe('an audit bundle of a sealed stream', () => {
+  before(async () => {
+    sums = await citing();
+  });
+
   it('holds ciphertext alone where nobody asked for more: all is proved, nothing is read', async () => {
     await using ledger = await ledgerOf([log]);
     const text = await bundleText(ledger, [[log, 0, 10]], false);
