@@ -15,7 +15,6 @@ import type { Host } from '../../host.ts';
 import { didFromKey, didKey } from '../../ids.ts';
 import { parseCheckpoint, type ParsedCheckpoint } from '../../ledger/checkpoint.ts';
 import { selfNamedCosigner } from '../../ledger/cosignature.ts';
-import type { LogSummary } from '../../ledger/ledger-types.ts';
 import {
   cosignNote,
   formatSignatureLine,
@@ -29,9 +28,17 @@ import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type Did, type Hash, type LogId, type LogIndex } from '../../types.ts';
 import type { NamedFreshness } from '../core/registries.ts';
 
-/** What is needed of the ledger. */
+/** What is needed of a log, and of the ledger. */
+export interface FreshnessLog {
+  readonly logId: LogId;
+  readonly size: number;
+  readonly checkpoint: string;
+  readonly state: 'open' | 'waiting' | 'frozen' | 'damaged' | 'closed';
+  readonly genesis?: { readonly owner: Did } | undefined;
+  readonly closing?: { readonly next: LogId } | undefined;
+}
 export interface FreshnessLedger {
-  log(logId: LogId): LogSummary | undefined;
+  log(logId: LogId): FreshnessLog | undefined;
   readonly proofs: {
     rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>>;
   };
@@ -50,7 +57,7 @@ export interface FreshnessParts {
   };
   readonly organisation: Did;
   /** The log of our registry that takes entries, where this node writes it. */
-  readonly ownRegistry: () => LogSummary | undefined;
+  readonly ownRegistry: () => FreshnessLog | undefined;
   /** The freshness key of this home. */
   readonly signer: Signer | undefined;
   readonly limits: {
@@ -278,7 +285,7 @@ export class FreshnessBook implements FreshnessPort, Disposable {
 }
 
 /** As it is handed on: over our head with the writer's line, which is verified, else without. */
-function noteOf(log: LogSummary, { size, text }: ParsedCheckpoint, line: NoteSignature): string {
+function noteOf(log: FreshnessLog, { size, text }: ParsedCheckpoint, line: NoteSignature): string {
   const signed = size === log.size ? log.checkpoint : `${text}\n`;
   return signed + formatSignatureLine(line);
 }
