@@ -22,6 +22,8 @@ export interface MetricSources {
   /** Places that are followed by URL. */
   urls(): readonly UrlView[];
   uptimeSeconds(): number;
+  /** Of our own registry; undefined where nothing was heard. */
+  revocationAgeMs(): number | undefined;
 }
 
 const ledgerCounters = [
@@ -62,6 +64,8 @@ export function metricsText(sources: MetricSources): Promise<string> {
   gauge('headwater_resident_bytes', 'resident memory', sources.residentBytes());
   gauge('headwater_uptime_seconds', 'seconds since the start', sources.uptimeSeconds());
   gauge('headwater_forked_logs', 'logs of which a fork proof is kept', sources.forkedLogs());
+  const age = (sources.revocationAgeMs() ?? Infinity) / 1000;
+  gauge('headwater_revocation_view_seconds', 'age of the view of our own revocations', age);
   const urls = sources.urls();
   const failing = urls.filter(({ problem }) => problem !== undefined).length;
   gauge('headwater_url_follows', 'places that are followed by URL', urls.length);

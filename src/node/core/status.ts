@@ -44,6 +44,7 @@ export function metricsOf(parts: CoreParts): Promise<string> {
     witness,
     forkedLogs: () => ledger.forks.list().length,
     urls: () => urlFollows.list(),
+    revocationAgeMs: () => parts.access.freshness.ageMs(parts.home.identity.organisation),
     uptimeSeconds: () => (runtime.clock.now() - startedAt) / 1000,
   });
 }
