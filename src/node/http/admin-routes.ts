@@ -1,15 +1,24 @@
 /** Streams, follows, peers, network, state and control of the node. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { fault } from '../../errors.ts';
 import type { StatedTrust } from '../../ledger/trust-policy.ts';
 import { err, type Result } from '../../result.ts';
 import type { NewStream, NodeApi, StreamView } from '../node-api.ts';
-import { oneLog } from '../core/streams.ts';
+import { answer, answerText } from './answer.ts';
 import { readerSignal } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
 import { policyIn } from './retention-routes.ts';
-import { actorOf, flagOf, isSet, memberOf, numberOf, streamOf, textOf } from './request.ts';
+import {
+  actorOf,
+  flagOf,
+  isSet,
+  memberOf,
+  numberOf,
+  onlyLogOf,
+  streamOf,
+  textOf,
+} from './request.ts';
 import {
   checkpointQuery,
   cursorBody,
@@ -26,24 +35,7 @@ import {
 } from './schemas.ts';
 import { Type } from 'typebox';
 
-type Handler = (request: FastifyRequest) => unknown;
-
-/** The handler's value as JSON; a failed result as a problem. */
-async function answer(reply: FastifyReply, value: unknown, status = 200): Promise<FastifyReply> {
-  const settled: unknown = await value;
-  if (!isResult(settled)) return reply.code(status).send(settled);
-  if (!settled.ok) return sendProblem(reply, settled.error);
-  return reply.code(status).send(settled.value ?? {});
-}
-
-function isResult(value: unknown): value is Result<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'ok' in value &&
-    ('value' in value || 'error' in value)
-  );
-}
+type Handler = (request: FastifyRequest) => Promise<Result<unknown>>;
 
 export function streamRoutes(server: FastifyInstance, api: NodeApi): void {
   server.get(
@@ -95,13 +87,10 @@ export function evidenceRoutes(server: FastifyInstance, { api, closing }: HttpPa
         summary: 'signed checkpoint of a stream of one log',
       },
     },
-    async (request, reply) => {
-      const stream = streamOf(api, request);
-      if (!stream.ok) return sendProblem(reply, stream.error);
-      const log = oneLog(stream.value);
+    (request, reply) => {
+      const log = onlyLogOf(api, request);
       if (!log.ok) return sendProblem(reply, log.error);
-      const note = await api.witness.checkpoint(log.value.log, flagOf(request, 'cosigned'));
-      return sendNote(reply, note);
+      return answerText(reply, api.witness.checkpoint(log.value, flagOf(request, 'cosigned')));
     },
   );
   server.post(
@@ -142,11 +131,6 @@ function trustIn(query: unknown): StatedTrust {
   const quorum = numberOf(query, 'quorum');
   const stated = { owners: list('trust'), witnesses: list('witness') };
   return quorum === undefined ? stated : { ...stated, quorum };
-}
-
-function sendNote(reply: FastifyReply, note: Result<string>): FastifyReply {
-  if (!note.ok) return sendProblem(reply, note.error);
-  return reply.type('text/plain; charset=utf-8').send(note.value);
 }
 
 function newStream(body: unknown): NewStream {

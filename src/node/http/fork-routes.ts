@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { parseLogId } from '../../ids.ts';
 import type { NodeApi } from '../node-api.ts';
+import { answer } from './answer.ts';
 import { sendProblem } from './problem.ts';
 import { textOf } from './request.ts';
 import { logParams } from './schemas.ts';
@@ -20,7 +21,6 @@ export function forkRoutes(server: FastifyInstance, api: NodeApi): void {
       if (!proof.ok) return sendProblem(reply, proof.error);
       return reply.type(forkType).send(Buffer.from(proof.value));
     }
-    const view = await api.forks.view(log.value);
-    return view.ok ? reply.send(view.value) : sendProblem(reply, view.error);
+    return answer(reply, api.forks.view(log.value));
   });
 }

@@ -1,13 +1,14 @@
 /** `/grants`: who may read direct streams, given and got, and requests for it. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type, type TObject, type TOptional, type TString } from 'typebox';
 import { fault } from '../../errors.ts';
 import { protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { parseTime } from '../../time.ts';
 import type { TimeMs } from '../../types.ts';
-import type { GrantInput } from '../grants-api.ts';
+import type { GrantInput, GrantText } from '../grants-api.ts';
 import type { NodeApi } from '../node-api.ts';
+import { answer } from './answer.ts';
 import { sendProblem } from './problem.ts';
 import { actorOf, memberOf, numberOf, textOf } from './request.ts';
 
@@ -79,21 +80,20 @@ export function grantRoutes(server: FastifyInstance, api: NodeApi): void {
   server.post(
     '/grants',
     { schema: { body: grantBody, summary: 'let somebody read a direct stream' } },
-    async (request, reply) => answer(reply, await create(api, request), 201),
+    async (request, reply) => answer(reply, create(api, request), 201),
   );
   server.post(
     '/grants/import',
     { schema: { body: importBody, summary: 'keep a grant that was made out to us' } },
     async (request, reply) => {
       const text = textOf(request.body, 'grant') ?? '';
-      return answer(reply, await api.grants.accept(text, actorOf(request)), 201);
+      return answer(reply, api.grants.accept(text, actorOf(request)), 201);
     },
   );
   server.delete(
     '/grants/:id',
     { schema: { params: idParams, body: whyBody, summary: 'revoke a grant, for good' } },
-    async (request, reply) =>
-      answer(reply, await api.grants.revoke(idOf(request), actorOf(request))),
+    async (request, reply) => answer(reply, api.grants.revoke(idOf(request), actorOf(request))),
   );
   requestRoutes(server, api);
 }
@@ -108,7 +108,7 @@ function requestRoutes(server: FastifyInstance, api: NodeApi): void {
         purpose: textOf(request.body, 'purpose') ?? '',
         seconds: numberOf(request.body, 'seconds') ?? 0,
       };
-      return answer(reply, await api.grants.request(stream, input, actorOf(request)), 201);
+      return answer(reply, api.grants.request(stream, input, actorOf(request)), 201);
     },
   );
   const schema = { params: idParams, body: answerBody, summary: 'answer or withdraw a request' };
@@ -116,22 +116,19 @@ function requestRoutes(server: FastifyInstance, api: NodeApi): void {
     const { body } = request;
     const [id, actor] = [idOf(request), actorOf(request)];
     const state = textOf(body, 'state');
-    if (state === 'withdrawn') return answer(reply, await api.grants.withdraw(id, actor));
+    if (state === 'withdrawn') return answer(reply, api.grants.withdraw(id, actor));
     if (state === 'rejected') {
       const decision = { accept: false as const, reason: textOf(body, 'reason') ?? '' };
-      return answer(reply, await api.grants.answer(id, decision, actor));
+      return answer(reply, api.grants.answer(id, decision, actor));
     }
     const input = inputOf(body);
     if (!input.ok) return sendProblem(reply, input.error);
     const decision = { accept: true as const, input: input.value };
-    return answer(reply, await api.grants.answer(id, decision, actor));
+    return answer(reply, api.grants.answer(id, decision, actor));
   });
 }
 
-async function create(
-  api: NodeApi,
-  request: FastifyRequest,
-): Promise<ReturnType<typeof api.grants.create>> {
+async function create(api: NodeApi, request: FastifyRequest): Promise<Result<GrantText>> {
   const { body } = request;
   const stream = api.streamByText(textOf(body, 'stream') ?? '');
   if (!stream.ok) return stream;
@@ -167,8 +164,4 @@ function timeOf(body: unknown, name: string): Result<TimeMs | undefined> {
 
 function idOf(request: FastifyRequest): string {
   return textOf(request.params, 'id') ?? '';
-}
-
-function answer(reply: FastifyReply, result: Result<unknown>, status = 200): FastifyReply {
-  return result.ok ? reply.code(status).send(result.value) : sendProblem(reply, result.error);
 }

@@ -4,9 +4,9 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { isTraceFormat } from '../../lineage/render.ts';
+import { answer } from './answer.ts';
 import { readerSignal } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
-import { sendProblem } from './problem.ts';
 import { isSet, numberOf, textOf } from './request.ts';
 import { marquezQuery, traceQuery } from './schemas.ts';
 
@@ -22,7 +22,7 @@ export function lineageRoutes(server: FastifyInstance, { api, closing }: HttpPar
         summary: 'where an event came from, or what was made of it',
       },
     },
-    async ({ query }, reply) => {
+    ({ query }, reply) => {
       const depth = numberOf(query, 'depth');
       const limit = numberOf(query, 'limit');
       const format = textOf(query, 'format') ?? 'json';
@@ -34,18 +34,17 @@ export function lineageRoutes(server: FastifyInstance, { api, closing }: HttpPar
         ...(depth === undefined ? {} : { depth }),
         ...(limit === undefined ? {} : { limit }),
       } as const;
-      const traced = await api.evidence.trace(request, readerSignal(reply.raw, closing));
-      return traced.ok ? reply.send(traced.value) : sendProblem(reply, traced.error);
+      return answer(reply, api.evidence.trace(request, readerSignal(reply.raw, closing)));
     },
   );
   server.get(
     '/api/v1/lineage',
     { schema: { querystring: marquezQuery, summary: "streams around one, in Marquez's shape" } },
-    async ({ query }, reply) => {
+    ({ query }, reply) => {
       const depth = numberOf(query, 'depth') ?? marquezDepth;
       const signal = readerSignal(reply.raw, closing);
-      const answer = await api.evidence.marquez(textOf(query, 'nodeId') ?? '', depth, signal);
-      return answer.ok ? reply.send(answer.value) : sendProblem(reply, answer.error);
+      const nodeId = textOf(query, 'nodeId') ?? '';
+      return answer(reply, api.evidence.marquez(nodeId, depth, signal));
     },
   );
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type, type TObject } from 'typebox';
 import type { NodeApi } from '../node-api.ts';
 import { recoverReasons, type RecoverRequest } from '../recovery-api.ts';
+import { answer } from './answer.ts';
 import { sendProblem } from './problem.ts';
 import { actorOf, numberOf, streamOf, textOf } from './request.ts';
 import { streamParams } from './schemas.ts';
@@ -40,11 +41,11 @@ export function recoveryRoutes(server: FastifyInstance, api: NodeApi): void {
         summary: 'go on in a successor log, signed by the recovery key',
       },
     },
-    async (request, reply) => {
+    (request, reply) => {
       const stream = streamOf(api, request);
       if (!stream.ok) return sendProblem(reply, stream.error);
-      const done = await api.recovery.recover(stream.value, wanted(request), actorOf(request));
-      return done.ok ? reply.send(done.value) : sendProblem(reply, done.error);
+      const asked = wanted(request);
+      return answer(reply, api.recovery.recover(stream.value, asked, actorOf(request)));
     },
   );
 }

@@ -8,18 +8,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { protocol } from '../../limits.ts';
 import { Type } from 'typebox';
 import type { NodeApi } from '../node-api.ts';
+import { answer } from './answer.ts';
 import type { HttpLimits, HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
 import { textOf } from './request.ts';
 
 export function witnessRoutes(server: FastifyInstance, { api, limits }: HttpParts): void {
-  server.get(
-    '/witness',
-    { schema: { summary: 'witnesses, ours and others' } },
-    async (_, reply) => {
-      const view = await api.witness.view();
-      return view.ok ? reply.send(view.value) : sendProblem(reply, view.error);
-    },
+  server.get('/witness', { schema: { summary: 'witnesses, ours and others' } }, (_, reply) =>
+    answer(reply, api.witness.view()),
   );
   witnessPublicRoutes(server, api, limits);
 }
