@@ -60,6 +60,10 @@ export interface Config {
     /** Requests for grants that are answered without the operator, as written: `parseRules` reads them. */
     readonly rules: readonly unknown[];
   };
+  readonly deliveries: {
+    /** Also who reads public streams goes into the journal. */
+    readonly public: boolean;
+  };
   readonly limits: Limits;
 }
 
@@ -291,6 +295,13 @@ export const keys: Readonly<Record<string, KeySpec>> = {
       const rules = parseRules(value);
       return rules.ok ? ok(value) : rules;
     },
+  },
+  'deliveries.public': {
+    description:
+      'Also records who reads public streams (direct and sealed ones always); what is gossiped cannot be counted.',
+    schema: { type: 'boolean', default: false },
+    example: false,
+    read: readFlag,
   },
   'scrub.repair': {
     description: 'Repairs what the background scrub finds damaged; false: it is only told.',

@@ -223,6 +223,7 @@ function toConfig(settings: Settings): Config {
     witness: { origins: texts('witness.origins'), urls: texts('witness.urls') },
     aliases: toAliases(settings.get('aliases')),
     scrub: { repair: settings.get('scrub.repair') !== false },
+    deliveries: { public: settings.get('deliveries.public') === true },
     access: { rules: listOf(settings.get('access.rules')) },
     limits: toLimits(settings),
   };

@@ -10,6 +10,7 @@ import type { GossipEvent } from '../gossip/gossip-options.ts';
 import { createTransport, type Libp2pTransport } from '../gossip/libp2p-transport.ts';
 import { allTopics } from '../gossip/topics.ts';
 import type { TopicStats } from '../gossip/transport.ts';
+import type { UsagePort } from '../gossip/usage-port.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { limits } from '../limits.ts';
 import { ok, type Result } from '../result.ts';
@@ -22,7 +23,10 @@ import type { Networked } from './core/node-core.ts';
 import { Peers } from './core/peers.ts';
 import type { RegistryFeed } from './core/registry-feed.ts';
 import type { Registries } from './core/registries.ts';
+import type { OtherRegistries } from './core/other-registries.ts';
+import type { Successions } from './core/successions.ts';
 import { savePeerDelegation, type Home } from './home.ts';
+import { ownersPort } from './owners-port.ts';
 import type { NodeLog } from './logger.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -36,8 +40,11 @@ export interface NetworkingParts {
   readonly control: ControlState;
   readonly feed: RegistryFeed;
   readonly ownRegistry: LogId | undefined;
+  readonly owners: Successions;
+  readonly others: OtherRegistries;
   readonly evidence: EvidencePort;
   readonly access: AccessRoom;
+  readonly usage: UsagePort;
   readonly warn: (subject: string, problem: Fault) => void;
 }
 
@@ -53,6 +60,8 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
   const delegations = await ownDelegations(parts);
   if (!delegations.ok) return delegations;
   const { known } = network.value;
+  const { identities } = parts.owners;
+  known.also = (organisation) => identities.all(organisation);
   const gate = new ConnectionGate(runtime.clock, { ...limits, ...home.config.limits });
   const transport = await openTransport(parts, known.text, gate);
   if (!transport.ok) return transport;
@@ -67,10 +76,12 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
       delegations: () => delegations.value,
       roles: home.config.roles,
       software: `headwater/${parts.version}`,
+      owners: ownersPort(identities),
     },
     judgeEvent,
     evidence: parts.evidence,
     access: parts.access.gate,
+    usage: parts.usage,
     limits: { ...limits, ...home.config.limits },
     knowsLog: (logId) => parts.registries.ofLog(logId) !== undefined,
     onDefect: (cause) => parts.log.error({ error: String(cause) }, 'gossip met a defect'),
@@ -230,14 +241,21 @@ export class Networking implements Networked, AsyncDisposable {
     registry: LogId,
     server: PeerId,
   ): Promise<void> {
+    const other = this.#parts.feed.name(organisation, registry);
+    if (other !== undefined) {
+      this.#parts.warn(`peer ${server}`, other);
+      return;
+    }
+    // Whose word counts may be another one's than it was.
+    this.#parts.owners.refresh();
     await this.#found(registry, server);
     this.#parts.feed.name(organisation, registry);
   }
 
   /** Keeps a registry; `server`, who told of it, is the first to be asked for it. */
   async #found(registry: LogId, server: PeerId): Promise<void> {
-    const { ledger, registries, warn } = this.#parts;
-    if (ledger.log(registry) !== undefined) return;
+    const { ledger, registries, others, warn } = this.#parts;
+    if (ledger.log(registry) !== undefined || others.has(registry)) return;
     if ([...registries.owners()].length >= limits.maxRegistries) return;
     const followed = await ledger.follow(registry);
     if (followed.ok) this.gossip.follow(registry, [{ peer: server, addresses: [] }]);

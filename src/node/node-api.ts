@@ -4,6 +4,7 @@
  * that the journal can say who and why.
  */
 import type { Fault } from '../errors.ts';
+import type { UsagePort } from '../gossip/usage-port.ts';
 import type { RetentionPolicy } from '../ledger/retention-policy.ts';
 import type { Result } from '../result.ts';
 import type {
@@ -24,6 +25,7 @@ import type { GrantsApi } from './grants-api.ts';
 import type { ForksApi } from './forks-api.ts';
 import type { TreeApi, UrlApi } from './tree-api.ts';
 import type { RetentionApi, RetentionView } from './retention-api.ts';
+import type { UsageApi } from './usage-api.ts';
 
 /** Who does something, and why: `api`, `cli`, `config`; the reason is the operator's own words. */
 export interface Actor {
@@ -203,6 +205,10 @@ export interface NetworkView {
 
 export interface NodeApi {
   readonly retention: RetentionApi;
+  /** Who has had what. */
+  readonly usage: UsageApi;
+  /** Told of what is handed over. */
+  readonly deliveries: UsagePort;
   status(): Promise<StatusView>;
   checks(): Promise<readonly Check[]>;
   /** False while starting, draining or unable to serve. */

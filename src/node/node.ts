@@ -11,7 +11,7 @@ import { limits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asTimeMs, type LogId } from '../types.ts';
 import { WorkSet } from '../work-set.ts';
-import { AccessRoom } from './access/access-room.ts';
+import { AccessRoom, type RoomParts } from './access/access-room.ts';
 import { packageVersion } from './cli/version.ts';
 import { ControlState } from './core/control-state.ts';
 import { Follows } from './core/follows.ts';
@@ -19,6 +19,7 @@ import { watchForks } from './core/forks.ts';
 import { Journal, journalTypes } from './core/journal.ts';
 import { NodeCore, type CoreParts } from './core/node-core.ts';
 import { OwnLogs } from './core/own-logs.ts';
+import { OtherRegistries } from './core/other-registries.ts';
 import { Rates } from './core/rates.ts';
 import { Registries } from './core/registries.ts';
 import { RegistryFeed } from './core/registry-feed.ts';
@@ -26,6 +27,7 @@ import { guardOfNode, watchRestoreGuard } from './core/restore-guard.ts';
 import { mendAgain, settle, type Settling } from './core/settle.ts';
 import { startScrub } from './core/scrubbing.ts';
 import { Streams } from './core/streams.ts';
+import { openOwners, type Successions } from './core/successions.ts';
 import { watchSuccession } from './core/watch-succession.ts';
 import { openUrlFollows, type UrlFollows } from './core/url-follows.ts';
 import { folderBytes } from './disk.ts';
@@ -39,6 +41,8 @@ import { openHomeLedger } from './open-ledger.ts';
 import { Reload, reloadText, type ReloadParts } from './reload.ts';
 import { running, type RunningNode, type Started, type StartOptions } from './running-node.ts';
 import type { Runtime } from './runtime.ts';
+import { openUsage, type UsagePorts } from './usage/open-usage.ts';
+import type { UsageRoom } from './usage/usage-room.ts';
 import { openKeys } from './sealed/open-keys.ts';
 import { SealedRoom } from './sealed/sealed-room.ts';
 import { WitnessNode } from './witness/witness-node.ts';
@@ -132,7 +136,10 @@ class Starting {
     const { ledger, control, ownLogs } = opened;
     const { config, identity } = this.#home;
     const aliases = new Map(Object.entries(config.aliases));
-    const registries = new Registries(identity.organisation, aliases);
+    const owners = await openOwners(ledger);
+    if (!owners.ok) return owners;
+    owners.value.own(identity.organisation, ownLogs.registryId());
+    const registries = new Registries(identity.organisation, aliases, owners.value);
     const streams = new Streams({
       ledger,
       registries,
@@ -145,34 +152,26 @@ class Starting {
     const journal = this.#openJournal(ledger, ownLogs);
     this.#watchGuard(ledger, journal);
     this.#stack.use(watchForks(ledger, journal, this.#log));
-    const follows: Follows = new Follows(ledger, registries, streams, control, config.follow, {
-      followed: (logId) => this.#network?.follow(logId),
+    const follows = this.#openFollows({ ledger, registries, streams, control, journal });
+    const others = new OtherRegistries(ledger, owners.value, {
       unfollowed: (logId) => this.#network?.gossip.unfollow(logId),
-      problem: (target, problem) => this.#warn(journal, target, problem),
+      problem: (subject, problem) => this.#warn(journal, subject, problem),
+      track: (work) => this.#work.add(work),
     });
-    this.#stack.use(
-      ledger.onAppended(({ logId, firstIndex, local }) => {
-        if (firstIndex === 0 && !local) this.#work.add(follows.begun(logId));
-      }),
-    );
     const feed = new RegistryFeed(ledger, registries, {
       stream: (card) => this.#work.add(follows.learned(card)),
       problem: (logId, problem) => this.#warn(journal, `registry ${logId}`, problem),
+      other: (owner, logId) => others.met(owner, logId),
     });
     this.#stack.use(feed);
     const fetch = (logId: LogId): void => this.#network?.follow(logId);
     const track = (work: Promise<unknown>): void => this.#work.add(work);
     const warn = (subject: string, problem: Fault): void => this.#warn(journal, subject, problem);
-    this.#stack.use(watchSuccession({ ledger, follows, feed, journal, fetch, track, warn }));
+    const ways = { ledger, follows, feed, journal, fetch, track, warn };
+    this.#stack.use(watchSuccession({ ...ways, owners: owners.value }));
     const ports = { home: this.#home, ledger, registries, ownLogs, journal, track, warn };
-    const access = await AccessRoom.open({
-      ...ports,
-      runtime: this.#runtime,
-      exchange: () => this.#network?.gossip.evidence.access,
-      learned: (card) => follows.learned(card),
-    });
-    if (!access.ok) return access;
-    this.#stack.use(access.value);
+    const rooms = await this.#openRooms({ ...ports, streams }, follows);
+    if (!rooms.ok) return rooms;
     await feed.start();
     const rates = this.#stack.use(
       new Rates(this.#runtime, () => [
@@ -184,8 +183,49 @@ class Starting {
     const urlFollows = openUrlFollows(placed, (url, it) => this.#warn(journal, `url ${url}`, it));
     const witness = this.#openWitness(ledger, registries, journal);
     if (!witness.ok) return witness;
-    const shown = { registries, streams, journal, rates, access: access.value };
+    const known = { registries, owners: owners.value, others };
+    const shown = { ...known, ...rooms.value, streams, journal, rates };
     return ok({ ...opened, ...shown, follows, urlFollows, feed, witness: witness.value });
+  }
+
+  #openFollows(
+    parts: Pick<Parts, 'ledger' | 'registries' | 'streams' | 'control' | 'journal'>,
+  ): Follows {
+    const { ledger, registries, streams, control, journal } = parts;
+    const { config } = this.#home;
+    const follows: Follows = new Follows(ledger, registries, streams, control, config.follow, {
+      followed: (logId) => this.#network?.follow(logId),
+      unfollowed: (logId) => this.#network?.gossip.unfollow(logId),
+      problem: (target, problem) => this.#warn(journal, target, problem),
+    });
+    this.#stack.use(
+      ledger.onAppended(({ logId, firstIndex, local }) => {
+        if (firstIndex === 0 && !local) this.#work.add(follows.begun(logId));
+      }),
+    );
+    return follows;
+  }
+
+  /** Who may read, and who has read. */
+  async #openRooms(
+    ports: Omit<UsagePorts, 'runtime' | 'isGiven'> & Pick<RoomParts, 'track'>,
+    follows: Follows,
+  ): Promise<Result<Pick<Parts, 'access' | 'usage'>>> {
+    let room: AccessRoom | undefined;
+    const isGiven = (grant: string): boolean => room?.isGiven(grant) === true;
+    const usage = await openUsage({ ...ports, runtime: this.#runtime, isGiven });
+    if (!usage.ok) return usage;
+    this.#stack.use(usage.value);
+    const access = await AccessRoom.open({
+      ...ports,
+      runtime: this.#runtime,
+      exchange: () => this.#network?.gossip.evidence.access,
+      learned: (card) => follows.learned(card),
+      wanted: () => follows.unresolved(),
+    });
+    if (!access.ok) return access;
+    room = this.#stack.use(access.value);
+    return ok({ access: room, usage: usage.value });
   }
 
   #openWitness(ledger: Ledger, registries: Registries, journal: Journal): Result<WitnessNode> {
@@ -225,7 +265,7 @@ class Starting {
   }
 
   async #join(parts: Parts): Promise<Result<void>> {
-    const { ownLogs, registries, control, ledger, feed } = parts;
+    const { ownLogs, registries, control, ledger, feed, owners, others } = parts;
     const joined = await joinNetwork({
       home: this.#home,
       runtime: this.#runtime,
@@ -235,9 +275,12 @@ class Starting {
       registries,
       control,
       feed,
+      owners,
+      others,
       ownRegistry: ownLogs.registryId(),
       evidence: parts.witness.port(),
       access: parts.access,
+      usage: parts.usage,
       warn: (subject, problem) => this.#warn(parts.journal, subject, problem),
     });
     if (!joined.ok) return joined;
@@ -342,6 +385,8 @@ interface Parts {
   readonly control: ControlState;
   readonly ownLogs: OwnLogs;
   readonly registries: Registries;
+  readonly owners: Successions;
+  readonly others: OtherRegistries;
   readonly streams: Streams;
   readonly journal: Journal;
   readonly follows: Follows;
@@ -350,5 +395,6 @@ interface Parts {
   readonly rates: Rates;
   readonly witness: WitnessNode;
   readonly access: AccessRoom;
+  readonly usage: UsageRoom;
   readonly sealed: SealedRoom;
 }

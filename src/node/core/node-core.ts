@@ -3,6 +3,7 @@ import { nodeCrypto } from '../../crypto-node.ts';
 import { fault } from '../../errors.ts';
 import type { GossipNode } from '../../gossip/gossip-node.ts';
 import type { TopicStats } from '../../gossip/transport.ts';
+import type { UsagePort } from '../../gossip/usage-port.ts';
 import { parseLogId } from '../../ids.ts';
 import { parsePosition } from '../../ledger/cursors.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
@@ -15,6 +16,7 @@ import type { EvidenceApi } from '../evidence-api.ts';
 import type { WitnessApi } from '../witness-api.ts';
 import type { ForksApi } from '../forks-api.ts';
 import type { GrantsApi } from '../grants-api.ts';
+import type { FreshnessBook } from '../access/freshness-book.ts';
 import type { Home } from '../home.ts';
 import type { TreeApi, UrlApi } from '../tree-api.ts';
 import type { RetentionApi } from '../retention-api.ts';
@@ -32,6 +34,8 @@ import type {
   StatusView,
   StreamView,
 } from '../node-api.ts';
+import type { UsageApi } from '../usage-api.ts';
+import type { UsageRoom } from '../usage/usage-room.ts';
 import { Backups, type BackupApi } from './backup.ts';
 import type { ControlState } from './control-state.ts';
 import { Evidence } from './evidence.ts';
@@ -78,7 +82,8 @@ export interface CoreParts {
   readonly journal: Journal;
   readonly rates: Rates;
   readonly witness: WitnessApi;
-  readonly access: { readonly desk: GrantsApi };
+  readonly access: { readonly desk: GrantsApi; readonly freshness: Pick<FreshnessBook, 'ageMs'> };
+  readonly usage: UsageRoom;
   readonly sealed: SealedRoom;
   readonly peer: PeerId;
   readonly version: string;
@@ -104,6 +109,8 @@ export class NodeCore implements NodeApi {
   readonly urls: UrlApi;
   readonly grants: GrantsApi;
   readonly sealed: SealedRoom;
+  readonly usage: UsageApi;
+  readonly deliveries: UsagePort;
   readonly #parts: CoreParts;
 
   constructor(parts: CoreParts) {
@@ -119,6 +126,8 @@ export class NodeCore implements NodeApi {
     this.witness = parts.witness;
     this.grants = parts.access.desk;
     this.sealed = parts.sealed;
+    this.usage = parts.usage.api;
+    this.deliveries = parts.usage;
     this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));
   }
 

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { fault, type Fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Delivery } from '../node-api.ts';
+import { ReadingMeter } from './counting.ts';
 import { lineOf } from './formats.ts';
 import { loggedUrl } from './callers.ts';
 import { faultOf } from './live-response.ts';
@@ -90,6 +91,7 @@ async function deliver(
   if (!wanted.ok) return refuse(wanted.error);
   const source = await api.read(stream.value, wanted.value, signal);
   if (!source.ok) return refuse(source.error);
+  const meter = new ReadingMeter(api.deliveries, request, stream.value, wanted.value);
   const waitMs = limits.maxReaderStallMs;
   using _alive = timers.every(limits.keepAliveMs, () => socket.ping());
   const logs = stream.value.logs.map(({ log }) => log);
@@ -98,7 +100,7 @@ async function deliver(
     socket.close(closeCode.frozen, code),
   );
   try {
-    for await (const batch of source.value) {
+    for await (const batch of meter.given(source.value)) {
       if (await sent(socket, batch, parts, signal)) continue;
       if (signal.aborted) break;
       const slow = fault('reader-too-slow', `nothing was taken for ${waitMs} ms`);

@@ -7,6 +7,7 @@ import type { Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
 import { isDisclosedPart } from '../core/prove.ts';
 import type { NodeApi } from '../node-api.ts';
+import { countOne } from './counting.ts';
 import { sendProblem } from './problem.ts';
 import { logOf, numberOf, onlyLogOf, textOf } from './request.ts';
 import {
@@ -49,14 +50,17 @@ export function proofRoutes(server: FastifyInstance, api: NodeApi): void {
 async function sendProof(
   api: NodeApi,
   log: Result<LogId>,
-  { params, query }: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
+  const { params, query } = request;
   if (!log.ok) return sendProblem(reply, log.error);
   const part = textOf(query, 'disclose') ?? 'all';
   const disclosed = isDisclosedPart(part) ? part : 'none';
-  const proof = await api.evidence.proof(log.value, numberOf(params, 'index') ?? 0, disclosed);
+  const index = numberOf(params, 'index') ?? 0;
+  const proof = await api.evidence.proof(log.value, index, disclosed);
   if (!proof.ok) return sendProblem(reply, proof.error);
+  if (disclosed !== 'none') countOne(api, request, log.value, index, proof.value.length);
   return reply.type('text/plain; charset=utf-8').send(proof.value);
 }
 

@@ -9,6 +9,7 @@ import { contentTypes, renderBatch } from '../../event/render.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
 import type { Delivery, ReadRequest } from '../node-api.ts';
+import { countOne, ReadingMeter } from './counting.ts';
 import { envelopeFormat, lineFormat, lineOf, referenceOf, sseFormat } from './formats.ts';
 import { faultOf, readerSignal, respondLive, type Notices } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
@@ -89,6 +90,11 @@ async function oneEvent(
 ): Promise<FastifyReply> {
   const event = await api.event(log, numberOf(request.params, 'index') ?? 0);
   if (!event.ok) return sendProblem(reply, event.error);
+  const {
+    index,
+    event: { attributes, data },
+  } = event.value;
+  countOne(api, request, log, index, attributes.length + data.length);
   return reply.type(contentTypes.structured).send(Buffer.from(lineOf(event.value)));
 }
 
@@ -112,11 +118,19 @@ async function read(
   const signal = readerSignal(reply.raw, parts.closing);
   const source = await parts.api.read(stream.value, bounded.value, signal);
   if (!source.ok) return sendProblem(reply, source.error);
-  if (batch) return sendBatch(parts, source.value, reply);
+  const meter = new ReadingMeter(parts.api.deliveries, request, stream.value, bounded.value);
+  if (batch) return sendBatch(parts, source.value, reply, meter);
   const lines = flagOf(request, 'envelope') ? envelopeFormat : lineFormat;
   const logs = stream.value.logs.map(({ log }) => log);
   const notices = wanted.value.follow === true ? noticesOf(parts.api, logs) : undefined;
-  await respondLive(parts, reply, source.value, sse ? sseFormat : lines, signal, notices);
+  await respondLive(
+    parts,
+    reply,
+    meter.given(source.value),
+    sse ? sseFormat : lines,
+    signal,
+    notices,
+  );
   return reply;
 }
 
@@ -149,6 +163,7 @@ async function sendBatch(
   { limits, closing }: HttpParts,
   source: AsyncIterable<readonly Delivery[]>,
   reply: FastifyReply,
+  meter: ReadingMeter,
 ): Promise<FastifyReply> {
   const items: Delivery[] = [];
   let bytes = 0;
@@ -166,6 +181,7 @@ async function sendBatch(
     return sendProblem(reply, faultOf(cause));
   }
   if (closing.aborted) return sendProblem(reply, fault('draining', 'the node is stopping'));
+  meter.count(items);
   const events = items.map((item) => ({ event: item.event, extra: { hwref: referenceOf(item) } }));
   return reply.type(contentTypes.batch).send(Buffer.from(renderBatch(events)));
 }

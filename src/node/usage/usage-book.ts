@@ -8,7 +8,7 @@
 import { utf8 } from '../../bytes.ts';
 import { decodeCborMap, encodeCbor } from '../../cbor.ts';
 import type { Hasher } from '../../crypto.ts';
-import { HeadwaterError } from '../../errors.ts';
+import { fault, HeadwaterError, type Fault } from '../../errors.ts';
 import type { DeliveryWay } from '../../gossip/usage-port.ts';
 import { keyspace } from '../../keyspace.ts';
 import type { TableRow, TableRows } from '../../ledger/table-rows.ts';
@@ -52,10 +52,10 @@ export class UsageBook {
   }
 
   /**
-   * Reads the table, and what the journal has beyond it. How many rows could not be read. Codes: those
-   * of the store and of reading the journal.
+   * Reads the table, and what the journal has beyond it. What could not be read is returned: totals
+   * are too low by it. Codes: those of the store.
    */
-  async load(journal: LogId | undefined, reader: JournalReader): Promise<Result<number>> {
+  async load(journal: LogId | undefined, reader: JournalReader): Promise<Result<readonly Fault[]>> {
     const rows = await this.#rows.all(keyspace.usage);
     if (!rows.ok) return rows;
     let position: Position | undefined;
@@ -68,9 +68,10 @@ export class UsageBook {
         else this.#put(account);
       }
     }
-    if (journal === undefined) return ok(unread);
+    const problems = unread === 0 ? [] : [fault('store-corrupt', `${unread} rows of deliveries`)];
+    if (journal === undefined) return ok(problems);
     const read = await this.#catchUp(journal, position, reader);
-    return read.ok ? ok(unread) : read;
+    return ok(read.ok ? problems : [...problems, read.error]);
   }
 
   all(): IterableIterator<Account> {

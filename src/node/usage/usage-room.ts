@@ -16,7 +16,9 @@ import type { JournalEntry } from '../core/journal.ts';
 import type { Account, About } from './account.ts';
 import { deliveryEntry } from './delivery-entry.ts';
 import type { Piece } from './pieces.ts';
+import type { UsageApi } from '../usage-api.ts';
 import { UsageBook, type JournalReader, type UsageLimits } from './usage-book.ts';
+import { UsageViews, type UsageViewParts } from './usage-view.ts';
 
 export interface UsageParts {
   readonly host: { readonly clock: Clock; readonly timers: Timers };
@@ -31,7 +33,9 @@ export interface UsageParts {
   /** Also readings of public streams. */
   readonly countPublic: boolean;
   /** A grant that this home has given. */
-  readonly isGiven: (grant: string) => boolean;
+  readonly isGiven: UsageViewParts['isGiven'];
+  readonly nameOf: UsageViewParts['nameOf'];
+  readonly streamName: UsageViewParts['streamName'];
   /** Told once, until it works again. */
   readonly onFault: (problem: Fault) => void;
 }
@@ -44,6 +48,7 @@ interface Waiting {
 
 export class UsageRoom implements UsagePort, AsyncDisposable {
   readonly book: UsageBook;
+  readonly api: UsageApi;
   readonly #parts: UsageParts;
   readonly #timer: Disposable;
   /** Accounts with something that is not in the journal. */
@@ -58,18 +63,17 @@ export class UsageRoom implements UsagePort, AsyncDisposable {
   private constructor(parts: UsageParts, book: UsageBook) {
     this.#parts = parts;
     this.book = book;
+    this.api = new UsageViews({ ...parts, book });
     const { host, limits: bounds } = parts;
     this.#timer = host.timers.every(bounds.deliveryJournalMs, () => void this.flush());
   }
 
-  /** Codes: those of the store and of reading the journal. */
+  /** Codes: those of the store. */
   static async open(parts: UsageParts): Promise<Result<UsageRoom>> {
     const book = new UsageBook(parts.rows, nodeCrypto, parts.limits);
     const loaded = await book.load(parts.journal(), parts.reader);
     if (!loaded.ok) return loaded;
-    if (loaded.value > 0) {
-      parts.onFault(fault('store-corrupt', `${loaded.value} rows of deliveries cannot be read`));
-    }
+    for (const problem of loaded.value) parts.onFault(problem);
     return ok(new UsageRoom(parts, book));
   }
 

@@ -32,6 +32,8 @@ import {
   type ParsedEvent,
 } from '../../../src/types.ts';
 import { real } from '../cli/harness.ts';
+import type { Consumer, Handed, UsagePort } from '../../../src/gossip/usage-port.ts';
+import type { UsageApi } from '../../../src/node/usage-api.ts';
 import type { RetentionApi } from '../../../src/node/retention-api.ts';
 import { Client } from './client.ts';
 
@@ -40,11 +42,13 @@ const owner = didFromKey(asPublicKey(new Uint8Array(32).fill(6)));
 
 const none = (): Promise<Result<never>> => Promise.resolve(err(fault('grant-unknown', 'none')));
 const noGrants: GrantsApi = {
-  list: () => ({ grants: [], requests: [] }),
+  list: () => ok({ grants: [], requests: [] }),
   show: () => err(fault('grant-unknown', 'none')),
   create: none,
   accept: none,
   revoke: none,
+  handOn: none,
+  renew: none,
   request: none,
   withdraw: none,
   answer: none,
@@ -131,6 +135,13 @@ export class Double implements NodeApi {
   };
 
   readonly grants: GrantsApi = noGrants;
+  /** What readers with a bearer were given. */
+  readonly handed: (readonly [Consumer, Handed])[] = [];
+  readonly deliveries: UsagePort = {
+    meter: (consumer) => ({ delivered: (handed) => this.handed.push([consumer, handed]) }),
+    delivered: (consumer, handed) => this.handed.push([consumer, handed]),
+  };
+  readonly usage: UsageApi = { ofGrant: () => undefined, readers: () => [], ofEntry: () => [] };
 
   ready(): boolean {
     return this.isReady;

@@ -1,0 +1,62 @@
+/** The book of deliveries of a running node. */
+import type { Fault } from '../../errors.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { ok, type Result } from '../../result.ts';
+import type { LogId, ParsedEvent } from '../../types.ts';
+import type { Journal } from '../core/journal.ts';
+import type { OwnLogs } from '../core/own-logs.ts';
+import type { Registries } from '../core/registries.ts';
+import type { Streams } from '../core/streams.ts';
+import type { Home } from '../home.ts';
+import type { Runtime } from '../runtime.ts';
+import { UsageRoom } from './usage-room.ts';
+
+export interface UsagePorts {
+  readonly home: Home;
+  readonly runtime: Runtime;
+  readonly ledger: Ledger;
+  readonly ownLogs: OwnLogs;
+  readonly journal: Journal;
+  readonly registries: Registries;
+  readonly streams: Streams;
+  readonly isGiven: (grant: string) => boolean;
+  readonly warn: (subject: string, problem: Fault) => void;
+}
+
+/** Codes: those of the store. */
+export function openUsage(ports: UsagePorts): Promise<Result<UsageRoom>> {
+  const { home, runtime, ledger, ownLogs, journal, registries, streams, isGiven, warn } = ports;
+  return UsageRoom.open({
+    host: runtime,
+    rows: ledger.rows,
+    reader: ledger,
+    limits: home.config.limits,
+    journal: () => ownLogs.journal()?.logId,
+    makeEntry: (entry) => journal.event(entry),
+    append: (log, events) => append(ledger, log, events),
+    countPublic: home.config.deliveries.public,
+    isGiven,
+    nameOf: (did) => registries.nameOf(did),
+    streamName: (owner, name) => {
+      const view = streams.view({ owner, name });
+      return view.ok ? view.value.display : `${owner}/${name}`;
+    },
+    onFault: (problem) => warn('deliveries', problem),
+  });
+}
+
+/** All or, as far as the caller knows, none: what is in already is found again by its id. */
+async function append(
+  ledger: Ledger,
+  log: LogId,
+  events: readonly ParsedEvent[],
+): Promise<Result<number[]>> {
+  const published = await ledger.publish(log, events);
+  if (!published.ok) return published;
+  const indexes: number[] = [];
+  for (const receipt of published.value) {
+    if (!receipt.ok) return receipt;
+    indexes.push(receipt.value.index);
+  }
+  return ok(indexes);
+}
