@@ -21,14 +21,22 @@ export const accessLimits = {
   maxVerifiedSignatures: 16_384,
   /** Grants kept, given and got; then `grant-full`. */
   maxGrants: 1_000_000,
+  /** Of these, such that others made of ours by handing them on; further ones are not listed. */
+  maxGrantsThrough: 10_000,
   /** Requests for grants that are kept, in all and open ones of one organisation; then `requests-full`. */
   maxGrantRequests: 10_000,
   maxGrantRequestsPerOrganisation: 16,
   /** Requests are forgotten after so long, answered or not. */
   maxRequestAgeMs: 2_592_000_000,
+  /** Epochs ahead of the open one whose keys a reader of a sealed stream gets before they open. */
+  keyLeaseEpochs: 24,
+  /** Longest wait before a reader asks again for epoch keys that it did not get. */
+  maxKeyBackoffMs: 60_000,
   /** How often open requests are asked about, and how often the logs of a granted stream. */
   accessPollMs: 3000,
   accessCardMs: 60_000,
+  /** A grant is renewed so long before its end, or in the last third of its life where that is shorter. */
+  accessRenewMs: 604_800_000,
   /** How often deliveries go into the journal, merged; a crash loses at most what came since. */
   deliveryJournalMs: 60_000,
   /** Ranges kept of one consumer and log; beyond it the nearest are joined, and say so. */

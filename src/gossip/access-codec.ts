@@ -9,14 +9,24 @@
  *                state 0 pending, 1 accepted, 2 rejected, 3 withdrawn; the grant is a container
  *   → card       [5, grant]                          an invocation and its delegations
  *   ← card       [6, JSON text]                      {name, partitions, …} as in a registry
+ *   → renew      [7, id 16, stream text, purpose text, seconds, did text, grant text]
+ *                                                    a request for a grant in the place of one, by its id
+ *   → mine       [8]                                 by a peer of the same organisation
+ *   ← grants     [9, [grant text…]]                  that were handed to the asker, the newest first
+ *   → keys       [10, logId 32, epoch, grant]        keys of this epoch and later ones, as far as the grant goes
+ *   ← keys       [11, epoch or null, [[generation, from, to, enc 32, ciphertext, signature 64], …]]
+ *                                                    deliveries (access/key-delivery.ts); where the next page begins
  *
  * The asker draws the id; the same id is the same request. A stream that there is not is pending too.
  */
+import { epochs } from '../access/epoch-keys.ts';
+import { maxCiphertextBytes, type KeyDelivery } from '../access/key-delivery.ts';
 import { CborWriter } from '../cbor.ts';
 import { toHex } from '../bytes.ts';
 import { protocol } from '../limits.ts';
 import type { Result } from '../result.ts';
-import { decodeMessage, type Fields } from './message.ts';
+import { asSignature, type LogId } from '../types.ts';
+import { decodeMessage, writeLogId, type Fields } from './message.ts';
 
 /** 32 hex digits. */
 export type RequestId = string;
@@ -32,6 +42,8 @@ export interface GrantRequest {
   /** For how long; 0: without end. */
   readonly seconds: number;
   readonly audience: string;
+  /** Id of the grant whose place it is to take; '' for a first one. */
+  readonly renews: string;
 }
 
 export interface AccessAnswer {
@@ -44,17 +56,40 @@ export interface AccessAnswer {
   readonly grant: string;
 }
 
+/** For epoch keys of a sealed log. Where they are sealed to is nothing that an asker could say. */
+export interface AskKeys {
+  readonly kind: 'askKeys';
+  readonly log: LogId;
+  /** The first epoch that is wanted. */
+  readonly from: number;
+  readonly grant: Uint8Array;
+}
+
+export interface KeysAnswer {
+  readonly kind: 'keys';
+  /** Where the next page begins; undefined: that was all. */
+  readonly next: number | undefined;
+  readonly deliveries: readonly KeyDelivery[];
+}
+
 export type AccessMessage =
   | GrantRequest
   | { readonly kind: 'state' | 'withdraw'; readonly id: RequestId }
   | AccessAnswer
   | { readonly kind: 'askCard'; readonly grant: Uint8Array }
-  | { readonly kind: 'card'; readonly text: string };
+  | { readonly kind: 'card'; readonly text: string }
+  | { readonly kind: 'mine' }
+  | { readonly kind: 'grants'; readonly grants: readonly string[] }
+  | AskKeys
+  | KeysAnswer;
 
 const maxName = 64;
 const maxSeconds = 2 ** 40;
 const maxGrantText = protocol.maxGrantFieldBytes;
 const maxCardText = 131_072;
+const maxGrantId = 128;
+/** Grants of one answer; what has no room is there the next time. */
+export const maxGrantsTold = 64;
 
 export function decodeAccess(frame: Uint8Array): Result<AccessMessage> {
   return decodeMessage<AccessMessage>(
@@ -69,6 +104,7 @@ export function decodeAccess(frame: Uint8Array): Result<AccessMessage> {
         purpose: f.text(protocol.maxPurpose),
         seconds: f.uint(maxSeconds),
         audience: f.text(128),
+        renews: '',
       }),
     ],
     [2, 2, (f) => ({ kind: 'state', id: idOf(f) })],
@@ -86,6 +122,40 @@ export function decodeAccess(frame: Uint8Array): Result<AccessMessage> {
     ],
     [5, 2, (f) => ({ kind: 'askCard', grant: f.bytes(protocol.maxGrantFieldBytes).slice() })],
     [6, 2, (f) => ({ kind: 'card', text: f.text(maxCardText) })],
+    [
+      7,
+      7,
+      (f) => ({
+        kind: 'request',
+        id: idOf(f),
+        stream: f.text(maxName),
+        purpose: f.text(protocol.maxPurpose),
+        seconds: f.uint(maxSeconds),
+        audience: f.text(128),
+        renews: f.text(maxGrantId),
+      }),
+    ],
+    [8, 1, () => ({ kind: 'mine' })],
+    [
+      10,
+      4,
+      (f) => ({
+        kind: 'askKeys',
+        log: f.logId(),
+        from: f.uint(epochs),
+        grant: f.bytes(protocol.maxGrantFieldBytes).slice(),
+      }),
+    ],
+    [
+      11,
+      3,
+      (f) => ({
+        kind: 'keys',
+        next: f.optional((g) => g.uint(epochs)),
+        deliveries: f.each(protocol.maxKeyDeliveries, readDelivery),
+      }),
+    ],
+    [9, 2, (f) => ({ kind: 'grants', grants: f.each(maxGrantsTold, (g) => g.text(maxGrantText)) })],
   );
 }
 
@@ -93,9 +163,11 @@ export function encodeAccess(message: AccessMessage): Uint8Array {
   const writer = new CborWriter(512);
   switch (message.kind) {
     case 'request': {
-      const { stream, purpose, seconds, audience } = message;
-      writer.list(6).uint(1).bytes(idBytes(message.id)).text(stream).text(purpose);
-      return writer.uint(seconds).text(audience).finish();
+      const { stream, purpose, seconds, audience, renews } = message;
+      if (renews === '') writer.list(6).uint(1);
+      else writer.list(7).uint(7);
+      writer.bytes(idBytes(message.id)).text(stream).text(purpose).uint(seconds).text(audience);
+      return renews === '' ? writer.finish() : writer.text(renews).finish();
     }
     case 'state':
       return writer.list(2).uint(2).bytes(idBytes(message.id)).finish();
@@ -110,7 +182,42 @@ export function encodeAccess(message: AccessMessage): Uint8Array {
       return writer.list(2).uint(5).bytes(message.grant).finish();
     case 'card':
       return writer.list(2).uint(6).text(message.text).finish();
+    case 'mine':
+      return writer.list(1).uint(8).finish();
+    case 'grants':
+      writer.list(2).uint(9).list(message.grants.length);
+      for (const grant of message.grants) writer.text(grant);
+      return writer.finish();
+    case 'askKeys':
+      writeLogId(writer.list(4).uint(10), message.log);
+      return writer.uint(message.from).bytes(message.grant).finish();
+    case 'keys':
+      writer.list(3).uint(11);
+      if (message.next === undefined) writer.null();
+      else writer.uint(message.next);
+      writer.list(message.deliveries.length);
+      for (const delivery of message.deliveries) writeDelivery(writer, delivery);
+      return writer.finish();
   }
+}
+
+function readDelivery(fields: Fields): KeyDelivery {
+  fields.tuple(6);
+  const [generation, from, to] = [
+    fields.uint(epochs - 1),
+    fields.uint(epochs),
+    fields.uint(epochs),
+  ];
+  if (from >= to) fields.refuse('a range of epochs is not empty');
+  const enc = fields.fixed(32);
+  const ciphertext = fields.bytes(maxCiphertextBytes).slice();
+  return { generation, from, to, enc, ciphertext, signature: asSignature(fields.fixed(64)) };
+}
+
+function writeDelivery(writer: CborWriter, delivery: KeyDelivery): void {
+  const { generation, from, to, enc, ciphertext, signature } = delivery;
+  writer.list(6).uint(generation).uint(from).uint(to).bytes(enc).bytes(ciphertext);
+  writer.bytes(signature);
 }
 
 function idOf(fields: Fields): RequestId {

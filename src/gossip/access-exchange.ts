@@ -1,13 +1,14 @@
 /** Asking for grants and cards, answering it, and telling all of a revocation (access-codec.ts). */
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { Did, PeerId } from '../types.ts';
+import type { Did, LogId, PeerId } from '../types.ts';
 import {
   decodeAccess,
   encodeAccess,
   type AccessAnswer,
   type AccessMessage,
   type GrantRequest,
+  type KeysAnswer,
   type RequestId,
 } from './access-codec.ts';
 import { encodeAlert } from './announcement-codec.ts';
@@ -66,6 +67,39 @@ export class AccessExchange {
     });
   }
 
+  /** Grants that sister peers have handed to us, as text; unproved. */
+  async handed(organisation: Did): Promise<readonly string[]> {
+    const found = new Set<string>();
+    for (const session of usablePeers(this.#net)) {
+      if (session.identity?.organisation !== organisation) continue;
+      const answer = await this.#ask(session, { kind: 'mine' });
+      if (!answer.ok || answer.value.kind !== 'grants') continue;
+      for (const grant of answer.value.grants) found.add(grant);
+    }
+    return [...found];
+  }
+
+  /**
+   * A page of epoch keys from a connected peer of the owner, and which peer that was; `show` makes what
+   * it is shown.
+   */
+  async keys(
+    owner: Did,
+    log: LogId,
+    from: number,
+    show: (peer: PeerId) => Result<Uint8Array>,
+  ): Promise<Result<{ readonly peer: PeerId; readonly answer: KeysAnswer }>> {
+    return this.#first(owner, async (session) => {
+      const grant = show(session.peer);
+      if (!grant.ok) return grant;
+      const ask = { kind: 'askKeys', log, from, grant: grant.value } as const;
+      const answer = await this.#ask(session, ask);
+      if (!answer.ok) return answer;
+      if (answer.value.kind !== 'keys') return err(fault('message-shape', 'no keys'));
+      return ok({ peer: session.peer, answer: answer.value });
+    });
+  }
+
   /** Tells all peers of a revocation. */
   async announce(token: Uint8Array): Promise<Result<void>> {
     const { transport, network } = this.#net;
@@ -89,14 +123,23 @@ export class AccessExchange {
         const text = access.card(message.grant, asker);
         return text.ok ? ok({ kind: 'card', text: text.value }) : text;
       }
+      case 'mine': {
+        const kin = organisation === this.#net.self.organisation;
+        return kin ? ok({ kind: 'grants', grants: access.handed(asker) }) : err(unknownLog);
+      }
+      case 'askKeys':
+        return access.keys?.(message, asker) ?? err(unknownLog);
       case 'answer':
+      case 'keys':
       case 'card':
+      case 'grants':
         return err(fault('message-shape', 'not a request'));
     }
   }
 
   async #first<T>(owner: Did, run: (session: Session) => Promise<Result<T>>): Promise<Result<T>> {
-    const peers = usablePeers(this.#net).filter(({ identity }) => identity?.organisation === owner);
+    const now = this.#net.self.owners?.now(owner) ?? owner;
+    const peers = usablePeers(this.#net).filter(({ identity }) => identity?.organisation === now);
     let last: Fault = fault('no-holder', `no peer of ${owner} is connected`);
     for (const session of peers) {
       const found = await run(session);

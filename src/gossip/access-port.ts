@@ -2,11 +2,11 @@
  * What gossip and sync need of the room that decides who may read. A node without it (a test, a
  * tool) serves no direct log and asks for none.
  */
-import type { Decision, Permit } from '../access/may.ts';
+import type { Decision, Permit, Serving } from '../access/may.ts';
 import type { Fault } from '../errors.ts';
 import type { Result } from '../result.ts';
 import type { Did, LogId, PeerId } from '../types.ts';
-import type { AccessAnswer, GrantRequest, RequestId } from './access-codec.ts';
+import type { AccessAnswer, AskKeys, GrantRequest, KeysAnswer, RequestId } from './access-codec.ts';
 import type { FreshnessPort } from './freshness-port.ts';
 import type { PortGenesis } from './ledger-port.ts';
 
@@ -22,8 +22,11 @@ export type RevocationTaken = 'new' | 'known' | 'unrelated';
 export interface AccessPort {
   /** Absent where nobody's revocations are judged: a test's. */
   readonly freshness?: FreshnessPort | undefined;
-  /** Whether the asker may read a log of this genesis; `grant` as it stands in the request. */
-  may(genesis: PortGenesis, grant: Uint8Array | undefined, asker: Asker): Decision;
+  /**
+   * Whether the asker may read a log of this genesis; `grant` as it stands in the request, `as` what it
+   * would be served as (blocks).
+   */
+  may(genesis: PortGenesis, grant: Uint8Array | undefined, asker: Asker, as?: Serving): Decision;
   /** Why a permit in use has ended; undefined while it holds. */
   ended(permit: Permit): Fault | undefined;
   /** Told when permits may have ended; a listener asks again. */
@@ -42,6 +45,8 @@ export interface AccessPort {
   /** What became of a request of this asker; `pending` for one that is not known. */
   stateOf(id: RequestId, asker: Asker): Promise<Result<AccessAnswer>>;
   withdraw(id: RequestId, asker: Asker): Promise<Result<AccessAnswer>>;
+  /** Epoch keys of a sealed log of ours, for a holder of a grant; absent where no sealed log is written. */
+  keys?(ask: AskKeys, asker: Asker): Promise<Result<KeysAnswer>>;
   /** The logs of a stream as JSON, for a holder of a grant. */
   card(grant: Uint8Array, asker: Asker): Result<string>;
   /** Grants that were handed to this peer of our organisation: texts of one answer. */

@@ -2,7 +2,7 @@
  * Whether a peer gets anything of a log: the one place where blocks, keys and proofs leave through
  * `may` (access/may.ts). Who may not know of the log is answered as if there were none.
  */
-import type { Permit } from '../access/may.ts';
+import type { Permit, Serving } from '../access/may.ts';
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { LogId } from '../types.ts';
@@ -24,6 +24,7 @@ export function admit(
   session: Session,
   logId: LogId,
   grant: Uint8Array | undefined,
+  as: Serving = 'blocks',
 ): Result<Admitted> {
   const log = net.ledger.log(logId);
   if (log === undefined) return err(unknownLog);
@@ -33,7 +34,8 @@ export function admit(
   }
   const organisation = session.identity?.organisation;
   if (organisation === undefined) return err(unknownLog);
-  const decision = net.access.may(log.genesis, grant, { peer: session.peer, organisation });
+  const asker = { peer: session.peer, organisation };
+  const decision = net.access.may(log.genesis, grant, asker, as);
   if (decision.kind === 'allow') return ok({ log, permit: decision.permit });
   net.counters.add('accessDenied');
   return err(decision.told ? decision.reason : unknownLog);

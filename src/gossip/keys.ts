@@ -21,7 +21,7 @@ export async function serveKeys(net: Net): Promise<void> {
       if (!request.ok) return request;
       if (request.value.kind !== 'ask') return err(fault('message-shape', 'not a request'));
       const { logId, from, grant } = request.value;
-      const admitted = admit(net, session, logId, grant);
+      const admitted = admit(net, session, logId, grant, 'proofs');
       if (!admitted.ok) return admitted;
       if (admitted.value.log.size === 0) return err(unknownLog);
       const options = { from, maxBytes: protocol.maxKeysPageBytes };

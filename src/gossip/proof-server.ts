@@ -111,7 +111,7 @@ async function prove(
   request: ProofRequest,
   grant: Uint8Array | undefined,
 ): Promise<Result<ProofAnswerMessage>> {
-  const admitted = admit(net, session, request.logId, grant);
+  const admitted = admit(net, session, request.logId, grant, 'proofs');
   if (!admitted.ok) return admitted;
   const { log } = admitted.value;
   const { proofs } = net.ledger;

@@ -8,8 +8,9 @@
  *         answer: accept
  *         for: 30d
  *
- * A filter sees `stream`, `purpose`, `organisation` (the DID of who asks) and `alias`, the name that
- * `aliases` gives it. What an organisation calls itself is nobody's word but its own.
+ * A filter sees `stream`, `purpose`, `organisation` (the DID of who asks), `alias`, the name that
+ * `aliases` gives it, and `renews`: `yes` where a grant that has not ended is to be followed by another.
+ * No rule gives again what was taken back. What an organisation calls itself is nobody's word but its own.
  */
 import { compileFilter, type Filter } from '../event/filter.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -65,12 +66,18 @@ function parseRule(value: unknown): Result<AccessRule, string> {
 /** The rule that answers a request; undefined where none fits. */
 export function ruleFor(
   rules: readonly AccessRule[],
-  request: { readonly stream: string; readonly purpose: string; readonly organisation: Did },
+  request: {
+    readonly stream: string;
+    readonly purpose: string;
+    readonly organisation: Did;
+    readonly renews: string;
+  },
   aliases: Readonly<Record<string, Did>>,
 ): AccessRule | undefined {
   const { stream, purpose, organisation } = request;
   const [alias] = Object.keys(aliases)
     .filter((name) => aliases[name] === organisation)
     .toSorted();
-  return rules.find(({ when }) => when({ stream, purpose, organisation, alias }));
+  const renews = request.renews === '' ? undefined : 'yes';
+  return rules.find(({ when }) => when({ stream, purpose, organisation, alias, renews }));
 }

@@ -1,4 +1,5 @@
 /** Grants and requests for them, as the API shows them. */
+import type { Fields } from '../access/grant.ts';
 import type { Fault } from '../errors.ts';
 import type { Result } from '../result.ts';
 import type { Did, TimeMs } from '../types.ts';
@@ -11,13 +12,20 @@ export type GrantState = (typeof grantStates)[number];
 export interface GrantView {
   /** CID of its last delegation. */
   readonly id: string;
-  readonly side: 'given' | 'got';
+  /** `through`: what the holder of a given one handed on, and its reader has shown. */
+  readonly side: 'given' | 'got' | 'through';
   /** As people here call it: `name` or `organisation/name`. */
   readonly stream: string;
   readonly owner: Did;
   readonly holder: Did;
   /** Alias or registry name of the holder, where known. */
   readonly holderName?: string;
+  /** Who handed it on, by name where known, the first holder first; absent: it came straight from the owner. */
+  readonly through?: readonly string[];
+  /** `attributes`: no data. */
+  readonly fields?: 'attributes';
+  /** The organisation whose peers alone may use it. */
+  readonly within?: Did;
   /** Recorded time that it covers; absent: from the beginning, without end. */
   readonly from?: TimeMs;
   readonly to?: TimeMs;
@@ -54,6 +62,8 @@ export interface RequestView {
   readonly since: TimeMs;
   /** Id of the grant, once accepted. */
   readonly grant?: string;
+  /** Id of the grant whose place it is to take. */
+  readonly renews?: string;
   /** Of a request to us: there is no such direct stream, so it cannot be accepted. */
   readonly unknownStream?: true;
 }
@@ -67,16 +77,47 @@ export interface GrantInput {
   readonly purpose?: string;
   /** How often it may be handed on; 1 lets an organisation hand it to its peers. */
   readonly depth?: number;
+  /** Attributes alone come as proofs. */
+  readonly fields?: Fields;
+}
+
+/** Which grants and requests are listed; all where nothing is said. */
+export interface GrantQuery {
+  /** Stream, as people here call it, or its name alone. */
+  readonly stream?: string;
+  readonly state?: GrantState | RequestState;
+  /** `given`, `got`, `through`; of requests `in` goes with given, `out` with got. */
+  readonly side?: GrantView['side'];
+  readonly limit?: number;
+  /** Id of the grant or request after which the page begins. */
+  readonly after?: string;
+}
+
+/** Grants, the oldest first, and then requests. */
+export interface GrantPage {
+  readonly grants: readonly GrantView[];
+  readonly requests: readonly RequestView[];
+  /** `after` of the next page; absent on the last. */
+  readonly next?: string;
 }
 
 export interface GrantsApi {
-  list(): { readonly grants: readonly GrantView[]; readonly requests: readonly RequestView[] };
+  /** Code: grant-unknown, where there is no `after`. */
+  list(query?: GrantQuery): Result<GrantPage>;
   show(id: string): Result<GrantText>;
-  /** Codes: stream-not-own, grant-needless, grant-key-missing, grant-full. */
+  /** Of a stream of others a part of what we hold. Codes: grant-none, grant-wider, grant-needless, grant-key-missing, grant-full. */
   create(stream: StreamView, input: GrantInput, actor: Actor): Promise<Result<GrantText>>;
   /** Keeps a grant that was made out to us. Codes: those of `checkGrant`, grant-holder. */
   accept(text: string, actor: Actor): Promise<Result<GrantView>>;
   revoke(id: string, actor: Actor): Promise<Result<GrantView>>;
+  /** Hands one that we hold to another peer, by peer id or did:key. Codes: grant-unknown, grant-holder, grant-wider. */
+  handOn(id: string, peer: string, actor: Actor): Promise<Result<GrantText>>;
+  /** Asks for a new one in the place of one that we hold, before it ends. */
+  renew(
+    id: string,
+    input: { readonly seconds?: number; readonly purpose?: string },
+    actor: Actor,
+  ): Promise<Result<RequestView>>;
   request(
     stream: string,
     input: { readonly purpose: string; readonly seconds: number },

@@ -8,10 +8,22 @@ import {
   requestStates,
   type AccessMessage,
 } from '../../src/gossip/access-codec.ts';
+import { logIdFromHash } from '../../src/ids.ts';
+import { asHash, asSignature } from '../../src/types.ts';
 
 const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength });
 const text = (max: number): fc.Arbitrary<string> =>
   fc.string({ maxLength: max, unit: 'grapheme' }).map((s) => s.slice(0, max).toWellFormed());
+const fixed = (length: number): fc.Arbitrary<Uint8Array> =>
+  fc.uint8Array({ minLength: length, maxLength: length });
+const delivery = fc.record({
+  generation: fc.nat(),
+  from: fc.nat(1000),
+  to: fc.integer({ min: 1001, max: 2 ** 32 }),
+  enc: fixed(32),
+  ciphertext: bytes(400),
+  signature: fixed(64).map(asSignature),
+});
 const requestId = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((b) => toHex(b));
 const access: fc.Arbitrary<AccessMessage> = fc.oneof(
   fc.record({
@@ -21,6 +33,7 @@ const access: fc.Arbitrary<AccessMessage> = fc.oneof(
     purpose: text(200),
     seconds: fc.nat(),
     audience: text(100),
+    renews: text(60),
   }),
   fc.record({ kind: fc.constantFrom('state' as const, 'withdraw' as const), id: requestId }),
   fc.record({
@@ -32,6 +45,22 @@ const access: fc.Arbitrary<AccessMessage> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('askCard' as const), grant: bytes(200) }),
   fc.record({ kind: fc.constant('card' as const), text: text(300) }),
+  fc.record({ kind: fc.constant('mine' as const) }),
+  fc.record({
+    kind: fc.constant('grants' as const),
+    grants: fc.array(text(300), { maxLength: 4 }),
+  }),
+  fc.record({
+    kind: fc.constant('askKeys' as const),
+    log: fixed(32).map((b) => logIdFromHash(asHash(b))),
+    from: fc.nat(2 ** 31 - 1),
+    grant: bytes(200),
+  }),
+  fc.record({
+    kind: fc.constant('keys' as const),
+    next: fc.option(fc.nat(), { nil: undefined }),
+    deliveries: fc.array(delivery, { maxLength: 3 }),
+  }),
 );
 
 describe('messages about grants', () => {
@@ -61,8 +90,13 @@ describe('messages about grants', () => {
     const id = '000102030405060708090a0b0c0d0e0f';
     assert.equal(toHex(encodeAccess({ kind: 'state', id })), `820250${id}`);
     assert.equal(toHex(encodeAccess({ kind: 'withdraw', id })), `820350${id}`);
-    const request = { id, stream: 'orders', purpose: 'p', seconds: 60, audience: 'd' };
+    const asked = { id, stream: 'orders', purpose: 'p', seconds: 60, audience: 'd' };
+    const request = { kind: 'request' as const, ...asked, renews: '' };
     const wanted = `860150${id}666f72646572736170183c6164`;
-    assert.equal(toHex(encodeAccess({ kind: 'request', ...request })), wanted);
+    assert.equal(toHex(encodeAccess(request)), wanted);
+    const renewing = `870750${id}666f72646572736170183c61646162`;
+    assert.equal(toHex(encodeAccess({ ...request, renews: 'b' })), renewing);
+    assert.equal(toHex(encodeAccess({ kind: 'mine' })), '8108');
+    assert.equal(toHex(encodeAccess({ kind: 'grants', grants: ['g'] })), '8209816167');
   });
 });

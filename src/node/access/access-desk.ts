@@ -2,7 +2,7 @@
  * What an operator does with grants: give, take, show, revoke, ask for, answer. Every step is in the
  * journal.
  */
-import { mintGrant, orderGrant, type Grant } from '../../access/grant.ts';
+import { mintGrant, orderGrant, type Grant, type GrantScope } from '../../access/grant.ts';
 import { mintRevocation } from '../../access/revoke.ts';
 import { parseContainer } from '../../access/ucan-container.ts';
 import { readRevocation } from '../../access/ucan-revocations.ts';
@@ -18,15 +18,26 @@ import { registryTypes, revokedData } from '../core/cards.ts';
 import type { Journal } from '../core/journal.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
 import type { Registries } from '../core/registries.ts';
-import type { GrantInput, GrantsApi, GrantText, GrantView, RequestView } from '../grants-api.ts';
+import type {
+  GrantInput,
+  GrantPage,
+  GrantQuery,
+  GrantsApi,
+  GrantText,
+  GrantView,
+  RequestView,
+} from '../grants-api.ts';
 import type { Home } from '../home.ts';
 import type { Actor, StreamView } from '../node-api.ts';
 import type { Runtime } from '../runtime.ts';
 import type { AccessGate } from './access-gate.ts';
 import type { Asking } from './asking.ts';
 import type { GrantBook, KeptGrant } from './grant-book.ts';
+import { listGrants } from './grant-list.ts';
 import type { Incoming } from './incoming.ts';
+import type { Renewal } from './renewal.ts';
 import type { KeptRequest, RequestBook } from './request-book.ts';
+import { Resale } from './resale.ts';
 import type { RevocationBook } from './revocation-book.ts';
 import type { Views } from './views.ts';
 
@@ -41,6 +52,7 @@ export interface DeskParts {
   readonly revocations: RevocationBook;
   readonly asking: Asking;
   readonly incoming: Incoming;
+  readonly renewal: Renewal;
   readonly views: Views;
   readonly gate: () => AccessGate;
   /** Undefined without a network. */
@@ -52,20 +64,16 @@ export interface DeskParts {
 export class AccessDesk implements GrantsApi {
   readonly #parts: DeskParts;
   readonly #views: Views;
+  readonly #resale: Resale;
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
     this.#views = parts.views;
+    this.#resale = new Resale(parts);
   }
 
-  list(): { readonly grants: readonly GrantView[]; readonly requests: readonly RequestView[] } {
-    const { grants, requests } = this.#parts;
-    return {
-      grants: [...grants.all()].map((kept) => this.#views.grant(kept)),
-      requests: [...requests.all('in'), ...requests.all('out')].map((one) =>
-        this.#views.request(one),
-      ),
-    };
+  list(query?: GrantQuery): Result<GrantPage> {
+    return listGrants(this.#parts, this.#views, query);
   }
 
   show(id: string): Result<GrantText> {
@@ -76,11 +84,13 @@ export class AccessDesk implements GrantsApi {
   async create(stream: StreamView, input: GrantInput, actor: Actor): Promise<Result<GrantText>> {
     const audience = this.#parts.registries.organisation(input.to);
     if (!audience.ok) return audience;
-    if (!stream.own) return err(fault('stream-not-own', `${stream.display} is of another owner`));
+    const own = stream.owner === this.#parts.home.identity.organisation;
     if (stream.visibility !== 'direct') {
       return err(fault('grant-needless', `${stream.display} is ${stream.visibility}`));
     }
-    const kept = await this.#mint(stream.name, audience.value, input);
+    const kept = own
+      ? await this.#mint(stream.name, audience.value, input)
+      : await this.#resale.part(stream, audience.value, input);
     if (!kept.ok) return kept;
     this.#record('grant.create', stream.display, actor, this.#views.grant(kept.value));
     return ok(this.#views.text(kept.value));
@@ -134,6 +144,31 @@ export class AccessDesk implements GrantsApi {
     return ok(this.#views.grant(kept.value));
   }
 
+  async handOn(id: string, peer: string, actor: Actor): Promise<Result<GrantText>> {
+    const kept = await this.#resale.whole(id, peer);
+    if (!kept.ok) return kept;
+    const { owner, stream } = kept.value.scope;
+    const subject = this.#views.nameOf(owner, stream);
+    this.#record('grant.hand-on', subject, actor, this.#views.grant(kept.value));
+    return ok(this.#views.text(kept.value));
+  }
+
+  async renew(
+    id: string,
+    input: Parameters<GrantsApi['renew']>[1],
+    actor: Actor,
+  ): Promise<Result<RequestView>> {
+    const { grants, renewal, requests, journal } = this.#parts;
+    const kept = grants.find(id);
+    if (!kept.ok) return kept;
+    const made = await renewal.renew(kept.value, input);
+    if (!made.ok) return made;
+    const view = this.#views.request(requests.get('out', made.value.id) ?? made.value);
+    const data = { grant: kept.value.scope.id, request: made.value.id };
+    journal.did('grant.renew', view.stream, actor, data);
+    return ok(view);
+  }
+
   async request(
     stream: string,
     { purpose, seconds }: { readonly purpose: string; readonly seconds: number },
@@ -161,6 +196,7 @@ export class AccessDesk implements GrantsApi {
       reason: '',
       grant: '',
       grantId: '',
+      renews: '',
     });
     if (!kept.ok) return kept;
     this.#parts.journal.did('grant.request', stream, actor, { purpose, request: kept.value.id });
@@ -203,21 +239,27 @@ export class AccessDesk implements GrantsApi {
 
   /** The grant that a request asked for, with what the answer changed. */
   give(request: KeptRequest, input: Partial<GrantInput>): Promise<Result<KeptGrant>> {
-    const { stream, audience, seconds, purpose, organisation } = request;
-    const depth = audience === organisation ? 1 : 0;
-    const wanted = { depth, ...(seconds === 0 ? {} : { seconds }), purpose, ...input };
-    return this.#mint(stream, audience, wanted);
+    const { stream, audience, seconds, purpose, organisation, renews } = request;
+    // One that follows another is as that was, but for its end.
+    const before = this.#parts.grants.get(renews)?.scope;
+    const terms = before === undefined ? { depth: 1, purpose } : termsOf(before);
+    const wanted = { ...terms, ...(seconds === 0 ? {} : { seconds }), ...input };
+    // What was asked for by an organisation is for its peers; more is what the operator says.
+    const within = before === undefined ? organisation : before.within;
+    const bound = within !== undefined && (wanted.depth ?? 0) <= 1 ? { within } : {};
+    return this.#mint(stream, audience, wanted, bound);
   }
 
   async #mint(
     stream: string,
     audience: Did,
     input: Omit<Partial<GrantInput>, 'to'>,
+    bound: { readonly within?: Did } = {},
   ): Promise<Result<KeptGrant>> {
     const { home, runtime, grants } = this.#parts;
     if (!isStreamName(stream)) return err(fault('bad-name', `${stream} is not a name`));
     if (home.readDelegation.length === 0) return err(noKey);
-    const { from, until, seconds, purpose, depth = 1 } = input;
+    const { from, until, seconds, purpose, depth = 1, fields } = input;
     const now = runtime.clock.now();
     const tokens = mintGrant(home.keys.peer, runtime.random, home.readDelegation, {
       owner: home.identity.organisation,
@@ -227,6 +269,8 @@ export class AccessDesk implements GrantsApi {
       ...(until === undefined ? {} : { to: until }),
       ...(seconds === undefined ? {} : { expires: asTimeMs(now + seconds * 1000) }),
       ...(purpose === undefined || purpose === '' ? {} : { purpose }),
+      ...(fields === undefined ? {} : { fields }),
+      ...bound,
       handOns: depth,
     });
     const grant = orderGrant(nodeCrypto, tokens);
@@ -251,6 +295,16 @@ export class AccessDesk implements GrantsApi {
     const { id, holder, expires, purpose } = view;
     this.#parts.journal.did(action, subject, actor, { grant: id, holder, expires, purpose });
   }
+}
+
+function termsOf({ from, to, purpose, fields, handOns }: GrantScope): Partial<GrantInput> {
+  return {
+    ...(from === 0 ? {} : { from: asTimeMs(from) }),
+    ...(to === undefined ? {} : { until: asTimeMs(to) }),
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(fields === undefined ? {} : { fields }),
+    ...(handOns === undefined ? {} : { depth: handOns }),
+  };
 }
 
 function decided({ id, state }: KeptRequest): Fault {

@@ -2,7 +2,13 @@
  * What gossip asks of the access room: who may read our direct logs, what we show to read others',
  * and revocations as they come in. Requests for grants are handed to the desk.
  */
-import { mintReading, widestArgs, type Grant } from '../../access/grant.ts';
+import {
+  mintReading,
+  orderGrant,
+  widestArgs,
+  type Grant,
+  type ReadArgs,
+} from '../../access/grant.ts';
 import {
   may,
   stillMay,
@@ -10,7 +16,9 @@ import {
   type AccessState,
   type Decision,
   type Permit,
+  type Serving,
 } from '../../access/may.ts';
+import { formatContainer } from '../../access/ucan-container.ts';
 import { tokenCid } from '../../access/ucan-envelope.ts';
 import { Replays } from '../../access/ucan-replays.ts';
 import { readRevocation } from '../../access/ucan-revocations.ts';
@@ -18,7 +26,12 @@ import { rememberingCrypto } from '../../access/verified-signatures.ts';
 import { utf8 } from '../../bytes.ts';
 import type { Crypto, Signer } from '../../crypto.ts';
 import { fault, type Fault } from '../../errors.ts';
-import type { AccessAnswer, GrantRequest, RequestId } from '../../gossip/access-codec.ts';
+import {
+  maxGrantsTold,
+  type AccessAnswer,
+  type GrantRequest,
+  type RequestId,
+} from '../../gossip/access-codec.ts';
 import type { AccessPort, Asker, RevocationTaken } from '../../gossip/access-port.ts';
 import type { FreshnessPort } from '../../gossip/freshness-port.ts';
 import type { PortGenesis } from '../../gossip/ledger-port.ts';
@@ -57,6 +70,9 @@ export interface GateParts {
   readonly knows: (did: Did) => boolean;
   /** The card of a direct stream of ours. */
   readonly cardOf: (stream: StreamName) => StreamCard | undefined;
+  /** Chain by which this peer reads what other peers of its organisation write; empty: there is none. */
+  readonly kinship: readonly Uint8Array[];
+  readonly onAllowed: (permit: Permit, asker: Asker, grant: Uint8Array) => void;
   readonly onDenied: (asker: Asker, reason: Fault, others: number) => void;
   readonly onAnswered: (grant: KeptGrant, refusal: Fault | undefined) => void;
   readonly desk: Pick<AccessPort, 'request' | 'stateOf' | 'withdraw'>;
@@ -88,7 +104,12 @@ export class AccessGate implements AccessPort {
     };
   }
 
-  may(genesis: PortGenesis, grant: Uint8Array | undefined, asker: Asker): Decision {
+  may(
+    genesis: PortGenesis,
+    grant: Uint8Array | undefined,
+    asker: Asker,
+    as: Serving = 'blocks',
+  ): Decision {
     const { owner, name, visibility } = genesis;
     const { organisation } = asker;
     const wanted = { owner, stream: name, visibility };
@@ -97,9 +118,12 @@ export class AccessGate implements AccessPort {
       return { kind: 'deny', reason: noKey, told: false };
     }
     const peer = key === undefined ? organisation : didFromKey(key);
-    const request = { wanted, grant, peer, organisation };
+    const request = { wanted, grant, peer, organisation, as };
     const decision = may(request, this.#state());
     if (decision.kind === 'deny') this.#tellDenied(asker, decision.reason);
+    else if (decision.permit !== undefined && grant !== undefined) {
+      this.#parts.onAllowed(decision.permit, asker, grant);
+    }
     return decision;
   }
 
@@ -113,7 +137,11 @@ export class AccessGate implements AccessPort {
 
   /** From now on the logs of this card are read by grant. */
   follow(card: StreamCard): void {
-    for (const log of logsOf(card)) this.#followed.set(log, { owner: card.owner, name: card.name });
+    for (const log of logsOf(card)) this.followLog(log, card);
+  }
+
+  followLog(log: LogId, { owner, name }: Stream): void {
+    this.#followed.set(log, { owner, name });
   }
 
   ownerOf(logId: LogId): Did | undefined {
@@ -128,18 +156,28 @@ export class AccessGate implements AccessPort {
   /** As `show`, by the stream. Codes: `grant-none`, those of a grant that cannot be opened. */
   showFor(stream: Stream, peer: PeerId): Result<Uint8Array> {
     const key = peerKey(peer);
-    const kept = this.best(stream);
-    if (kept === undefined || key === undefined) return err(noGrant);
-    const grant = this.open(kept);
-    if (!grant.ok) return grant;
+    if (key === undefined) return err(noGrant);
+    const held = this.#heldFor(stream);
+    if (!held.ok) return held;
+    const { grant, args } = held.value;
     const { host, signer } = this.#parts;
-    const reading = {
-      owner: stream.owner,
-      audience: didFromKey(key),
-      args: widestArgs(kept.scope),
-      now: host.clock.now(),
-    };
-    return ok(utf8(mintReading(signer, host.random, grant.value, reading)));
+    const now = host.clock.now();
+    const reading = { owner: stream.owner, audience: didFromKey(key), args, now };
+    return ok(utf8(mintReading(signer, host.random, grant, reading)));
+  }
+
+  /** What opens a stream for us, and all that it opens. */
+  #heldFor(stream: Stream): Result<{ readonly grant: Grant; readonly args: ReadArgs }> {
+    const { organisation, kinship, crypto } = this.#parts;
+    if (stream.owner === organisation && kinship.length > 0) {
+      const grant = orderGrant(crypto, kinship);
+      const args = { stream: stream.name, from: 0, fields: 'data' };
+      return grant.ok ? ok({ grant: grant.value, args }) : grant;
+    }
+    const kept = this.best(stream);
+    if (kept === undefined) return err(noGrant);
+    const grant = this.open(kept);
+    return grant.ok ? ok({ grant: grant.value, args: widestArgs(kept.scope) }) : grant;
   }
 
   /** Of the grants for a stream that can be used now the one that reaches furthest. */
@@ -216,10 +254,24 @@ export class AccessGate implements AccessPort {
     const stream = streamAsked(grant);
     if (stream === undefined) return err(unknownLog);
     const owner = this.#parts.organisation;
-    const decision = this.may({ owner, name: stream, visibility: 'direct' }, grant, asker);
+    const wanted = { owner, name: stream, visibility: 'direct' } as const;
+    const decision = this.may(wanted, grant, asker, 'proofs');
     if (decision.kind === 'deny') return err(decision.told ? decision.reason : unknownLog);
     const card = this.#parts.cardOf(stream);
     return card === undefined ? err(unknownLog) : ok(new TextDecoder().decode(streamData(card)));
+  }
+
+  handed({ peer }: Asker): readonly string[] {
+    const key = peerKey(peer);
+    if (key === undefined) return [];
+    const holder = didFromKey(key);
+    const found: string[] = [];
+    for (const kept of this.#parts.grants.all()) {
+      const { side, scope, tokens } = kept;
+      if (side !== 'given' || scope.holder !== holder || this.isRevoked(kept)) continue;
+      found.push(formatContainer(tokens));
+    }
+    return found.slice(-maxGrantsTold).toReversed();
   }
 
   #any({ owner, name }: Stream): KeptGrant | undefined {

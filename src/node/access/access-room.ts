@@ -25,9 +25,13 @@ import { AccessGate } from './access-gate.ts';
 import { Asking } from './asking.ts';
 import { FreshnessBook } from './freshness-book.ts';
 import { GrantBook, type KeptGrant } from './grant-book.ts';
-import { Incoming } from './incoming.ts';
+import { Incoming, type Answering } from './incoming.ts';
+import { OwnCopies } from './own-copies.ts';
+import { Readers } from './readers.ts';
+import { Renewal } from './renewal.ts';
 import { RequestBook } from './request-book.ts';
 import { RevocationBook } from './revocation-book.ts';
+import { staleFindings } from './stale-view.ts';
 import { Views } from './views.ts';
 
 export interface RoomParts {
@@ -39,6 +43,8 @@ export interface RoomParts {
   readonly journal: Journal;
   readonly exchange: () => AccessExchange | undefined;
   readonly learned: (card: StreamCard) => Promise<void>;
+  /** Follow targets of which no log is known. */
+  readonly wanted: () => readonly string[];
   readonly track: (work: Promise<unknown>) => void;
   readonly warn: (subject: string, problem: Fault) => void;
 }
@@ -51,6 +57,8 @@ export class AccessRoom implements Disposable {
   readonly #parts: RoomParts;
   readonly #books: Books;
   readonly #asking: Asking;
+  readonly #renewal: Renewal;
+  readonly #copies: OwnCopies;
   readonly #owned = new DisposableStack();
   #timer: Disposable | undefined;
 
@@ -83,9 +91,16 @@ export class AccessRoom implements Disposable {
         aliases: home.config.aliases,
         limits: home.config.limits,
       },
-      { give: (request, input) => desk.give(request, input), exists: isDirect },
+      {
+        give: (request, input) => desk.give(request, input),
+        exists: isDirect,
+        ...standing(books.grants, gate),
+      },
     );
-    const shared = { ...parts, ...books, gate, views, incoming, asking: this.#asking };
+    const ask: Asking['ask'] = (request) => this.#asking.ask(request);
+    this.#renewal = new Renewal({ ...parts, ...books, gate, nameOf, ask });
+    const [asking, renewal] = [this.#asking, this.#renewal];
+    const shared = { ...parts, ...books, gate, views, incoming, asking, renewal };
     const desk: AccessDesk = new AccessDesk(shared);
     this.desk = desk;
     this.freshness = this.#owned.use(
@@ -99,12 +114,34 @@ export class AccessRoom implements Disposable {
         limits: home.config.limits,
       }),
     );
-    this.gate = new AccessGate({
-      ...books,
+    this.gate = this.#openGate(incoming);
+    this.#copies = this.#openCopies();
+  }
+
+  #openGate(incoming: Incoming): AccessGate {
+    const { home, runtime, journal, track } = this.#parts;
+    const grants = this.#books.grants;
+    const readers = new Readers({
+      grants,
+      hasher: nodeCrypto,
+      now: () => runtime.clock.now(),
+      limits: home.config.limits,
+      track,
+      onFirst: ({ scope }, asker) =>
+        journal.record({
+          type: journalTypes.access,
+          subject: scope.stream,
+          data: { step: 'read through another', grant: scope.id, organisation: asker.organisation },
+        }),
+    });
+    return new AccessGate({
+      kinship: home.readDelegation,
+      onAllowed: (permit, asker, grant) => readers.allowed(permit, asker, grant),
+      ...this.#books,
       host: runtime,
       crypto: nodeCrypto,
       signer: home.keys.peer,
-      organisation,
+      organisation: home.identity.organisation,
       limits: home.config.limits,
       freshness: this.freshness,
       knows: (did) => this.#knows(did),
@@ -117,6 +154,24 @@ export class AccessRoom implements Disposable {
         }),
       onAnswered: (kept, refusal) => this.#asking.answered(kept, refusal),
       desk: incomingPort(incoming),
+    });
+  }
+
+  #openCopies(): OwnCopies {
+    const { home, registries, ledger, learned, exchange, wanted } = this.#parts;
+    const { organisation } = home.identity;
+    return new OwnCopies({
+      exchange,
+      wanted,
+      organisation,
+      logs: () => ledger.logs(),
+      show: (name, peer) => this.gate.showFor({ owner: organisation, name }, peer),
+      learned: (card) => {
+        registries.putDirect(card);
+        this.gate.follow(card);
+        return learned(card);
+      },
+      known: ({ logId }, name) => this.gate.followLog(logId, { owner: organisation, name }),
     });
   }
 
@@ -143,8 +198,14 @@ export class AccessRoom implements Disposable {
     if (!requests.ok) return requests;
     const room = new AccessRoom(parts, books);
     room.#asking.start();
+    room.#copies.start();
     parts.registries.onRevoked((_owner, { token }) => parts.track(room.gate.takeRevocation(token)));
     return ok(room);
+  }
+
+  /** A grant that this home has given, by its id. */
+  isGiven(id: string): boolean {
+    return this.#books.grants.get(id)?.side === 'given';
   }
 
   /** Asks for what is open, from now on; the network is there. */
@@ -158,13 +219,23 @@ export class AccessRoom implements Disposable {
   met(organisation: Did): void {
     const { grants, requests } = this.#books;
     const asked = requests.all('out').some(({ owner }) => owner === organisation);
-    if (asked || [...grants.got()].some(({ scope }) => scope.owner === organisation)) {
+    const kin = organisation === this.#parts.home.identity.organisation;
+    if (kin || asked || [...grants.got()].some(({ scope }) => scope.owner === organisation)) {
       this.#look(true);
     }
   }
 
   findings(): readonly Omit<Check, 'since'>[] {
-    return this.#asking.findings();
+    const { organisation } = this.#parts.home.identity;
+    const stale = staleFindings({
+      organisation,
+      ageMs: (owner) => this.freshness.ageMs(owner),
+      serves: this.#parts.ledger
+        .logs()
+        .some(({ genesis }) => genesis?.owner === organisation && genesis.visibility !== 'public'),
+      ...this.#parts.home.config.limits,
+    });
+    return [...stale, ...this.#asking.findings(), ...this.#renewal.findings()];
   }
 
   [Symbol.dispose](): void {
@@ -173,10 +244,29 @@ export class AccessRoom implements Disposable {
   }
 
   #looking = false;
-  #look(cardsNow: boolean): void {
+  /** Whether what changes seldom is asked for in the next look, whatever its time. */
+  #all = false;
+  #look(all: boolean): void {
+    this.#all ||= all;
     if (this.#looking) return;
     this.#looking = true;
-    this.#parts.track(this.#asking.look(cardsNow).finally(() => (this.#looking = false)));
+    this.#parts.track(this.#lookOnce().finally(() => (this.#looking = false)));
+  }
+
+  #keptMs = -Infinity;
+  async #lookOnce(): Promise<void> {
+    const { runtime, home } = this.#parts;
+    const nowMs = runtime.clock.monotonic();
+    const again = this.#all || nowMs - this.#keptMs >= home.config.limits.accessCardMs;
+    const cardsNow = this.#all;
+    this.#all = false;
+    if (again) {
+      this.#keptMs = nowMs;
+      await this.#asking.takeHanded();
+    }
+    await this.#asking.look(cardsNow);
+    await this.#copies.look(again);
+    await this.#renewal.look();
   }
 
   /** Own logs of a direct stream, as chains. */
@@ -193,7 +283,11 @@ export class AccessRoom implements Disposable {
     const { home } = this.#parts;
     const chains = this.#chains(name);
     const first = chains[0]?.[0];
-    if (first?.genesis === undefined) return undefined;
+    if (first?.genesis === undefined) {
+      // A stream that another peer of ours writes: as that has told it.
+      const card = this.#parts.registries.card({ owner: home.identity.organisation, name });
+      return card?.visibility === 'direct' ? card : undefined;
+    }
     const { contentType } = first.genesis;
     return {
       owner: home.identity.organisation,
@@ -229,6 +323,29 @@ interface Books {
   readonly grants: GrantBook;
   readonly requests: RequestBook;
   readonly revocations: RevocationBook;
+}
+
+/** What the grants that were given say of who asks. */
+function standing(
+  grants: GrantBook,
+  gate: () => AccessGate,
+): Pick<Answering, 'renewable' | 'wasRevoked'> {
+  return {
+    renewable: ({ renews, stream, audience }, organisation) => {
+      const kept = grants.get(renews);
+      if (kept?.side !== 'given' || kept.scope.stream !== stream) return false;
+      const own = kept.scope.holder === organisation || kept.scope.holder === audience;
+      return own && !gate().isRevoked(kept);
+    },
+    wasRevoked: ({ stream, organisation, audience }) => {
+      for (const kept of grants.all()) {
+        const { holder, within } = kept.scope;
+        const own = [holder, within].includes(organisation) || holder === audience;
+        if (own && kept.scope.stream === stream && gate().isRevoked(kept)) return true;
+      }
+      return false;
+    },
+  };
 }
 
 function incomingPort(incoming: Incoming): Pick<AccessGate, 'request' | 'stateOf' | 'withdraw'> {

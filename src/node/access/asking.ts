@@ -55,6 +55,22 @@ export class Asking {
     }
   }
 
+  /** Takes what sister peers have handed to us. */
+  async takeHanded(): Promise<void> {
+    const { exchange, grants, home, journal } = this.#parts;
+    for (const text of (await exchange()?.handed(home.identity.organisation)) ?? []) {
+      const tokens = parseContainer(text);
+      const id = tokens.ok ? lastCid(tokens.value) : undefined;
+      if (!tokens.ok || id === undefined || grants.get(id) !== undefined) continue;
+      const kept = await this.keep(tokens.value);
+      if (!kept.ok) continue;
+      const subject = this.#parts.nameOf(kept.value.scope.owner, kept.value.scope.stream);
+      const data = { step: 'handed on', grant: kept.value.scope.id };
+      journal.record({ type: journalTypes.access, subject, data });
+      await this.fetchCard(kept.value);
+    }
+  }
+
   /** Asks for the answers that are still open, and for the logs of streams that we may read. */
   async look(cardsNow: boolean): Promise<void> {
     for (const request of this.#parts.requests.all('out')) {
@@ -109,8 +125,8 @@ export class Asking {
 
   async ask(request: KeptRequest): Promise<void> {
     const { exchange, requests, journal } = this.#parts;
-    const { id, stream, purpose, seconds, audience, owner } = request;
-    const message = { kind: 'request', id, stream, purpose, seconds, audience } as const;
+    const { id, stream, purpose, seconds, audience, owner, renews } = request;
+    const message = { kind: 'request', id, stream, purpose, seconds, audience, renews } as const;
     const answer = await exchange()?.request(owner, message);
     if (answer?.ok !== true || answer.value.state === 'pending') return;
     if (requests.get('out', id)?.state !== 'pending') return;
@@ -191,6 +207,12 @@ export class Asking {
 }
 
 const none = new Uint8Array(0);
+
+/** The id of a grant whose delegations stand in any order. */
+function lastCid(tokens: readonly Uint8Array[]): string | undefined {
+  const grant = orderGrant(nodeCrypto, tokens);
+  return grant.ok ? grant.value.cids.at(-1) : undefined;
+}
 
 function isSame(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
   return a.length === b.length && a.every((token, i) => equal(token, b[i] ?? none));

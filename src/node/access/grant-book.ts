@@ -1,9 +1,12 @@
 /**
- * The grants that this home has given and got, in memory and in the table `grants`:
+ * The grants that this home has given and got, and what others have made of them, in memory and in the
+ * table `grants`:
  *
- *   value   dag-cbor [side, time, [delegation, …], card text or null]
- *   side    0 given, 1 got; time in ms when it came here; the chain root first
+ *   value   dag-cbor [side, time, [delegation, …], card text or null, more]
+ *   side    0 given, 1 got, 2 through: what a holder of a given one handed on, as its reader showed it
+ *   time    in ms, when it came here; the chain root first
  *   card    of a grant that was got: the logs of its stream, as the owner told them last
+ *   more    {ended: time in ms when its end was written to the journal}; {} before, absent in old rows
  */
 import { scopeOf, orderGrant, type Grant, type GrantScope } from '../../access/grant.ts';
 import { decodeCbor, encodeCbor, type CborValue } from '../../cbor.ts';
@@ -15,7 +18,8 @@ import type { TableRows } from '../../ledger/table-rows.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asTimeMs, type TimeMs } from '../../types.ts';
 
-export type GrantSide = 'given' | 'got';
+export const grantSides = ['given', 'got', 'through'] as const;
+export type GrantSide = (typeof grantSides)[number];
 
 export interface KeptGrant {
   readonly side: GrantSide;
@@ -23,6 +27,8 @@ export interface KeptGrant {
   readonly tokens: readonly Uint8Array[];
   readonly scope: GrantScope;
   readonly card?: string;
+  /** When its end was told. */
+  readonly ended?: TimeMs;
 }
 
 export class GrantBook {
@@ -45,11 +51,15 @@ export class GrantBook {
     const rows = await this.#rows.all(keyspace.grants);
     if (!rows.ok) return rows;
     const problems: Fault[] = [];
+    const found: KeptGrant[] = [];
     for (const { value } of rows.value) {
       const kept = this.#decode(value);
-      if (kept.ok) this.#put(kept.value);
+      if (kept.ok) found.push(kept.value);
       else problems.push(kept.error);
     }
+    // From here on the oldest comes first: pages of a list go by it.
+    found.sort((a, b) => a.since - b.since || (a.scope.id < b.scope.id ? -1 : 1));
+    for (const kept of found) this.#put(kept);
     return ok(problems);
   }
 
@@ -97,14 +107,27 @@ export class GrantBook {
     const tokens = grant.tokens.map((token, i) =>
       i + 1 < grant.tokens.length ? this.#share(token) : token,
     );
-    const kept = {
-      side,
+    const before = this.#grants.get(id);
+    return this.#store({
+      // A reader may show what was given here: that is known already.
+      side: side === 'through' ? (before?.side ?? side) : side,
       since,
       tokens,
       scope: scope.value,
       ...(card === undefined ? {} : { card }),
-    };
-    const value = encodeCbor([side === 'given' ? 0 : 1, since, [...tokens], card ?? null]);
+      ...(before?.ended === undefined ? {} : { ended: before.ended }),
+    });
+  }
+
+  /** Remembers that the end of a grant was told. */
+  ended(kept: KeptGrant, ended: TimeMs): Promise<Result<KeptGrant>> {
+    return this.#store({ ...kept, ended });
+  }
+
+  async #store(kept: KeptGrant): Promise<Result<KeptGrant>> {
+    const { side, since, tokens, card = null, ended } = kept;
+    const more = ended === undefined ? {} : { ended };
+    const value = encodeCbor([grantSides.indexOf(side), since, [...tokens], card, more]);
     const stored = await this.#rows.put(keyspace.grants, { name: this.#name(kept), value });
     if (!stored.ok) return stored;
     this.#put(kept);
@@ -142,8 +165,10 @@ export class GrantBook {
     const decoded = decodeCbor(value);
     const row: readonly CborValue[] =
       decoded.ok && Array.isArray(decoded.value) ? decoded.value : [];
-    const [side, since, list, card] = row;
-    if (typeof since !== 'number' || !Array.isArray(list)) return damaged;
+    const [number, since, list, card, more] = row;
+    const side = typeof number === 'number' ? grantSides[number] : undefined;
+    if (side === undefined || typeof since !== 'number' || !Array.isArray(list)) return damaged;
+    const ended = more === undefined ? undefined : endedOf(more);
     const tokens = list.filter((token) => token instanceof Uint8Array);
     const grant = orderGrant(this.#hasher, tokens);
     if (!grant.ok) return grant;
@@ -151,13 +176,19 @@ export class GrantBook {
     if (!scope.ok) return scope;
     const links = grant.value.tokens;
     return ok({
-      side: side === 0 ? 'given' : 'got',
+      side,
       since: asTimeMs(since),
       tokens: links.map((token, i) => (i + 1 < links.length ? this.#share(token) : token)),
       scope: scope.value,
       ...(typeof card === 'string' ? { card } : {}),
+      ...(ended === undefined ? {} : { ended }),
     });
   }
+}
+
+function endedOf(more: CborValue): TimeMs | undefined {
+  if (typeof more !== 'object' || more === null || !('ended' in more)) return undefined;
+  return typeof more.ended === 'number' ? asTimeMs(more.ended) : undefined;
 }
 
 const damaged = err(fault('store-corrupt', 'a grant in the store cannot be read'));

@@ -23,6 +23,10 @@ export interface Answering {
   give(request: KeptRequest, input: Given): Promise<Result<KeptGrant>>;
   /** Is there a direct stream of ours of that name? */
   exists(stream: string): boolean;
+  /** Is this the id of a grant of ours, not revoked, for that stream and who asks? */
+  renewable(request: GrantRequest, organisation: Did): boolean;
+  /** Was something taken back from who asks, for this stream? Then no rule gives it again. */
+  wasRevoked(request: KeptRequest): boolean;
 }
 
 export interface IncomingParts {
@@ -79,9 +83,10 @@ export class Incoming {
       reason: '',
       grant: '',
       grantId: '',
+      renews: this.#answering.renewable(request, asker.organisation) ? request.renews : '',
     });
     if (!kept.ok) return kept;
-    this.#tell(kept.value, 'requested');
+    this.#tell(kept.value, kept.value.renews === '' ? 'requested' : 'renewal requested');
     const ruled = await this.#byRule(kept.value);
     return ok(answerTo(ruled));
   }
@@ -122,6 +127,7 @@ export class Incoming {
   async #byRule(request: KeptRequest): Promise<KeptRequest> {
     const rule = ruleFor(this.#parts.rules, request, this.#parts.aliases);
     if (rule === undefined || !this.#answering.exists(request.stream)) return request;
+    if (rule.accept && this.#answering.wasRevoked(request)) return request;
     const done = rule.accept
       ? await this.accept(request, secondsOf(request, rule))
       : await this.reject(request, rule.reason ?? '');

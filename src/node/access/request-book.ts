@@ -37,6 +37,8 @@ export interface KeptRequest {
   readonly grant: string;
   /** Id of that grant. */
   readonly grantId: string;
+  /** Id of the grant whose place it is to take; '' for a first one. */
+  readonly renews: string;
 }
 
 export class RequestBook {
@@ -132,5 +134,6 @@ function decode(value: Uint8Array): KeptRequest | undefined {
     reason: text('reason'),
     grant: text('grant'),
     grantId: text('grantId'),
+    renews: text('renews'),
   };
 }

@@ -1,6 +1,9 @@
 /** Grants and requests as the API shows them. */
 import { formatContainer } from '../../access/ucan-container.ts';
+import { decodeDelegation } from '../../access/ucan-delegation.ts';
 import type { Fault } from '../../errors.ts';
+import { peerIdFromKey } from '../../gossip/peer-id.ts';
+import { didKey } from '../../ids.ts';
 import { asTimeMs, type Did, type TimeMs } from '../../types.ts';
 import type { Registries } from '../core/registries.ts';
 import type { GrantText, GrantView, RequestView } from '../grants-api.ts';
@@ -11,7 +14,7 @@ export interface ViewParts {
   readonly organisation: Did;
   /** did:key of the peer key. */
   readonly peer: Did;
-  readonly registries: Pick<Registries, 'nameOf'>;
+  readonly registries: Pick<Registries, 'nameOf' | 'profile'>;
   readonly now: () => TimeMs;
   readonly isRevoked: (kept: KeptGrant) => boolean;
   readonly isDirect: (stream: string) => boolean;
@@ -39,7 +42,8 @@ export class Views {
     const { registries, peer } = this.#parts;
     const holderName = scope.holder === peer ? 'this peer' : registries.nameOf(scope.holder);
     const problem = this.#parts.problemOf(scope.id);
-    const { from, to, expires, purpose, handOns } = scope;
+    const { from, to, expires, purpose, handOns, fields, within } = scope;
+    const through = this.#through(kept);
     return {
       id: scope.id,
       side,
@@ -47,6 +51,9 @@ export class Views {
       owner: scope.owner,
       holder: scope.holder,
       ...(holderName === undefined ? {} : { holderName }),
+      ...(through.length === 0 ? {} : { through }),
+      ...(fields === undefined ? {} : { fields }),
+      ...(within === undefined ? {} : { within }),
       ...(from === 0 ? {} : { from: asTimeMs(from) }),
       ...(to === undefined ? {} : { to: asTimeMs(to) }),
       ...(expires === undefined ? {} : { expires: asTimeMs(expires * 1000) }),
@@ -56,6 +63,32 @@ export class Views {
       since,
       ...(problem === undefined ? {} : { problem }),
     };
+  }
+
+  /** Organisations, and peers of which it is not known whose they are, between the owner and the holder. */
+  #through({ side, scope, tokens }: KeptGrant): readonly string[] {
+    const { organisation, registries } = this.#parts;
+    // What we gave of our own came from our peer.
+    if (side === 'given' && scope.owner === organisation) return [];
+    const through: string[] = [];
+    let before = scope.owner;
+    for (const token of tokens.slice(0, -1)) {
+      const link = decodeDelegation(token);
+      if (!link.ok) break;
+      const { audience, issuer } = link.value;
+      // The first link is the owner's to its own peer.
+      const own = issuer === scope.owner || this.#isPeer(before, audience);
+      if (!own && audience !== organisation) through.push(registries.nameOf(audience) ?? audience);
+      if (!own) before = audience;
+    }
+    return through;
+  }
+
+  #isPeer(organisation: Did, did: Did): boolean {
+    const peer = peerIdFromKey(didKey(did));
+    return (
+      this.#parts.registries.profile(organisation)?.peers.some(({ id }) => id === peer) === true
+    );
   }
 
   #state(kept: KeptGrant, now: TimeMs): GrantView['state'] {
@@ -82,6 +115,7 @@ export class Views {
       ...(request.reason === '' ? {} : { reason: request.reason }),
       since,
       ...(request.grantId === '' ? {} : { grant: request.grantId }),
+      ...(request.renews === '' ? {} : { renews: request.renews }),
       ...(unknown ? { unknownStream: true as const } : {}),
     };
   }

@@ -89,6 +89,8 @@ export const entryPoints: Readonly<Record<string, EntryPoint>> = {
   'GET /grants/:id': controlling,
   'POST /grants': controlling,
   'POST /grants/import': controlling,
+  'POST /grants/:id/hand-on': controlling,
+  'POST /grants/:id/renew': controlling,
   'DELETE /grants/:id': controlling,
   'POST /grants/requests': controlling,
   'PATCH /grants/requests/:id': controlling,

@@ -1,17 +1,22 @@
 /** `/grants`: who may read direct streams, given and got, and requests for it. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type, type TObject, type TOptional, type TString } from 'typebox';
+import { fieldSets } from '../../access/grant.ts';
 import { fault } from '../../errors.ts';
+import { requestStates } from '../../gossip/access-codec.ts';
 import { protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { parseTime } from '../../time.ts';
 import type { TimeMs } from '../../types.ts';
-import type { GrantInput, GrantText } from '../grants-api.ts';
+import { grantSides } from '../access/grant-book.ts';
+import { usualPage } from '../access/grant-list.ts';
+import { grantStates, type GrantInput, type GrantQuery, type GrantText } from '../grants-api.ts';
 import type { NodeApi } from '../node-api.ts';
 import { answer } from './answer.ts';
 import { sendProblem } from './problem.ts';
 import { actorOf, memberOf, numberOf, textOf } from './request.ts';
 
+const states: readonly NonNullable<GrantQuery['state']>[] = [...grantStates, ...requestStates];
 const optional = (description: string, maxLength = 4096): TOptional<TString> =>
   Type.Optional(Type.String({ description, maxLength }));
 const why = optional('reason, for the journal');
@@ -32,6 +37,7 @@ const grantBody: TObject = Type.Object(
     ...range,
     seconds,
     purpose: optional('for what it is given', protocol.maxPurpose),
+    fields: Type.Optional(Type.Union(fieldSets.map((one) => Type.Literal(one)))),
     why,
   },
   { additionalProperties: false },
@@ -63,14 +69,34 @@ const answerBody: TObject = Type.Object(
   },
   { additionalProperties: false },
 );
+const listQuery: TObject = Type.Object(
+  {
+    stream: optional('of this stream alone', 256),
+    state: Type.Optional(Type.Union(states.map((state) => Type.Literal(state)))),
+    side: Type.Optional(Type.Union(grantSides.map((side) => Type.Literal(side)))),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: usualPage, description: 'of a page' }),
+    ),
+    after: optional('`next` of the page before', 128),
+  },
+  { additionalProperties: false },
+);
+const renewBody: TObject = Type.Object(
+  { seconds, purpose: optional('for what; the owner reads it', protocol.maxPurpose), why },
+  { additionalProperties: false },
+);
+const handOnBody: TObject = Type.Object(
+  { peer: Type.String({ maxLength: 128, description: 'peer id or did:key' }), why },
+  { additionalProperties: false },
+);
 const whyBody: TObject = Type.Object({ why }, { additionalProperties: false });
 const idParams: TObject = Type.Object({ id: Type.String({ maxLength: 128 }) });
 
 export function grantRoutes(server: FastifyInstance, api: NodeApi): void {
   server.get(
     '/grants',
-    { schema: { summary: 'grants given and got, and requests for them' } },
-    (_request, reply) => reply.send(api.grants.list()),
+    { schema: { querystring: listQuery, summary: 'grants given and got, and requests for them' } },
+    (request, reply) => answer(reply, api.grants.list(queryOf(request.query))),
   );
   server.get(
     '/grants/:id',
@@ -95,7 +121,41 @@ export function grantRoutes(server: FastifyInstance, api: NodeApi): void {
     { schema: { params: idParams, body: whyBody, summary: 'revoke a grant, for good' } },
     async (request, reply) => answer(reply, api.grants.revoke(idOf(request), actorOf(request))),
   );
+  server.post(
+    '/grants/:id/hand-on',
+    { schema: { params: idParams, body: handOnBody, summary: 'hand a grant to another peer' } },
+    async (request, reply) => {
+      const peer = textOf(request.body, 'peer') ?? '';
+      return answer(reply, await api.grants.handOn(idOf(request), peer, actorOf(request)), 201);
+    },
+  );
+  server.post(
+    '/grants/:id/renew',
+    { schema: { params: idParams, body: renewBody, summary: 'ask for a new grant in its place' } },
+    async (request, reply) => {
+      const [life, purpose] = [numberOf(request.body, 'seconds'), textOf(request.body, 'purpose')];
+      const input = {
+        ...(life === undefined ? {} : { seconds: life }),
+        ...(purpose === undefined ? {} : { purpose }),
+      };
+      return answer(reply, await api.grants.renew(idOf(request), input, actorOf(request)), 201);
+    },
+  );
   requestRoutes(server, api);
+}
+
+function queryOf(query: unknown): GrantQuery {
+  const [stream, after] = [textOf(query, 'stream'), textOf(query, 'after')];
+  const state = states.find((one) => one === textOf(query, 'state'));
+  const side = grantSides.find((one) => one === textOf(query, 'side'));
+  const limit = numberOf(query, 'limit');
+  return {
+    ...(stream === undefined ? {} : { stream }),
+    ...(after === undefined ? {} : { after }),
+    ...(state === undefined ? {} : { state }),
+    ...(side === undefined ? {} : { side }),
+    ...(limit === undefined ? {} : { limit }),
+  };
 }
 
 function requestRoutes(server: FastifyInstance, api: NodeApi): void {
@@ -135,8 +195,14 @@ async function create(api: NodeApi, request: FastifyRequest): Promise<Result<Gra
   const input = inputOf(body);
   if (!input.ok) return input;
   const purpose = textOf(body, 'purpose');
+  const fields = fieldSets.find((one) => one === textOf(body, 'fields'));
   const to = textOf(body, 'to') ?? '';
-  const given = { to, ...input.value, ...(purpose === undefined ? {} : { purpose }) };
+  const given = {
+    to,
+    ...input.value,
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(fields === undefined ? {} : { fields }),
+  };
   return api.grants.create(stream.value, given, actorOf(request));
 }
 

@@ -27,6 +27,7 @@ const request: GrantRequest = {
   purpose: 'billing for 2026',
   seconds: 86_400,
   audience: writer.did,
+  renews: '',
 };
 
 interface Kit {
@@ -49,6 +50,8 @@ async function kit(
   const grants = new GrantBook(rows, nodeCrypto, 10);
   const answering: Answering = {
     exists: (stream) => stream === 'orders',
+    renewable: ({ renews }) => renews === 'known',
+    wasRevoked: ({ purpose }) => purpose.startsWith('taken back'),
     give: async ({ stream, audience }, { seconds = 0 }) => {
       const granting = mintGranting(owner.signer, random, peer.did);
       const tokens = mintGrant(peer.signer, random, [granting], {

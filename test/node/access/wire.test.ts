@@ -22,7 +22,7 @@ import type { StreamCard } from '../../../src/node/core/cards.ts';
 import { ok } from '../../../src/result.ts';
 import { limits } from '../../../src/limits.ts';
 import { peerIdFromKey } from '../../../src/gossip/peer-id.ts';
-import { asStreamName, asTimeMs, type Did } from '../../../src/types.ts';
+import { asStreamName, asTimeMs, type Did, type PeerId } from '../../../src/types.ts';
 import { VirtualHost } from '../../sim/virtual-time.ts';
 import { fakeLogId } from '../../gossip/fake-ledger.ts';
 import { count, value, World, type TestNode } from '../../gossip/support.ts';
@@ -44,6 +44,8 @@ function member(n: number): Member {
 }
 
 const [acme, beta, carl] = [member(11), member(12), member(13)];
+/** Another peer of acme. */
+const sister: Member = { ...acme, peer: member(14).peer, peerDid: member(14).peerDid };
 
 /** Who writes the registry. */
 const alwaysFresh: GateParts['freshness'] = {
@@ -56,13 +58,18 @@ const alwaysFresh: GateParts['freshness'] = {
 
 const none = (): never => assert.fail('nobody asks');
 
-function gateOf(world: World, { peer, did }: Member): Kit {
+function gateOf(
+  world: World,
+  { peer, did, owner, peerDid }: Member,
+  freshness: GateParts['freshness'] = alwaysFresh,
+): Kit {
   const rows = new TableRows(new MemoryStore());
   const grants = new GrantBook(rows, nodeCrypto, 100);
   const revocations = new RevocationBook(rows, nodeCrypto, 100);
   const host = new VirtualHost(world.time, world.dice.fork());
   const answers: (Fault | undefined)[] = [];
   const denied: Fault[] = [];
+  const allowed: PeerId[] = [];
 
   const gate = new AccessGate({
     host,
@@ -72,14 +79,16 @@ function gateOf(world: World, { peer, did }: Member): Kit {
     grants,
     revocations,
     limits,
-    freshness: alwaysFresh,
+    freshness,
     knows: () => true,
     cardOf: (stream) => (stream === 'orders' ? card : undefined),
+    kinship: [mintGranting(owner, host.random, peerDid)],
+    onAllowed: (_permit, asker) => allowed.push(asker.peer),
     onDenied: (_asker, reason) => denied.push(reason),
     onAnswered: (_grant, refusal) => answers.push(refusal),
     desk: { request: none, stateOf: none, withdraw: none },
   });
-  return { gate, grants, host, answers, denied };
+  return { gate, grants, host, answers, denied, allowed };
 }
 
 interface Kit {
@@ -88,6 +97,7 @@ interface Kit {
   readonly host: VirtualHost;
   readonly answers: (Fault | undefined)[];
   readonly denied: Fault[];
+  readonly allowed: readonly PeerId[];
 }
 
 const card: StreamCard = {
@@ -112,8 +122,12 @@ async function producer(world: World): Promise<readonly [TestNode, Kit]> {
 }
 
 /** Follows the log with what its book holds. */
-async function reader(world: World, who: Member): Promise<readonly [TestNode, Kit]> {
-  const kit = gateOf(world, who);
+async function reader(
+  world: World,
+  who: Member,
+  freshness = alwaysFresh,
+): Promise<readonly [TestNode, Kit]> {
+  const kit = gateOf(world, who, freshness);
   kit.gate.follow(card);
   const node = await world.add({
     owner: who.owner,
@@ -241,6 +255,75 @@ describe('direct logs between peers', () => {
     await world.greet(other, follower);
     const keys = await world.run(other.node.keys(log));
     assert.ok(!keys.ok && keys.error.code === 'log-unknown');
+  });
+
+  it('are served by another peer of their owner, under the same grants', async () => {
+    await using world = new World();
+    const [writer] = await producer(world);
+    const [copy, copied] = await reader(world, sister);
+    await world.greet(copy, writer);
+    await world.until(() => copy.ledger.size(log) === 7, 'the copy is whole');
+    const [follower, kit] = await reader(world, beta);
+    const [stranger, refused] = await reader(world, carl);
+    const cids = await grantTo(kit);
+    await grantTo(refused);
+    follower.node.control.ban(writer.transport.self);
+    await world.greet(follower, copy);
+    await world.greet(stranger, copy);
+    await world.until(() => follower.ledger.size(log) === 7, 'the history came from the copy');
+    writer.ledger.append(log, 2);
+    await world.until(() => follower.ledger.size(log) === 9, 'and what is live');
+    await world.until(() => refused.answers.length > 0, 'an answer for the stranger');
+    assert.equal(stranger.ledger.size(log), 0);
+    assert.equal(refused.answers[0]?.code, 'ucan-audience');
+    assert.ok(copied.allowed.includes(follower.transport.self));
+    const told = { id: cids[1] ?? '', path: cids, now: copied.host.clock.now() };
+    const token = mintRevocation(acme.peer, copied.host.random, told);
+    value(await world.run(copied.gate.takeRevocation(token)));
+    writer.ledger.append(log, 2);
+    await world.until(() => copy.ledger.size(log) === 11, 'the copy goes on');
+    await world.time.pass(60_000);
+    assert.equal(follower.ledger.size(log), 9);
+    assert.equal(kit.answers.at(-1)?.code, 'ucan-revoked');
+  });
+
+  it('are not served by a peer of their owner that has not heard of revocations for too long', async () => {
+    await using world = new World();
+    const [writer] = await producer(world);
+    const stale = { ...alwaysFresh, ageMs: () => limits.maxRevocationLagMs + 1 };
+    const [copy] = await reader(world, sister, stale);
+    await world.greet(copy, writer);
+    await world.until(() => copy.ledger.size(log) === 7, 'the copy is whole');
+    const [follower, kit] = await reader(world, beta);
+    await grantTo(kit);
+    follower.node.control.ban(writer.transport.self);
+    await world.greet(follower, copy);
+    await world.until(() => kit.answers.length > 0, 'an answer');
+    assert.equal(kit.answers[0]?.code, 'revocations-stale');
+    await world.time.pass(60_000);
+    assert.equal(follower.ledger.size(log), 0);
+  });
+
+  it('come to a reader by a grant that was handed on, and from a sister peer by none', async () => {
+    await using world = new World();
+    const [writer] = await producer(world);
+    const [first, held] = await reader(world, beta);
+    await grantTo(held, { handOns: 2 });
+    const [kept] = [...held.grants.got()];
+    assert.ok(kept !== undefined);
+    const other: Member = { ...beta, peer: carl.peer, peerDid: carl.peerDid };
+    const [second, kit] = await reader(world, other);
+    await world.greet(first, writer);
+    await world.greet(second, writer);
+    await world.greet(second, first);
+    await world.until(() => first.ledger.size(log) === 7, 'the history came');
+    await world.time.pass(60_000);
+    assert.equal(second.ledger.size(log), 0);
+    const next = { owner: acme.did, audience: other.peerDid };
+    const tokens = handOn(beta.peer, held.host.random, kept.tokens, next);
+    const grant = value(orderGrant(nodeCrypto, tokens));
+    value(await kit.grants.keep('got', grant, kit.host.clock.now()));
+    await world.until(() => second.ledger.size(log) === 7, 'the sister peer reads');
   });
 
   it('tell their logs to a holder, and a revocation travels as an alert', async () => {
