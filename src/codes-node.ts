@@ -151,6 +151,23 @@ export const nodeCodes = {
   'ucan-replayed': ['denied', 'Issue a new invocation for each request.'],
   'ucan-revoked': ['denied', 'The delegation was taken back; ask its issuer for a new one.'],
   'revocations-full': ['failed', 'Raise maxRevocations; until then granted reads must stop.'],
+  // identities
+  'did-superseded': [
+    'denied',
+    'The organisation has another DID now, and its old key was stolen; ask for a new delegation.',
+  ],
+  'registry-known': [
+    'denied',
+    'This organisation has another registry, which only its recovery key can replace: somebody else may have its key. Ask it.',
+  ],
+  'succession-contested': [
+    'failed',
+    'Somebody else has the recovery key of this organisation. Ask it; trust neither DID until then.',
+  ],
+  'succeed-first': [
+    'conflict',
+    'The registry must be open: mend or recover it first (hw stream recover _registry), then hw key succeed.',
+  ],
   // access: grants
   'grant-owner': ['denied', 'Ask a peer of the owner of the stream.'],
   'grant-missing': ['denied', 'Ask the owner: hw grant request STREAM --purpose TEXT.'],
@@ -164,6 +181,7 @@ export const nodeCodes = {
     'denied',
     'The serving peer must reach the registry of the owner; try again, or ask another peer of the owner.',
   ],
+  'freshness-key': ['denied', 'The registry names another freshness key; wait for its own line.'],
   'grant-wider': ['denied', 'Nobody hands on more than he holds: hw grant show ID tells it.'],
   'grant-needless': ['usage', 'Grants are for direct streams of this organisation.'],
   'grant-unknown': ['missing', 'hw grant list shows all that were given and got.'],
@@ -176,6 +194,13 @@ export const nodeCodes = {
   'request-unknown': ['missing', 'hw grant list shows the requests that are open.'],
   'request-decided': ['conflict', 'The request was answered already; hw grant list shows how.'],
   'requests-full': ['busy', 'Answer or reject open requests, or raise limits.maxGrantRequests.'],
+  'keys-signature': ['invalid', 'Not the word of the peer that sent it: ask another peer.'],
+  'keys-payload': ['invalid', 'The producer delivered what are no keys of these epochs: tell it.'],
+  'keys-not-here': ['unavailable', 'Another peer of the owner writes this log and has its keys.'],
+  'keys-recipient': [
+    'unavailable',
+    'The owner knows no encryption key of the reader: its profile must be in its registry, and that with the owner.',
+  ],
   'hpke-key': ['invalid', 'A public encryption key is 32 bytes of X25519; ask for it again.'],
   'hpke-open': ['denied', 'The message was made for another key, or changed on its way.'],
   'ucan-container': ['denied', 'A container is base64url text that begins with C.'],

@@ -66,6 +66,9 @@ export const protocol = {
   maxGrantFieldBytes: 65_536,
   /** Characters of the purpose of a request for a grant, and of the answer to it. */
   maxPurpose: 512,
+  /** Nodes of key trees in one delivery of epoch keys, and deliveries in one answer; the rest comes in the next. */
+  maxKeyNodes: 256,
+  maxKeyDeliveries: 16,
   /** Tokens in a UCAN container; a larger one is refused. */
   maxContainerTokens: 16,
   /** A key file above this is refused unread. */

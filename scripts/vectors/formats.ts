@@ -6,6 +6,7 @@ import { commitment } from './commitment.ts';
 import { eventProof } from './event-proof.ts';
 import { forkProof } from './fork-proof.ts';
 import type { Format } from './format.ts';
+import { keyDelivery } from './key-delivery.ts';
 import { leaf } from './leaf.ts';
 import { tile } from './tile.ts';
 import { tree } from './tree.ts';
@@ -20,6 +21,7 @@ export const formats: readonly Format[] = [
   eventProof,
   forkProof,
   bundle,
+  keyDelivery,
 ];
 
 /** Text of every file, by name with `.json`. */

@@ -94,19 +94,7 @@ export const maxGrantsTold = 64;
 export function decodeAccess(frame: Uint8Array): Result<AccessMessage> {
   return decodeMessage<AccessMessage>(
     frame,
-    [
-      1,
-      6,
-      (f) => ({
-        kind: 'request',
-        id: idOf(f),
-        stream: f.text(maxName),
-        purpose: f.text(protocol.maxPurpose),
-        seconds: f.uint(maxSeconds),
-        audience: f.text(128),
-        renews: '',
-      }),
-    ],
+    [1, 6, (f) => ({ ...readRequest(f), renews: '' })],
     [2, 2, (f) => ({ kind: 'state', id: idOf(f) })],
     [3, 2, (f) => ({ kind: 'withdraw', id: idOf(f) })],
     [
@@ -122,19 +110,7 @@ export function decodeAccess(frame: Uint8Array): Result<AccessMessage> {
     ],
     [5, 2, (f) => ({ kind: 'askCard', grant: f.bytes(protocol.maxGrantFieldBytes).slice() })],
     [6, 2, (f) => ({ kind: 'card', text: f.text(maxCardText) })],
-    [
-      7,
-      7,
-      (f) => ({
-        kind: 'request',
-        id: idOf(f),
-        stream: f.text(maxName),
-        purpose: f.text(protocol.maxPurpose),
-        seconds: f.uint(maxSeconds),
-        audience: f.text(128),
-        renews: f.text(maxGrantId),
-      }),
-    ],
+    [7, 7, (f) => ({ ...readRequest(f), renews: f.text(maxGrantId) })],
     [8, 1, () => ({ kind: 'mine' })],
     [
       10,
@@ -199,6 +175,17 @@ export function encodeAccess(message: AccessMessage): Uint8Array {
       for (const delivery of message.deliveries) writeDelivery(writer, delivery);
       return writer.finish();
   }
+}
+
+function readRequest(fields: Fields): Omit<GrantRequest, 'renews'> {
+  return {
+    kind: 'request',
+    id: idOf(fields),
+    stream: fields.text(maxName),
+    purpose: fields.text(protocol.maxPurpose),
+    seconds: fields.uint(maxSeconds),
+    audience: fields.text(128),
+  };
 }
 
 function readDelivery(fields: Fields): KeyDelivery {

@@ -16,14 +16,16 @@ const text = (max: number): fc.Arbitrary<string> =>
   fc.string({ maxLength: max, unit: 'grapheme' }).map((s) => s.slice(0, max).toWellFormed());
 const fixed = (length: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: length, maxLength: length });
-const delivery = fc.record({
-  generation: fc.nat(),
-  from: fc.nat(1000),
-  to: fc.integer({ min: 1001, max: 2 ** 32 }),
-  enc: fixed(32),
-  ciphertext: bytes(400),
-  signature: fixed(64).map(asSignature),
-});
+const delivery = fc
+  .record({
+    generation: fc.nat(),
+    from: fc.nat(1000),
+    to: fc.integer({ min: 1001, max: 2 ** 32 }),
+    enc: fixed(32),
+    ciphertext: bytes(400),
+    signature: fixed(64).map(asSignature),
+  })
+  .map((fields) => ({ ...fields }));
 const requestId = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((b) => toHex(b));
 const access: fc.Arbitrary<AccessMessage> = fc.oneof(
   fc.record({
