@@ -20,6 +20,7 @@ import type { AccessRoom } from './access/access-room.ts';
 import type { ControlState } from './core/control-state.ts';
 import { NetworkControl, type Reachable } from './core/network-control.ts';
 import type { Networked } from './core/node-core.ts';
+import type { OwnLogs } from './core/own-logs.ts';
 import { Peers } from './core/peers.ts';
 import type { RegistryFeed } from './core/registry-feed.ts';
 import type { Registries } from './core/registries.ts';
@@ -39,7 +40,7 @@ export interface NetworkingParts {
   readonly registries: Registries;
   readonly control: ControlState;
   readonly feed: RegistryFeed;
-  readonly ownRegistry: LogId | undefined;
+  readonly ownLogs: Pick<OwnLogs, 'registryId' | 'forward'>;
   readonly owners: Successions;
   readonly others: OtherRegistries;
   readonly evidence: EvidencePort;
@@ -119,7 +120,8 @@ function openTransport(
  * as ours. The organisation's key makes it out at the first start where it is at hand.
  */
 async function ownDelegations(parts: NetworkingParts): Promise<Result<readonly Uint8Array[]>> {
-  const { home, runtime, ownRegistry } = parts;
+  const { home, runtime } = parts;
+  const ownRegistry = parts.ownLogs.registryId();
   const standing = verifyPeerDelegation(nodeCrypto, {
     proof: home.peerDelegation,
     peerKey: home.identity.peerKey,
@@ -159,6 +161,7 @@ export class Networking implements Networked, AsyncDisposable {
     this.#transport = transport;
     this.#gate = gate;
     this.gossip = gossip;
+    parts.ownLogs.forward = (logId, events) => gossip.passOn(logId, events);
     const { control: state, registries } = parts;
     this.peers = new Peers(gossip, state, registries, limits.maxRefusedPeers);
     this.peers.restore();

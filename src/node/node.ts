@@ -277,7 +277,7 @@ class Starting {
       feed,
       owners,
       others,
-      ownRegistry: ownLogs.registryId(),
+      ownLogs,
       evidence: parts.witness.port(),
       access: parts.access,
       usage: parts.usage,

@@ -34,6 +34,7 @@ import {
 import { genesisProof } from '../home-keys.ts';
 import type { Home } from '../home.ts';
 import type { NewStream } from '../node-api.ts';
+import { namedRegistry, nowhere, type Forward } from './named-registry.ts';
 import { cardPartitions, ownChains, ownNewest, streamIdOf, unreadable } from './own-chains.ts';
 import { journalPolicy } from './retention-view.ts';
 import {
@@ -66,6 +67,10 @@ export class OwnLogs {
   readonly #peer: PeerId;
   /** Logs are made one stream after the other, or two calls could make one stream twice. */
   #making: Promise<unknown> = Promise.resolve();
+  /** The registry that another peer of ours writes: what is announced goes there. */
+  readonly #elsewhere: LogId | undefined;
+  /** Set once there is a network. */
+  forward: Forward = nowhere;
   /** Announced in this run; the view of the registry follows a moment later. */
   readonly #announced = new Set<StreamName>();
 
@@ -74,6 +79,7 @@ export class OwnLogs {
     this.#home = home;
     this.#host = host;
     this.#peer = peer;
+    this.#elsewhere = namedRegistry(home, host.clock.now());
   }
 
   /**
@@ -100,7 +106,11 @@ export class OwnLogs {
   /** What our delegation names: the first log of the registry's chain. */
   registryId(): LogId | undefined {
     const registry = this.registry();
-    return registry === undefined ? undefined : streamIdOf(registry);
+    return registry === undefined ? this.#elsewhere : streamIdOf(registry);
+  }
+  /** Whether another peer of our organisation writes its registry. */
+  get isBranch(): boolean {
+    return this.registry() === undefined && this.#elsewhere !== undefined;
   }
   journal(): LogSummary | undefined {
     return this.#find(this.peerOwner, journalName);
@@ -116,7 +126,7 @@ export class OwnLogs {
       if (!attached.ok && attached.error.code !== 'writer-key') return attached;
     }
     if (unreadable(this.#ledger.logs()) !== undefined) return ok(undefined);
-    if (this.registry() === undefined) {
+    if (this.registry() === undefined && this.#elsewhere === undefined) {
       const made = await this.#create(registryName, 0, { partitions: 1, visibility: 'public' });
       if (!made.ok) return made;
     }
@@ -142,9 +152,10 @@ export class OwnLogs {
     return genesis?.name === journalName ? journal : writer;
   }
 
-  /** Appends to the registry; the receipt says that it is durable. */
+  /** Appends to the registry, or has its writer do so; the receipt says that it is durable. */
   async announce(type: string, subject: string, data: Uint8Array): Promise<Result<void>> {
-    const registry = this.registry();
+    const own = this.registry()?.logId;
+    const registry = own ?? this.#elsewhere;
     if (registry === undefined) {
       const lost = unreadable(this.#ledger.logs());
       return err(lost ?? fault('internal', 'there is no registry log'));
@@ -161,7 +172,10 @@ export class OwnLogs {
     };
     const event = makeEvent(attributes, dataKind.json, data);
     if (!event.ok) return event;
-    const published = await this.#ledger.publish(registry.logId, [event.value]);
+    const published =
+      own === undefined
+        ? await this.forward(registry, [event.value])
+        : await this.#ledger.publish(registry, [event.value]);
     const receipt = published.ok ? published.value[0] : published;
     if (receipt === undefined) return err(fault('internal', 'an event without a result'));
     return receipt.ok ? ok(undefined) : receipt;
@@ -306,7 +320,9 @@ export class OwnLogs {
     const { owner, name, partition } = genesis;
     const isJournal = owner === this.peerOwner && name === journalName;
     const proof = isJournal ? [] : genesisProof(this.#home, this.#host.random, name, partition);
-    const plan = { size, recoveryHash: identity.recoveryHash, proof };
+    // Of a log from before a succession the owner is another one now.
+    const heir = isJournal ? {} : { owner: identity.organisation };
+    const plan = { size, ...heir, recoveryHash: identity.recoveryHash, proof };
     const writer = isJournal ? keys.journal : keys.writer;
     return this.#ledger.successors.succeed(log.logId, plan, recovery, writer);
   }

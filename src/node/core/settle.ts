@@ -83,8 +83,8 @@ function mendLater(node: Settling): Result<void> {
 export async function mendAgain(node: Settling): Promise<void> {
   const { ownLogs, feed } = node;
   const registry = ownLogs.registry();
-  if (registry?.state !== 'open') return;
-  if (ownLogs.keyless.some(({ logId }) => logId === registry.logId)) return;
+  if (registry?.state !== 'open' && !ownLogs.isBranch) return;
+  if (ownLogs.keyless.some(({ logId }) => logId === registry?.logId)) return;
   await feed.settled();
   // What hinders it was told before, and is not told every few seconds.
   await mend({ ...node, warn: () => undefined });
@@ -99,6 +99,8 @@ function pause({ control, streams, ledger }: Settling): void {
 
 /** The profile in our registry, where it is not there as it is now. */
 async function announce({ home, registries, ownLogs, addresses, warn }: Settling): Promise<void> {
+  // The profile is that of the peer that writes the registry.
+  if (ownLogs.isBranch) return;
   const owner = home.identity.organisation;
   const { freshness } = home.keys;
   const { encryptionKey: encryption } = home.identity;
