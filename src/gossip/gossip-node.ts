@@ -123,6 +123,11 @@ export class GossipNode implements AsyncDisposable {
     this.#heads = new Heads(net, lag, { behind, registry });
     this.#looking = new Looking(net, this.#heads);
     this.#confirm = this.#owned.use(new Confirm(net, (session) => this.#heads.compare(session)));
+    const { owners } = options.self;
+    if (owners !== undefined) {
+      this.control.also = (organisation) => owners.all(organisation);
+      this.#owned.use(owners.onChange(() => this.#greeter.renamed(owners)));
+    }
     this.#greeter = new Greeter(net, {
       learned,
       ready: (session, asked) => this.#ready(session, asked),

@@ -19,7 +19,7 @@ import {
   type KnownPeer,
 } from './hello-codec.ts';
 import { isMalformed } from './message.ts';
-import { penalise, usablePeers, type Net } from './net.ts';
+import { penalise, usablePeers, type Net, type OwnersPort } from './net.ts';
 import { peerKey } from './peer-id.ts';
 import { penalty } from './scores.ts';
 import { protocols, serve } from './serve.ts';
@@ -179,19 +179,33 @@ export class Greeter {
   }
 
   #judge(hello: Hello, session: Session): Result<PeerIdentity> {
-    const { network, control } = this.#net;
+    const { network, control, self } = this.#net;
     if (!equal(hello.network, network.id)) return err(wrongNetwork);
     const standing = this.#standing(hello, session.peer);
     if (!standing.ok) return standing;
-    const { organisation } = standing.value;
+    const stolen = self.owners?.void(hello.delegations);
+    const organisation =
+      self.owners?.now(standing.value.organisation) ?? standing.value.organisation;
     session.claimed = organisation;
-    const banned = control.banned(session.peer, organisation);
+    const banned = stolen ?? control.banned(session.peer, organisation);
     if (banned !== undefined) return err(banned);
     if (!network.admits(organisation)) {
       return err(fault('not-a-member', `${organisation} is not a member of this network`));
     }
     const { roles, software, addresses, documentVersion } = hello;
-    return ok({ ...standing.value, roles, software, addresses, documentVersion });
+    return ok({ ...standing.value, organisation, roles, software, addresses, documentVersion });
+  }
+
+  /** Organisations have other DIDs now: their peers go by them, and are judged again by what they show. */
+  renamed(owners: OwnersPort): void {
+    for (const session of this.#net.sessions.all()) {
+      const { identity } = session;
+      if (identity === undefined) continue;
+      const organisation = owners.now(identity.organisation);
+      if (owners.all(organisation).length === 1) continue;
+      session.identity = { ...identity, organisation };
+      this.#net.track(this.refresh(session));
+    }
   }
 
   #standing(hello: Hello, peer: PeerId): ReturnType<typeof verifyPeerDelegation> {

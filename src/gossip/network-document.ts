@@ -293,6 +293,9 @@ export class KnownNetwork {
   #document: NetworkDocument | undefined;
   #members: ReadonlySet<Did> = new Set();
 
+  /** Every DID of an organisation: it stays a member under a new one. The node sets it. */
+  also: (organisation: Did) => readonly Did[] = (organisation) => [organisation];
+
   constructor(crypto: Crypto, id: Hash) {
     this.#crypto = crypto;
     this.id = id;
@@ -315,7 +318,7 @@ export class KnownNetwork {
   admits(organisation: Did): boolean {
     const known = this.#document;
     if (known === undefined || known.membership === 'open') return true;
-    return organisation === known.founder || this.#members.has(organisation);
+    return this.also(organisation).some((did) => did === known.founder || this.#members.has(did));
   }
 
   /**

@@ -19,6 +19,9 @@ export class PeerControl {
   readonly #paused = new Set<PeerId>();
   readonly #throttled = new Map<PeerId, { readonly perSecond: number; bucket?: TokenBucket }>();
 
+  /** Every DID of an organisation: none escapes a ban by taking another. The node sets it. */
+  also: (organisation: Did) => readonly Did[] = (organisation) => [organisation];
+
   ban(who: PeerId | Did): void {
     this.#banned.add(who);
   }
@@ -40,7 +43,10 @@ export class PeerControl {
   /** `peer-barred` where the peer or its organisation is banned: it is hung up. */
   banned(peer: PeerId, organisation: Did | undefined): Fault | undefined {
     if (this.#banned.has(peer)) return fault('peer-barred', 'this peer is banned here');
-    if (organisation !== undefined && this.#banned.has(organisation)) {
+    if (
+      organisation !== undefined &&
+      this.also(organisation).some((did) => this.#banned.has(did))
+    ) {
       return fault('peer-barred', 'this organisation is banned here');
     }
     return undefined;

@@ -18,6 +18,7 @@ import type {
 } from '../types.ts';
 import type { Closing } from './closing.ts';
 import type { RangeWorkers } from './audit-range.ts';
+import type { EpochPolicy } from './epoch-policy.ts';
 import type { Genesis } from './genesis.ts';
 import type { Guard } from './guard.ts';
 import type { Judges } from './judges.ts';
@@ -103,6 +104,8 @@ export interface NewLog {
   readonly recoveryHash: Hash;
   readonly visibility: 'public' | 'sealed' | 'direct';
   readonly retention: CborMap;
+  /** Of a sealed log; an hour where absent. */
+  readonly epochs?: EpochPolicy;
   readonly contentType?: string;
   readonly schema?: string;
   /** `{keys, quorum}`, see trust-policy.ts. */

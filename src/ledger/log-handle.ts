@@ -23,6 +23,7 @@ import { LogTiles } from './log-tiles.ts';
 import { keepAll, readPolicy, type RetentionPolicy } from './retention-policy.ts';
 import { freshRow, type RetentionRow } from './retention-row.ts';
 import { emptyRoot } from './tree.ts';
+import { ownerNow } from './owner-now.ts';
 
 export class LogHandle {
   readonly logId: LogId;
@@ -104,7 +105,7 @@ export class LogHandle {
       checkpoint: stored?.checkpoint ?? '',
       time: state?.time ?? asTimeMs(0),
       writerKey: state?.writerKey,
-      genesis: state?.genesis,
+      ...ownerNow(state?.genesis, env.owners),
       role: row.role === 'writer' ? 'writer' : 'replica',
       state: row.standing,
       ...(row.reason === undefined ? {} : { reason: row.reason }),

@@ -3,8 +3,7 @@
  * off is completed by the next. config.yaml comes last: with it a home counts as made.
  */
 import { stringify } from 'yaml';
-import { keyCommand, mintGranting, readCommand } from '../access/grant.ts';
-import { mintPeerDelegation, mintWriteDelegation } from '../access/peer-delegation.ts';
+import { mintPeerDelegation } from '../access/peer-delegation.ts';
 import { toBase64url } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
 import { nodeCrypto, signerFromSeed } from '../crypto-node.ts';
@@ -25,6 +24,7 @@ import {
   type AskPassphrase,
   type KeyName,
 } from './home-keys.ts';
+import { ownDelegations } from './own-delegations.ts';
 import { homePaths, identityJson, readIdentity, type HomePaths, type Identity } from './home.ts';
 
 export interface CreateOptions {
@@ -188,17 +188,7 @@ async function delegate(
     mintPeerDelegation(organisation, random, { peerKey }),
   );
   if (!peer.ok) return peer;
-  const write = await createFile(
-    paths.writeDelegation,
-    mintWriteDelegation(organisation, random, { audience: peerKey }),
-  );
-  if (!write.ok) return write;
-  const granting = [
-    [paths.readDelegation, readCommand],
-    [paths.keyDelegation, keyCommand],
-  ] as const;
-  for (const [file, command] of granting) {
-    const token = mintGranting(organisation, random, didFromKey(peerKey), command);
+  for (const { file, token } of ownDelegations(paths, organisation, peerKey, random)) {
     const written = await createFile(file, token);
     if (!written.ok) return written;
   }

@@ -46,6 +46,16 @@ export function nextRecoveryPath(paths: HomePaths): string {
   return join(paths.keys, 'recovery.next.key');
 }
 
+/** Where a new organisation's key lies while `hw key succeed` is at work. */
+export function nextOrganisationPath(paths: HomePaths): string {
+  return join(paths.keys, 'organisation.next.key');
+}
+
+/** Where the key of a DID is put that was succeeded. */
+export function formerOrganisationPath(paths: HomePaths, did: Did): string {
+  return join(paths.keys, `organisation-${did.slice(-8)}.key`);
+}
+
 /** What can be told of a key file without opening it. */
 export interface KeyInfo {
   readonly name: KeyName;
@@ -88,6 +98,11 @@ export async function openHomeKeys(
     return err(
       fault('rotation-unfinished', 'a change of the recovery key was cut off', { file }, hint),
     );
+  }
+  if (await exists(nextOrganisationPath(paths))) {
+    const file = nextOrganisationPath(paths);
+    const hint = 'Run hw key succeed again: it completes the succession.';
+    return err(fault('rotation-unfinished', 'a succession was cut off', { file }, hint));
   }
   const peerSeed = await seeds.read('peer');
   if (!peerSeed.ok) return peerSeed;
@@ -200,7 +215,7 @@ export async function ensureKey(
  * peer, which makes out a fixed one to the writer key. So the organisation's key may be elsewhere.
  */
 export function genesisProof(
-  home: Pick<Home, 'keys' | 'identity' | 'writeDelegation'>,
+  home: Pick<Home, 'identity' | 'writeDelegation'> & { readonly keys: Pick<HomeKeys, 'peer'> },
   random: Random,
   name: StreamName,
   partition: number,

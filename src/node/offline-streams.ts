@@ -7,6 +7,7 @@ import { ControlState } from './core/control-state.ts';
 import { Registries } from './core/registries.ts';
 import { RegistryFeed } from './core/registry-feed.ts';
 import { Streams } from './core/streams.ts';
+import { openOwners } from './core/successions.ts';
 import type { HomeView } from './home.ts';
 
 export interface OfflineStreams {
@@ -24,7 +25,10 @@ export async function openOfflineStreams(
   const control = await ControlState.load(home.paths.control);
   if (!control.ok) return control;
   const { organisation, peerKey } = home.identity;
-  const registries = new Registries(organisation, new Map(Object.entries(home.config.aliases)));
+  const owners = await openOwners(ledger);
+  if (!owners.ok) return owners;
+  const aliases = new Map(Object.entries(home.config.aliases));
+  const registries = new Registries(organisation, aliases, owners.value);
   const unread = new Set<LogId>();
   const problem = (logId: LogId): void => void unread.add(logId);
   await using feed = new RegistryFeed(ledger, registries, { stream: () => undefined, problem });

@@ -8,6 +8,7 @@ import { Ledger } from '../ledger/ledger.ts';
 import { LevelStore, type Store } from '../ledger/store.ts';
 import { protocol } from '../limits.ts';
 import { ok, type Result } from '../result.ts';
+import { openOwners } from './core/successions.ts';
 import { guardOfCommand } from './core/restore-guard.ts';
 import type { Home } from './home.ts';
 import { nodeJudges } from './judges.ts';
@@ -57,7 +58,10 @@ export async function openHomeLedger(
   });
   if (opened.ok) {
     trustWitnesses(opened.value, home.config.witness.urls);
-    return opened;
+    const owners = await openOwners(opened.value);
+    if (owners.ok) return opened;
+    await opened.value[Symbol.asyncDispose]();
+    return owners;
   }
   await guard.value[Symbol.asyncDispose]();
   await store.value[Symbol.asyncDispose]();

@@ -6,7 +6,8 @@ import { err, ok, type Result } from '../../result.ts';
 import { foundNetwork, networkIdText } from '../../gossip/network-document.ts';
 import { peerIdFromKey } from '../../gossip/peer-id.ts';
 import { createHome, type CreatedHome } from '../home-create.ts';
-import { SeedReader } from '../home-keys.ts';
+import { foundRegistry } from '../found-registry.ts';
+import { SeedReader, type AskPassphrase } from '../home-keys.ts';
 import { readHome, readNetwork, saveNetwork, type HomeView } from '../home.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
@@ -37,12 +38,19 @@ export async function makeHome(context: Context, options: Options): Promise<Resu
   }
   const passphrase = await newPassphrase(context, options);
   if (!passphrase.ok) return passphrase;
-  return createHome(context.paths.root, {
+  const given = passphrase.value;
+  const ask: AskPassphrase =
+    given === undefined ? existingPassphrase(context, options) : () => Promise.resolve(ok(given));
+  const made = await createHome(context.paths.root, {
     organisation,
     random: context.runtime.random,
-    ask: existingPassphrase(context, options),
-    ...(passphrase.value === undefined ? {} : { passphrase: passphrase.value }),
+    ask,
+    ...(given === undefined ? {} : { passphrase: given }),
   });
+  if (!made.ok) return made;
+  const { organisation: signer } = made.value;
+  const founded = await foundRegistry(context.paths.root, context.runtime, ask, signer);
+  return founded.ok ? made : founded;
 }
 
 /**

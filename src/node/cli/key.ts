@@ -5,6 +5,7 @@ import { toBase64url } from '../../bytes.ts';
 import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { olderEncryptionFiles } from '../encryption-keys.ts';
+import { parseTime } from '../../time.ts';
 import { readText, replaceFile } from '../files.ts';
 import { keyInfo, keyNames, keyPath, type KeyInfo } from '../home-keys.ts';
 import { lockHolder } from '../home-lock.ts';
@@ -152,6 +153,44 @@ export const recover: Action = async (context, _args, options) => {
     `${logs.length} log(s) name it`,
     `${keyPath(context.paths, 'recovery')} is the new key: keep it elsewhere`,
   );
+  return ok(0);
+};
+
+/** A new DID for an organisation whose key is lost or stolen. */
+export const succeed: Action = async (context, _args, options) => {
+  const stolen = options.flag('stolen');
+  const time = options.text('since');
+  const since = time === undefined ? ok(undefined) : parseTime(time);
+  if (!since.ok) return since;
+  if (since.value !== undefined && !stolen) {
+    const message = '--since says when the key was stolen: give --stolen too';
+    return err(fault('usage', message, { pointer: '--since' }));
+  }
+  const taken = await takeHome(context);
+  if (!taken.ok) return taken;
+  await using own = taken.value;
+  const { succeedOrganisation } = await import('../organisation-succession.ts');
+  const given = options.text('key');
+  const reason = stolen ? 'stolen' : 'lost';
+  const ask = existingPassphrase(context, options);
+  const done = await succeedOrganisation(own.home, context.runtime, ask, {
+    reason,
+    ...(since.value === undefined ? {} : { since: since.value }),
+    ...(given === undefined ? {} : { recoveryFile: resolve(context.runtime.directory, given) }),
+  });
+  if (!done.ok) return done;
+  const { from, to, registry, successor, kept } = done.value;
+  await context.value({ from, to, reason, registry, successor, kept });
+  await context.say(
+    from,
+    `is succeeded by ${to}`,
+    `  registry    ${registry} is closed, ${successor} goes on`,
+    stolen
+      ? `  old key     counts no more, but for ${kept} delegation(s) of this home`
+      : '  old key     what it has signed goes on counting until its end',
+    `  new key     ${keyPath(context.paths, 'organisation')}: move it to a place that is offline`,
+  );
+  await context.note('Next: hw up; whoever knows the old DID learns of it from the registry.');
   return ok(0);
 };
 

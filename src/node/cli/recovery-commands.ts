@@ -53,6 +53,20 @@ export const keyCommands: readonly CommandSpec[] = [
   },
   {
     ...common,
+    usage: 'key succeed',
+    summary:
+      'give this organisation a new DID, by the recovery key: its own key is lost or stolen; the node must be down',
+    example: 'hw key succeed --stolen --key /media/stick/recovery.key',
+    options: [
+      ['--stolen', 'somebody may have the old key: nothing that it signs counts any more'],
+      ['--since <time>', 'of --stolen: since when, RFC 3339; for people who read it'],
+      ['--key <file>', 'the recovery key, where it is kept elsewhere'],
+      passphraseFile,
+    ],
+    load: async () => (await import('./key.ts')).succeed,
+  },
+  {
+    ...common,
     usage: 'key export <name>',
     summary: 'print a key file, for safekeeping elsewhere',
     example: 'hw key export recovery > recovery.key',

@@ -7,9 +7,11 @@ import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from '../../bytes.ts';
 import { fault } from '../../errors.ts';
+import type { SuccessionTerms } from '../../identities.ts';
 import { parseDid, parseLogId } from '../../ids.ts';
 import { limits, protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
+import { formatTime, parseTime } from '../../time.ts';
 import {
   asPeerId,
   asStreamName,
@@ -61,6 +63,14 @@ const WriterRevokedData = Type.Object({
       last: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
     }),
     { maxItems: limits.maxRevokedLogs },
+  ),
+});
+const SucceededData = Type.Object({
+  newDid: Type.String({ maxLength: 128 }),
+  reason: Type.Union([Type.Literal('lost'), Type.Literal('stolen')]),
+  since: Type.Optional(Type.String({ maxLength: 64 })),
+  kept: Type.Optional(
+    Type.Array(Type.String({ maxLength: 128 }), { maxItems: protocol.maxKeptTokens }),
   ),
 });
 const DirectData = Type.Object({
@@ -117,12 +127,19 @@ export interface LastGood {
   readonly log: LogId;
   readonly last: number;
 }
+/** The organisation goes by another DID from here on (src/identities.ts). */
+export interface SucceededEntry {
+  readonly kind: 'succeeded';
+  readonly newDid: Did;
+  readonly terms: SuccessionTerms;
+}
 export type RegistryEntry =
   | { readonly kind: 'profile'; readonly profile: Profile }
   | { readonly kind: 'stream'; readonly card: StreamCard }
   | { readonly kind: 'closed'; readonly name: StreamName }
   | RevokedEntry
   | WriterRevokedEntry
+  | SucceededEntry
   | { readonly kind: 'unknown' };
 
 export const registryTypes = {
@@ -132,6 +149,7 @@ export const registryTypes = {
   closed: 'org.headwater.stream.closed',
   revoked: 'org.headwater.grant.revoked',
   writerRevoked: 'org.headwater.writer.revoked',
+  succeeded: 'org.headwater.organisation.succeeded',
 } as const;
 
 /** Reads one event of the registry of `owner`; `registry-entry` where its data is malformed. */
@@ -165,6 +183,10 @@ export function readRegistryEntry(
       const data = parseData(WriterRevokedData, event);
       return data.ok ? readWriterRevoked(data.value) : data;
     }
+    case registryTypes.succeeded: {
+      const data = parseData(SucceededData, event);
+      return data.ok ? readSucceeded(data.value) : data;
+    }
     default:
       return ok({ kind: 'unknown' });
   }
@@ -196,6 +218,27 @@ function readWriterRevoked(data: Static<typeof WriterRevokedData>): Result<Write
     logs.push({ log: logId.value, last });
   }
   return ok({ ...revoked.value, kind: 'writerRevoked', logs });
+}
+
+function readSucceeded(data: Static<typeof SucceededData>): Result<SucceededEntry> {
+  const { reason, kept = [] } = data;
+  const newDid = parseDid(data.newDid);
+  if (!newDid.ok) return malformed('/newDid');
+  const since = data.since === undefined ? undefined : parseTime(data.since);
+  if (since?.ok === false) return malformed('/since');
+  const terms = {
+    reason,
+    kept: new Set(kept),
+    ...(since === undefined ? {} : { since: since.value }),
+  };
+  return ok({ kind: 'succeeded', newDid: newDid.value, terms });
+}
+
+/** The data of the first event under a new DID. */
+export function succeededData(newDid: Did, { reason, since, kept }: SuccessionTerms): Uint8Array {
+  const time = since === undefined ? {} : { since: formatTime(since) };
+  const named = reason === 'stolen' ? { kept: [...kept].toSorted() } : {};
+  return utf8(JSON.stringify({ newDid, reason, ...time, ...named }));
 }
 
 function readProfile(owner: Did, data: Static<typeof ProfileData>): Result<RegistryEntry> {

@@ -9,7 +9,7 @@
  *   hw:<logId>           one log
  */
 import { fault, type Fault } from '../../errors.ts';
-import { parseDid, parseLogId } from '../../ids.ts';
+import { parseLogId } from '../../ids.ts';
 import type { LogSummary } from '../../ledger/ledger-types.ts';
 import type { Successors } from '../../ledger/successors.ts';
 import { err, ok, type Result } from '../../result.ts';
@@ -61,7 +61,7 @@ export class Follows {
 
   /** The form of a target that is kept; a name must be known already, a DID need not. */
   target(text: string): Result<string> {
-    if (text.startsWith('did:') && !text.includes('/')) return parseDid(text);
+    if (text.startsWith('did:') && !text.includes('/')) return this.#registries.organisation(text);
     if (text.startsWith('hw:')) {
       const logId = parseLogId(text.slice(3));
       return logId.ok ? ok(`hw:${logId.value}`) : logId;
@@ -126,8 +126,12 @@ export class Follows {
     if (this.#targets(this.#configured).has(target)) {
       return err(fault('config-follow', `${target} is followed by config.yaml`));
     }
-    const set = await this.#control.set('follow', target, false);
-    if (!set.ok) return set;
+    // It may stand there under a DID that the owner had before.
+    const same = this.#control.all('follow').filter((text) => this.#targets([text]).has(target));
+    for (const text of same) {
+      const set = await this.#control.set('follow', text, false);
+      if (!set.ok) return set;
+    }
     for (const logId of this.#logsOf(target)) {
       const log = this.#ledger.log(logId);
       if (log === undefined || log.createdLocally) continue;

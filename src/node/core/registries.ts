@@ -3,7 +3,8 @@
  * are. Rebuilt from the registry logs at start and fed block by block afterwards, so it is never a
  * second source of truth. Names are resolved here (ledger.md "Identity").
  */
-import { fault } from '../../errors.ts';
+import { fault, type Fault } from '../../errors.ts';
+import { Identities } from '../../identities.ts';
 import { parseLogId, parseDid } from '../../ids.ts';
 import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
@@ -16,11 +17,40 @@ import {
   type LogId,
   type StreamName,
 } from '../../types.ts';
-import { logsOf, readRegistryEntry, type Profile, type StreamCard } from './cards.ts';
+import {
+  logsOf,
+  readRegistryEntry,
+  type Profile,
+  type RegistryEntry,
+  type StreamCard,
+} from './cards.ts';
+import { registryKnown, RegistryPins } from './registry-pins.ts';
+import type { Successions } from './successions.ts';
+
+/** Where in the registry an entry stands. */
+export interface EntryPlace {
+  readonly log: LogId;
+  readonly index: number;
+}
+
+/** The freshness key that a registry names, and since which of its entries. */
+export interface NamedFreshness {
+  readonly key: Did;
+  readonly since: EntryPlace;
+}
+
+/** What a registry says of delegations that were taken back. */
+export type Revoked = Extract<RegistryEntry, { kind: 'revoked' | 'writerRevoked' }>;
+
+/** Who goes by which DID, and which log is whose registry. */
+export type Owners = Pick<Successions, 'identities' | 'pins' | 'succeeded'>;
 
 interface Registry {
   readonly logId: LogId;
+  /** The DID in the genesis of its first log, whatever the organisation is called now. */
+  readonly root: Did;
   profile?: Profile;
+  freshness?: NamedFreshness | undefined;
   readonly streams: Map<StreamName, StreamCard>;
   /** All logs that a card of the stream has named, the present ones included. */
   readonly listed: Map<StreamName, Set<LogId>>;
@@ -40,55 +70,104 @@ export class Registries {
   /** Cards of direct streams, which came with grants. */
   readonly #direct = new Map<string, StreamCard>();
   #aliases: ReadonlyMap<string, Did>;
-  #revoked: (owner: Did, token: Uint8Array) => void = () => undefined;
+  #revoked: (owner: Did, revoked: Revoked) => void = () => undefined;
   readonly #self: Did;
+  readonly #owners: Owners;
 
-  constructor(self: Did, aliases: ReadonlyMap<string, Did>) {
+  constructor(self: Did, aliases: ReadonlyMap<string, Did>, owners: Owners = nobodySucceeded()) {
     this.#self = self;
     this.#aliases = aliases;
+    this.#owners = owners;
+    owners.identities.onChange(() => this.#rekey());
   }
 
   /** Starts the view of an owner's registry; false if another registry log already counts. */
   open(owner: Did, logId: LogId): boolean {
-    const known = this.#byOwner.get(owner);
+    const known = this.#of(owner);
     if (known !== undefined) return known.logId === logId;
+    const { pins } = this.#owners;
+    const root = this.#root(owner);
+    if ((pins.of(root)?.logId ?? logId) !== logId) return false;
     if (this.#byOwner.size >= limits.maxRegistries) return false;
-    this.#byOwner.set(owner, { logId, streams: new Map(), listed: new Map() });
+    this.#byOwner.set(this.#now(owner), { logId, root, streams: new Map(), listed: new Map() });
+    if (pins.of(root) === undefined) pins.set(root, { logId, named: false });
     return true;
   }
 
   /**
-   * The owner's own word, by the delegation of one of its peers, on which log is its registry. True if
-   * that replaces another: what the other said is forgotten and the log must be read from its start.
+   * The owner's own word, by the delegation of one of its peers, on which log is its registry. `changed`
+   * if that replaces one that we were told of by others: what that said is forgotten and the log must be
+   * read from its start. Once named, a registry stays: `registry-known`.
    */
-  name(owner: Did, logId: LogId): boolean {
-    const known = this.#byOwner.get(owner);
-    if (known === undefined || known.logId === logId) return false;
+  name(owner: Did, logId: LogId): 'same' | 'changed' | Fault {
+    const { pins } = this.#owners;
+    const root = this.#root(owner);
+    const pin = pins.of(root);
+    if (pin?.named === true && pin.logId !== logId) return registryKnown(owner, pin.logId, logId);
+    pins.set(root, { logId, named: true });
+    const known = this.#of(owner);
+    if (known === undefined || known.logId === logId) return 'same';
     this.forget(owner, logId);
-    return true;
+    return 'changed';
   }
 
   /** Forgets what an owner's registry said; it is read again, or `logId` in its place. */
   forget(owner: Did, logId: LogId): void {
-    const known = this.#byOwner.get(owner);
+    const known = this.#of(owner);
     if (known === undefined) return;
     for (const card of known.streams.values()) {
       for (const log of logsOf(card)) this.#byLog.delete(log);
     }
-    this.#rename(owner, known.profile?.name, undefined);
-    this.#byOwner.set(owner, { logId, streams: new Map(), listed: new Map() });
+    const { root } = known;
+    this.#rename(this.#now(owner), known.profile?.name, undefined);
+    this.#byOwner.set(this.#now(owner), { logId, root, streams: new Map(), listed: new Map() });
+  }
+
+  #now(owner: Did): Did {
+    return this.#owners.identities.now(owner);
+  }
+  #root(owner: Did): Did {
+    return this.#owners.identities.all(owner).at(-1) ?? owner;
+  }
+  #of(owner: Did): Registry | undefined {
+    return this.#byOwner.get(this.#now(owner));
+  }
+
+  /** An organisation has another DID now: all that its registry said is said by that. */
+  #rekey(): void {
+    // A new DID is set at the end of the map and met again there, as it should be.
+    for (const [owner, registry] of this.#byOwner) {
+      const now = this.#now(registry.root);
+      if (now === owner || this.#byOwner.has(now)) continue;
+      this.#byOwner.delete(owner);
+      this.#byOwner.set(now, registry);
+      const { profile, streams } = registry;
+      this.#rename(owner, profile?.name, undefined);
+      this.#rename(now, undefined, profile?.name);
+      if (profile !== undefined) registry.profile = { ...profile, owner: now };
+      for (const card of streams.values()) this.#put(registry, { ...card, owner: now });
+    }
+    const direct = [...this.#direct.values()];
+    this.#direct.clear();
+    for (const card of direct) this.putDirect(card);
   }
 
   /** Takes the next event of a registry in order; a malformed one is returned and changes nothing. */
-  take(owner: Did, context: Attributes, event: EventBytes): Result<StreamCard | undefined> {
-    const registry = this.#byOwner.get(owner);
+  take(
+    owner: Did,
+    context: Attributes,
+    event: EventBytes,
+    at?: EntryPlace,
+  ): Result<StreamCard | undefined> {
+    const registry = this.#of(owner);
     if (registry === undefined) return ok(undefined);
-    const entry = readRegistryEntry(owner, context, event);
+    const entry = readRegistryEntry(this.#now(owner), context, event);
     if (!entry.ok) return entry;
     switch (entry.value.kind) {
       case 'profile':
-        this.#rename(owner, registry.profile?.name, entry.value.profile.name);
+        this.#rename(this.#now(owner), registry.profile?.name, entry.value.profile.name);
         registry.profile = entry.value.profile;
+        registry.freshness = namedFreshness(registry.freshness, entry.value.profile, at);
         return ok(undefined);
       case 'stream':
         return ok(this.#put(registry, entry.value.card));
@@ -96,8 +175,11 @@ export class Registries {
         registry.streams.delete(entry.value.name);
         return ok(undefined);
       case 'revoked':
-        this.#revoked(owner, entry.value.token);
+      case 'writerRevoked':
+        this.#revoked(owner, entry.value);
         return ok(undefined);
+      case 'succeeded':
+        return this.#owners.succeeded(entry.value, at) ?? ok(undefined);
       case 'unknown':
         return ok(undefined);
     }
@@ -125,26 +207,36 @@ export class Registries {
   }
 
   /** Takes the card of a direct stream; what a registry lists under the name goes before it. */
-  putDirect(card: StreamCard): void {
+  putDirect(told: StreamCard): void {
+    const card = { ...told, owner: this.#now(told.owner) };
     this.#direct.set(`${card.owner}/${card.name}`, card);
     for (const log of logsOf(card)) this.#byLog.set(log, { owner: card.owner, name: card.name });
   }
 
   /** Is told of revocations as registries have them; one listener. */
-  onRevoked(listener: (owner: Did, token: Uint8Array) => void): void {
+  onRevoked(listener: (owner: Did, revoked: Revoked) => void): void {
     this.#revoked = listener;
   }
 
+  /** The freshness key that the owner's registry names now. */
+  freshness(owner: Did): NamedFreshness | undefined {
+    return this.#of(owner)?.freshness;
+  }
+  /** The first log of the owner's registry. */
+  registryOf(owner: Did): LogId | undefined {
+    return this.#of(owner)?.logId;
+  }
+
   profile(owner: Did): Profile | undefined {
-    return this.#byOwner.get(owner)?.profile;
+    return this.#of(owner)?.profile;
   }
   card({ owner, name }: StreamKey): StreamCard | undefined {
-    const listed = this.#byOwner.get(owner)?.streams.get(name);
-    return listed ?? this.#direct.get(`${owner}/${name}`);
+    const listed = this.#of(owner)?.streams.get(name);
+    return listed ?? this.#direct.get(`${this.#now(owner)}/${name}`);
   }
   /** True where a card of the stream, present or earlier, names the log. */
   lists({ owner, name }: StreamKey, logId: LogId): boolean {
-    const registry = this.#byOwner.get(owner);
+    const registry = this.#of(owner);
     const card = this.card({ owner, name });
     const now = card !== undefined && logsOf(card).includes(logId);
     return now || (registry?.listed.get(name)?.has(logId) ?? false);
@@ -159,7 +251,7 @@ export class Registries {
   }
   /** Is a registry of this organisation known here? */
   has(owner: Did): boolean {
-    return this.#byOwner.has(owner);
+    return this.#of(owner) !== undefined;
   }
 
   *owners(): IterableIterator<Did> {
@@ -173,7 +265,8 @@ export class Registries {
 
   /** How people here call an organisation: alias, else its own name, else undefined. */
   nameOf(owner: Did): string | undefined {
-    for (const [alias, did] of this.#aliases) if (did === owner) return alias;
+    const now = this.#now(owner);
+    for (const [alias, did] of this.#aliases) if (this.#now(did) === now) return alias;
     return this.profile(owner)?.name;
   }
 
@@ -182,9 +275,12 @@ export class Registries {
    * organisation has (`name-ambiguous` lists the DIDs otherwise).
    */
   organisation(text: string): Result<Did> {
-    if (text.startsWith('did:')) return parseDid(text);
+    if (text.startsWith('did:')) {
+      const did = parseDid(text);
+      return did.ok ? ok(this.#now(did.value)) : did;
+    }
     const alias = this.#aliases.get(text);
-    if (alias !== undefined) return ok(alias);
+    if (alias !== undefined) return ok(this.#now(alias));
     const [first, ...others] = this.#byName.get(text) ?? [];
     if (first === undefined) {
       return err(
@@ -207,11 +303,30 @@ export class Registries {
     const slash = text.lastIndexOf('/');
     const name = text.slice(slash + 1);
     if (!isStreamName(name)) return err(fault('bad-name', `${JSON.stringify(name)} is not a name`));
-    const owner = slash < 0 ? ok(this.#self) : this.organisation(text.slice(0, slash));
+    const owner = slash < 0 ? ok(this.#now(this.#self)) : this.organisation(text.slice(0, slash));
     return owner.ok ? ok({ owner: owner.value, name: asStreamName(name) }) : owner;
   }
 }
 
 export function unknown(text: string): ReturnType<typeof fault> {
   return fault('stream-unknown', `no stream ${JSON.stringify(text)} is known here`);
+}
+
+/** A key that goes on counts since it came; another one since this entry. */
+function namedFreshness(
+  before: NamedFreshness | undefined,
+  { freshness: key }: Profile,
+  since: EntryPlace | undefined,
+): NamedFreshness | undefined {
+  if (key === undefined || since === undefined) return undefined;
+  return before?.key === key ? before : { key, since };
+}
+
+/** Where no successions are looked at. */
+function nobodySucceeded(): Owners {
+  return {
+    identities: new Identities(),
+    pins: new RegistryPins(),
+    succeeded: () => undefined,
+  };
 }

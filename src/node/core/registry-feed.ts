@@ -23,6 +23,8 @@ export interface FeedEvents {
   stream(card: StreamCard): void;
   /** A registry entry that is malformed, or a log that cannot be read. */
   problem(logId: LogId, problem: Fault): void;
+  /** A log that says that it is the registry of an organisation which has another one. */
+  other?(owner: Did, logId: LogId): void;
 }
 
 export class RegistryFeed implements AsyncDisposable {
@@ -47,10 +49,13 @@ export class RegistryFeed implements AsyncDisposable {
     await this.settled();
   }
 
-  /** The log that counts as the owner's registry, on the word of the owner's own delegation. */
-  name(owner: Did, logId: LogId): void {
-    if (this.#registries.name(owner, logId)) this.#next.delete(logId);
+  /** The log that counts as the owner's registry, on the word of the owner's own delegation. Code: registry-known. */
+  name(owner: Did, logId: LogId): Fault | undefined {
+    const named = this.#registries.name(owner, logId);
+    if (typeof named !== 'string') return named;
+    if (named === 'changed') this.#next.delete(logId);
     this.#wake(logId);
+    return undefined;
   }
 
   /** Resolves when everything appended so far has been taken in. */
@@ -73,7 +78,12 @@ export class RegistryFeed implements AsyncDisposable {
     // A registry that was recovered is a chain of logs, known by its first one.
     const first = genesis.stream === undefined ? logId : logIdFromHash(genesis.stream);
     if (first !== logId && !this.#isNext(genesis)) return;
-    if (!this.#registries.open(genesis.owner, first)) return;
+    // Of a new DID it is read once it is known whose it was (successions.ts).
+    if (first !== logId && this.#ledger.log(first)?.genesis?.owner !== genesis.owner) return;
+    if (!this.#registries.open(genesis.owner, first)) {
+      this.#events.other?.(genesis.owner, logId);
+      return;
+    }
     const reading = this.#read(genesis.owner, logId).finally(() => {
       this.#reading.delete(logId);
       this.#wake(logId);
@@ -136,7 +146,8 @@ export class RegistryFeed implements AsyncDisposable {
       const event = batch.event(index);
       if (event === undefined) continue;
       const context = judgeEvent(event);
-      const taken = context.ok ? this.#registries.take(owner, context.value, event) : context;
+      const at = { log: batch.logId, index };
+      const taken = context.ok ? this.#registries.take(owner, context.value, event, at) : context;
       if (!taken.ok) this.#events.problem(batch.logId, taken.error);
       else if (taken.value !== undefined) this.#events.stream(taken.value);
     }

@@ -5,6 +5,7 @@
  */
 import { fault } from '../../errors.ts';
 import { toHex } from '../../bytes.ts';
+import type { Identities } from '../../identities.ts';
 import { didFromKey, parseLogId } from '../../ids.ts';
 import type { ForkHead, KnownFork } from '../../ledger/fork-book.ts';
 import type { LogSummary } from '../../ledger/ledger-types.ts';
@@ -22,6 +23,8 @@ export interface StreamLedger {
   log(logId: LogId): LogSummary | undefined;
   /** Forks that are known; a stand-in has none. */
   readonly forks?: { known(logId: LogId): KnownFork | undefined };
+  /** Owners that go by another DID; a stand-in has none. */
+  readonly identities?: Pick<Identities, 'onChange'>;
   onAppended(
     listener: (block: { readonly logId: LogId; readonly firstIndex: number }) => void,
   ): Disposable;
@@ -42,14 +45,16 @@ export interface StreamParts {
 
 export class Streams implements Disposable {
   readonly #parts: StreamParts;
-  /** Logs by the owner and name of their genesis, which never change. */
+  /** Logs by the owner and name of their genesis. */
   readonly #named = new Map<string, Set<LogId>>();
   readonly #writers = new WeakMap<PublicKey, Did>();
   readonly #listening: Disposable;
+  readonly #renaming: Disposable | undefined;
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
     for (const log of parts.ledger.logs()) this.#learn(log);
+    this.#renaming = parts.ledger.identities?.onChange(() => this.#learnAgain());
     this.#listening = parts.ledger.onAppended(({ logId, firstIndex }) => {
       if (firstIndex === 0) this.#learn(parts.ledger.log(logId));
     });
@@ -57,6 +62,7 @@ export class Streams implements Disposable {
 
   [Symbol.dispose](): void {
     this.#listening[Symbol.dispose]();
+    this.#renaming?.[Symbol.dispose]();
   }
 
   /** The stream's view if the ledger has a log of it or a registry lists it. */
@@ -115,6 +121,12 @@ export class Streams implements Disposable {
     const found = this.#collect(this.#parts.ledger.logs()).get(keyText(key));
     for (const log of found?.logs ?? []) this.#learn(log);
     return found;
+  }
+
+  /** An owner has another DID. */
+  #learnAgain(): void {
+    this.#named.clear();
+    for (const log of this.#parts.ledger.logs()) this.#learn(log);
   }
 
   #learn(log: LogSummary | undefined): void {

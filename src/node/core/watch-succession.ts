@@ -6,11 +6,13 @@ import type { LogId } from '../../types.ts';
 import type { Follows } from './follows.ts';
 import { journalTypes, type Journal } from './journal.ts';
 import type { RegistryFeed } from './registry-feed.ts';
+import type { Successions } from './successions.ts';
 
 export interface SuccessionPorts {
   readonly ledger: Ledger;
   readonly follows: Follows;
   readonly feed: RegistryFeed;
+  readonly owners: Pick<Successions, 'refresh'>;
   readonly journal: Journal;
   /** Asks the peers that the stream's card names. */
   fetch(logId: LogId): void;
@@ -28,6 +30,8 @@ function act(ports: SuccessionPorts, { kind, logId, successor, reason }: Success
       ports.fetch(logId);
       return;
     case 'closed':
+      // First who owns what is read then.
+      ports.owners.refresh();
       ports.feed.closed(logId);
       ports.journal.record({
         type: journalTypes.recovered,
