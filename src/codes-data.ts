@@ -38,6 +38,11 @@ export const dataCodes = {
   'body-missing': ['invalid', 'Ask for the reduced form where bodies are gone.'],
   'body-unexpected': ['invalid', 'Seals and control records have no body.'],
   'sealed-decrypt': ['invalid', 'The key is of another epoch or log, or the event was changed.'],
+  'event-sealed': [
+    'denied',
+    'Ask the owner for a grant; that it stood there can be proved: --disclose none.',
+  ],
+  'event-shredded': ['gone', 'That it stood there can still be proved: --disclose none.'],
   'cipher-missing': [
     'incomplete',
     'Verify with hw verify, or hand an opener to the library (webOpener in a browser).',
@@ -90,6 +95,7 @@ export const dataCodes = {
   'epoch-range': ['invalid', 'Name epochs from 0 to 2^32, the first before the last.'],
   'epoch-not-covered': ['denied', 'The keys that were granted do not reach this epoch.'],
   'epoch-key': ['invalid', 'The producer delivered a key that its own log contradicts: tell it.'],
+  'epoch-policy': ['usage', 'Name a time (--epoch 1h), a number of events (--epoch 1000events), or both.'],
   'epoch-keys-missing': [
     'config',
     'Bring the file back from a backup, or begin a new generation: hw stream rekey STREAM.',

@@ -4,8 +4,10 @@ import type { MarquezNode } from '../lineage/marquez.ts';
 import type { TraceFormat } from '../lineage/render.ts';
 import type { Result } from '../result.ts';
 import type { LogId } from '../types.ts';
+import type { BundleDisclosure } from './core/bundle.ts';
 import type { DisclosedPart } from './core/prove.ts';
 import type { Actor } from './node-api.ts';
+import type { SealedCounts } from './sealed/contents.ts';
 
 /** operations.md `hw verify --json`. */
 export interface VerifyView {
@@ -23,6 +25,8 @@ export interface VerifyView {
     readonly entries: number;
     readonly redacted: number;
     readonly dropped: number;
+    /** Of a sealed log: what of its ciphertext could be opened here. */
+    readonly sealed?: SealedCounts;
     /** Its writer signed two histories; the verdict is of the one that is kept here. */
     readonly forked?: true;
   }[];
@@ -104,6 +108,8 @@ export interface BundleRequest {
   readonly to?: string;
   /** With everything that the events were made from, as far as it is kept here or by peers. */
   readonly ancestors?: boolean;
+  /** Keys of sealed events that are held here: none where absent, of what was asked for, of all. */
+  readonly disclose?: BundleDisclosure;
 }
 
 export interface BundleView {
@@ -111,6 +117,8 @@ export interface BundleView {
   readonly entries: number;
   readonly references: number;
   readonly missing: number;
+  /** Sealed events whose keys it carries. */
+  readonly opened: number;
   /** The file as it is made; throws HeadwaterError. To be read once, or not at all. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }

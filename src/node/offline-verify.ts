@@ -14,6 +14,8 @@ import type { Registries, StreamKey } from './core/registries.ts';
 import type { Streams } from './core/streams.ts';
 import type { HomeView } from './home.ts';
 import type { VerifyView } from './evidence-api.ts';
+import { contentsCheck } from './sealed/contents.ts';
+import type { SealedRoom } from './sealed/sealed-room.ts';
 import { openOfflineStreams } from './offline-streams.ts';
 import { verifyLogs } from './verify-view.ts';
 
@@ -33,6 +35,7 @@ export async function verifyOffline(
   stream: string,
   clock: Clock,
   options: VerifyOptions,
+  sealed: SealedRoom,
 ): Promise<Result<VerifyView>> {
   const offline = await openOfflineStreams(home, ledger);
   if (!offline.ok) return offline;
@@ -51,7 +54,8 @@ export async function verifyOffline(
     covers(streams, target, key.value),
   );
   if (logs.some(({ size }) => size > 0) || (logs.length > 0 && meant)) {
-    return await verifyLogs(ledger, stream, logs, clock, options);
+    const contents = contentsCheck(ledger, sealed);
+    return await verifyLogs(ledger, stream, logs, clock, options, contents);
   }
   if (meant) return ok(nothingStored(stream));
   const known = streams.view(key.value);

@@ -4,8 +4,9 @@ import type { VerifyOptions, VerifyReport } from '../ledger/ledger-types.ts';
 import { toHex } from '../bytes.ts';
 import { fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { LogId } from '../types.ts';
+import { asLogIndex, type LogId } from '../types.ts';
 import type { VerifyView } from './evidence-api.ts';
+import type { CheckContents } from './sealed/contents.ts';
 import type { TableDamage } from './table-check.ts';
 
 export interface VerifyLedger {
@@ -26,10 +27,11 @@ export async function verifyLogs(
   logs: readonly { readonly log: LogId; readonly size: number }[],
   clock: Clock,
   options: VerifyOptions,
+  contents: CheckContents = notSealed,
 ): Promise<Result<VerifyView>> {
   const started = clock.monotonic();
   const total = logs.reduce((sum, { size }) => sum + size, 0);
-  const reports: VerifyReport[] = [];
+  const reports: (VerifyReport & Pick<LogsView, 'sealed'>)[] = [];
   let done = 0;
   const absent = logs.find(({ size }) => size === 0);
   for (const { log, size } of logs) {
@@ -40,7 +42,9 @@ export async function verifyLogs(
       onProgress: (checked) => options.onProgress?.(before + checked, total),
     });
     if (!report.ok) return report;
-    reports.push(report.value);
+    const opened = await withContents(report.value, contents, options.signal);
+    if (!opened.ok) return opened;
+    reports.push(opened.value);
     done += size;
   }
   const least = absent === undefined ? 'intact' : 'incomplete';
@@ -90,15 +94,39 @@ export function withTableDamage(
   return ok({ ...view.value, verdict: 'incomplete', firstProblem });
 }
 
+type LogsView = VerifyView['logs'][number];
+
+/** What was sealed, where it can be opened: it may be wrong although all that was signed is right. */
+async function withContents(
+  report: VerifyReport,
+  check: CheckContents,
+  signal: AbortSignal | undefined,
+): Promise<Result<VerifyReport & Pick<LogsView, 'sealed'>>> {
+  const found = await check(report.log, signal);
+  if (!found.ok || found.value === undefined) return found.ok ? ok(report) : found;
+  const { problem, ...sealed } = found.value;
+  const earlier = report.verdict === 'broken' ? report.firstProblem?.index : undefined;
+  if (problem === undefined || (earlier ?? Infinity) <= problem.index) {
+    return ok({ ...report, sealed });
+  }
+  const index = asLogIndex(problem.index);
+  const message = 'what was sealed is not what was committed to';
+  const firstProblem = { index, code: problem.code, message };
+  return ok({ ...report, sealed, verdict: 'broken', firstProblem });
+}
+
+const notSealed: CheckContents = () => Promise.resolve(ok(undefined));
+
 function absence(absent: { readonly log: LogId } | undefined): Pick<VerifyView, 'firstProblem'> {
   return absent === undefined
     ? {}
     : { firstProblem: { log: absent.log, index: 0, code: 'log-not-synced' } };
 }
 
-function logView(report: VerifyReport): VerifyView['logs'][number] {
-  const { log, size, root, blocks, signer, witnesses, entries, redacted, dropped } = report;
-  return { log, size, root: toHex(root), blocks, signer, witnesses, entries, redacted, dropped };
+function logView(report: VerifyReport & Pick<LogsView, 'sealed'>): LogsView {
+  const { log, size, root, blocks, signer, witnesses, entries, redacted, dropped, sealed } = report;
+  const counts = { entries, redacted, dropped, ...(sealed === undefined ? {} : { sealed }) };
+  return { log, size, root: toHex(root), blocks, signer, witnesses, ...counts };
 }
 
 function problemView(report: VerifyReport): NonNullable<VerifyView['firstProblem']> {

@@ -125,7 +125,10 @@ export const commands: readonly CommandSpec[] = [
     'print a proof of an event, or of a range hw:<log>/<from>-<to>, which hw verify checks anywhere',
     "hw prove 'orders#2' --out order.tlog-proof",
     [
-      ['--disclose <part>', 'of an event: all (the default), attributes, data or none'],
+      [
+        '--disclose <part>',
+        'of an event: all (the default), attributes, data, key (of a sealed one) or none',
+      ],
       ['--index <n>', 'of a range: also show the place of this entry in it'],
       ['--out <file>', 'write it there and not to stdout'],
       passphraseFile,
@@ -158,6 +161,10 @@ export const commands: readonly CommandSpec[] = [
       ['--from <position>', 'bundle of a stream: start, an index, an RFC 3339 time or a position'],
       ['--to <position>', 'bundle of a stream: where to end (exclusive), as --from'],
       ['--ancestors', 'bundle: with everything that its events were made from'],
+      [
+        '--disclose <what>',
+        'bundle: keys of sealed events: none (the default), of what was asked for (asked), inputs too (all)',
+      ],
       passphraseFile,
     ],
     async () => (await import('./export.ts')).exportTo,

@@ -16,21 +16,29 @@ import type { Options } from './options.ts';
 import { startProgress, type Progress } from './progress.ts';
 import { withStoppedHome } from './stopped.ts';
 import { countText } from './table.ts';
+import { bundleDisclosures, isBundleDisclosure } from '../core/bundle.ts';
 
 interface Written {
   readonly bytes: number;
   readonly entries: number;
   readonly references: number;
   readonly missing: number;
+  readonly opened: number;
 }
 
 export const exportBundle: Action = async (context, [of = ''], options) => {
   const file = options.text('bundle') ?? '';
   const [from, to] = [options.text('from'), options.text('to')];
   const ancestors = options.flag('ancestors');
+  const disclose = options.text('disclose') ?? 'none';
+  if (!isBundleDisclosure(disclose)) {
+    const message = `--disclose is one of ${bundleDisclosures.join(', ')}`;
+    return err(fault('usage', message, { pointer: '--disclose' }));
+  }
   const request: BundleRequest = {
     of,
     ancestors,
+    disclose,
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
   };
@@ -41,8 +49,8 @@ export const exportBundle: Action = async (context, [of = ''], options) => {
       ? await exportStopped(context, options, request, path)
       : await exportOnline(context, request, path);
   if (!written.ok) return written;
-  const { bytes, entries, references, missing } = written.value;
-  await context.value({ of, file, bytes, entries, references, missing });
+  const { bytes, entries, references, missing, opened } = written.value;
+  await context.value({ of, file, bytes, entries, references, missing, opened });
   const inputs =
     references === 0
       ? ''
@@ -52,6 +60,9 @@ export const exportBundle: Action = async (context, [of = ''], options) => {
   await context.say(
     `${file}: ${countText(entries)} entries, ${countText(bytes)} bytes${inputs}; hw verify ${file} checks it anywhere`,
   );
+  if (disclose !== 'none') {
+    await context.say(`  whoever has the file reads ${countText(opened)} sealed events of it`);
+  }
   if (missing > 0) {
     await context.note(`${countText(missing)} inputs are not kept here: the bundle is incomplete`);
   }
@@ -66,11 +77,11 @@ async function exportOnline(
   const connection = await connect(context);
   if (!connection.ok) return connection;
   using node = connection.value;
-  const { of, from, to, ancestors } = request;
+  const { of, from, to, ancestors, disclose } = request;
   const answer = await node.client.open({
     method: 'GET',
     path: '/bundle',
-    query: { of, from, to, ancestors },
+    query: { of, from, to, ancestors, disclose },
     accept: 'application/octet-stream',
     signal: context.signal,
   });
@@ -86,7 +97,8 @@ function counts(header: string | undefined): Omit<Written, 'bytes'> {
   const text = header ?? '';
   const count = (name: string): number =>
     Number(new RegExp(`(?:^| )${name}=([0-9]+)`).exec(text)?.[1] ?? 0);
-  return { entries: count('entries'), references: count('references'), missing: count('missing') };
+  const [entries, references] = [count('entries'), count('references')];
+  return { entries, references, missing: count('missing'), opened: count('opened') };
 }
 
 /** An answer that ends early must not look like its end. */
@@ -110,7 +122,7 @@ function exportStopped(
   request: BundleRequest,
   path: string,
 ): Promise<Result<Written>> {
-  return withStoppedHome(context, options, async (home, ledger) => {
+  return withStoppedHome(context, options, async (home, ledger, sealed) => {
     const { openOfflineStreams } = await import('../offline-streams.ts');
     const named = await openOfflineStreams(home, ledger);
     if (!named.ok) return named;
@@ -118,15 +130,17 @@ function exportStopped(
     const { streams } = named.value;
     let done = 0;
     const tell = (entries: number): void => void (done = entries);
-    const bundle = await openBundle({ ledger, streams }, request, context.signal, tell);
+    const { Disclosing } = await import('../sealed/disclosing.ts');
+    const parts = { ledger, streams, keys: new Disclosing(ledger, sealed) };
+    const bundle = await openBundle(parts, request, context.signal, tell);
     if (!bundle.ok) return bundle;
-    const { entries, references, missing, chunks } = bundle.value;
+    const { entries, references, missing, opened, chunks } = bundle.value;
     using progress = await startProgress(context.runtime.stderr, `export ${request.of}`, 100);
     const shown: Pick<Progress, 'update'> = {
       update: (_, note) => progress.update((100 * done) / Math.max(1, entries), note),
     };
     const stored = await store(context, path, chunks, shown);
-    return stored.ok ? ok({ bytes: stored.value, entries, references, missing }) : stored;
+    return stored.ok ? ok({ bytes: stored.value, entries, references, missing, opened }) : stored;
   });
 }
 

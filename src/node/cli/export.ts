@@ -13,7 +13,7 @@ export const exportTo: Action = async (context, args, options) => {
     const { exportBundle } = await import('./export-bundle.ts');
     return exportBundle(context, args, options);
   }
-  const misplaced = ['from', 'to', 'ancestors'].find(
+  const misplaced = ['from', 'to', 'ancestors', 'disclose'].find(
     (name) => options.flag(name) || options.text(name) !== undefined,
   );
   if (misplaced !== undefined) {

@@ -105,7 +105,7 @@ function proveStopped(
   event: string,
   part: DisclosedPart,
 ): Promise<Result<string>> {
-  return withStoppedHome(context, options, async (home, ledger) => {
+  return withStoppedHome(context, options, async (home, ledger, sealed) => {
     const { openOfflineStreams } = await import('../offline-streams.ts');
     const named = await openOfflineStreams(home, ledger);
     if (!named.ok) return named;
@@ -113,6 +113,8 @@ function proveStopped(
     const found = eventOf(named.value.streams, event);
     if (!found.ok) return found;
     const { proveEvent } = await import('../core/prove.ts');
-    return await proveEvent(ledger, found.value.logId, found.value.index, part);
+    const { Disclosing } = await import('../sealed/disclosing.ts');
+    const { logId, index } = found.value;
+    return await proveEvent(ledger, logId, index, part, new Disclosing(ledger, sealed));
   });
 }

@@ -4,6 +4,7 @@ import { ok, type Result } from '../../result.ts';
 import { SeedReader } from '../home-keys.ts';
 import { lockHome } from '../home-lock.ts';
 import type { HomeView } from '../home.ts';
+import type { SealedRoom } from '../sealed/sealed-room.ts';
 import type { Context } from './context.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
@@ -22,13 +23,14 @@ export async function takeHome(context: Context): Promise<Result<TakenHome>> {
 }
 
 /**
- * Runs over the ledger of the home; a node that starts meanwhile is refused. Nothing is written.
+ * Runs over the ledger of the home and the epoch keys in it; a node that starts meanwhile is refused.
+ * Nothing is written.
  * `before` runs once the home is ours and the store not yet open.
  */
 export async function withStoppedHome<T>(
   context: Context,
   options: Options,
-  run: (home: HomeView, ledger: Ledger) => Promise<Result<T>>,
+  run: (home: HomeView, ledger: Ledger, sealed: SealedRoom) => Promise<Result<T>>,
   before?: () => Promise<Result<void>>,
 ): Promise<Result<T>> {
   const taken = await takeHome(context);
@@ -43,7 +45,13 @@ export async function withStoppedHome<T>(
   if (prepared?.ok === false) return prepared;
   const { openHomeLedger } = await import('../open-ledger.ts');
   const parts = { ...home, keys: { nodeSecret: secret.value } };
-  const opened = await openHomeLedger(parts, context.runtime);
+  const { openKeys } = await import('../sealed/open-keys.ts');
+  const keys = await openKeys(parts, context.runtime.random);
+  if (!keys.ok) return keys;
+  const { sealing } = keys.value;
+  const opened = await openHomeLedger(parts, context.runtime, { sealing });
   if (!opened.ok) return opened;
-  return await run(home, scope.use(opened.value));
+  const { SealedRoom } = await import('../sealed/sealed-room.ts');
+  const ledger = scope.use(opened.value);
+  return await run(home, ledger, new SealedRoom(ledger, keys.value));
 }

@@ -32,7 +32,7 @@ export async function repairStopped(
   return withStoppedHome(
     context,
     options,
-    async (home, ledger) => {
+    async (home, ledger, sealed) => {
       const { verifyOffline } = await import('../offline-verify.ts');
       const { clock } = context.runtime;
       const { signal } = context;
@@ -40,7 +40,7 @@ export async function repairStopped(
       const logs = ledger.logs().map(({ logId }) => logId);
       const repairs = await repairLogs(ledger, logs, undefined, signal);
       if (!repairs.ok) return repairs;
-      const view = await verifyOffline(home, ledger, stream, clock, { signal });
+      const view = await verifyOffline(home, ledger, stream, clock, { signal }, sealed);
       return view.ok ? ok({ ...view.value, repairs: repairs.value }) : view;
     },
     salvage,

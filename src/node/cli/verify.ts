@@ -99,21 +99,19 @@ async function verifyStopped(
   const { checkTables } = await import('../table-check.ts');
   const damage = await checkTables(context.paths.store);
   if (!damage.ok) return damage;
-  const view = await withStoppedHome(context, options, async (home, ledger) => {
+  const view = await withStoppedHome(context, options, async (home, ledger, sealed) => {
     using progress = await startProgress(context.runtime.stderr, `verify ${stream}`, 100);
     const { verifyOffline } = await import('../offline-verify.ts');
     const entries = ledger.logs().reduce((sum, { size }) => sum + size, 0);
     const { runtime } = context;
     const { usualWorkers, withWorkers } = await import('../audit-workers.ts');
+    const onProgress = (checked: number, of: number): void =>
+      progress.update((100 * checked) / Math.max(1, of), `${countText(checked)} entries`);
+    const shown = { onProgress, signal: context.signal };
     const found = await withWorkers(
       wanted.value ?? usualWorkers(entries, runtime.cores()),
       (workers) =>
-        verifyOffline(home, ledger, stream, runtime.clock, {
-          onProgress: (checked, of) =>
-            progress.update((100 * checked) / Math.max(1, of), `${countText(checked)} entries`),
-          signal: context.signal,
-          workers,
-        }),
+        verifyOffline(home, ledger, stream, runtime.clock, { ...shown, workers }, sealed),
     );
     if (!found.ok) return found;
     const policy = statedTrust(stated);
@@ -137,6 +135,7 @@ async function report(context: Context, view: JsonView): Promise<Result<number>>
       `  log ${log.text('log') ?? ''}`,
       `    ${countText(log.number('size') ?? 0)} entries, ${countText(log.number('blocks') ?? 0)} blocks, root ${log.text('root') ?? ''}`,
       ...goneLines(log),
+      ...sealedLines(log),
     );
   }
   await context.say(...witnessLines(logs), ...reasonLines(view));
@@ -169,6 +168,21 @@ async function report(context: Context, view: JsonView): Promise<Result<number>>
     return ok(6);
   }
   return ok(verdict === 'intact' ? 0 : verdict === 'broken' ? 3 : 4);
+}
+
+/** What of a sealed log was read as well as proved. */
+function sealedLines(log: JsonView): readonly string[] {
+  const sealed = log.at('sealed');
+  if (sealed.value === undefined) return [];
+  const [opened = 0, noKey = 0, shredded = 0] = ['opened', 'noKey', 'shredded'].map((name) =>
+    sealed.number(name),
+  );
+  const parts = [
+    `${countText(opened)} opened and as committed to`,
+    ...(noKey === 0 ? [] : [`${countText(noKey)} ciphertext alone: no access`]),
+    ...(shredded === 0 ? [] : [`${countText(shredded)} shredded`]),
+  ];
+  return [`    sealed: ${parts.join(', ')}`];
 }
 
 function trustText(view: JsonView): string {

@@ -6,18 +6,28 @@ import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { BundleRequest, BundleView } from '../evidence-api.ts';
 import { withForeign } from './bundle-ledger.ts';
-import { planBundle, type BundleRequest as PlanRequest } from './bundle-plan.ts';
+import { planBundle, type BundleRequest as PlanRequest, type EventKeys } from './bundle-plan.ts';
 import { bundleFile, bundleLines, type BundleProgress } from './bundle-write.ts';
 import { ForeignLogs, type ForeignParts } from './foreign-logs.ts';
 import { eventOf } from './lineage.ts';
 import { partsOf, resolveRanges } from './ranges.ts';
 import type { Streams } from './streams.ts';
 
+/** Whose keys a bundle gives away: of nothing, of what was asked for, of its inputs too. */
+export const bundleDisclosures = ['none', 'asked', 'all'] as const;
+export type BundleDisclosure = (typeof bundleDisclosures)[number];
+
+export function isBundleDisclosure(text: string): text is BundleDisclosure {
+  return bundleDisclosures.some((one) => one === text);
+}
+
 export interface BundleParts {
   readonly ledger: Ledger;
   readonly streams: Pick<Streams, 'parse' | 'view'>;
   /** Where ancestors are read from that are not kept here; absent in a stopped node. */
   readonly foreign?: ForeignParts | undefined;
+  /** Keys of sealed events. */
+  readonly keys: EventKeys;
 }
 
 /** What was found while planning is read again while it is written, as fast as it is taken. */
@@ -28,7 +38,7 @@ const patient = { ...limits, maxForeignMs: limits.maxForeignBundleMs };
  * Codes: usage (bounds for one event), those of resolving the name and the bounds, of `planBundle`.
  */
 export async function openBundle(
-  { ledger, streams, foreign }: BundleParts,
+  { ledger, streams, foreign, keys }: BundleParts,
   request: BundleRequest,
   signal: AbortSignal,
   onProgress?: BundleProgress,
@@ -40,11 +50,14 @@ export async function openBundle(
     foreign === undefined || !ancestors
       ? ledger
       : withForeign(ledger, new ForeignLogs(foreign, signal, patient));
-  const plan = await planBundle(source, { asked: asked.value, ancestors }, signal);
+  const what = request.disclose ?? 'none';
+  const disclose = what === 'none' ? undefined : { keys, inputs: what === 'all' };
+  const wanted = { asked: asked.value, ancestors, disclose };
+  const plan = await planBundle(source, wanted, signal);
   if (!plan.ok) return plan;
-  const { carried, missing, references } = plan.value;
+  const { carried, missing, references, opened } = plan.value;
   const chunks = bundleFile(bundleLines(source, plan.value, signal, onProgress));
-  return ok({ entries: carried, references, missing: missing.length, chunks });
+  return ok({ entries: carried, references, missing: missing.length, opened, chunks });
 }
 
 async function askedOf(

@@ -22,6 +22,9 @@ import type { Home } from '../home.ts';
 import type { Actor, StreamView } from '../node-api.ts';
 import { repairLogs } from '../repair-logs.ts';
 import type { Runtime } from '../runtime.ts';
+import { contentsCheck } from '../sealed/contents.ts';
+import { Disclosing } from '../sealed/disclosing.ts';
+import type { SealedRoom } from '../sealed/sealed-room.ts';
 import { verifyLogs } from '../verify-view.ts';
 import type { Journal } from './journal.ts';
 import { openBundle } from './bundle.ts';
@@ -40,6 +43,7 @@ export interface EvidenceParts {
   readonly registries: Registries;
   readonly streams: Streams;
   readonly journal: Journal;
+  readonly sealed: SealedRoom;
   readonly network: () => { readonly gossip: GossipNode } | undefined;
 }
 
@@ -48,9 +52,11 @@ type FindStream = (organisation: string | undefined, name: string) => Result<Str
 export class Evidence implements EvidenceApi {
   readonly #parts: EvidenceParts;
   readonly #stream: FindStream;
+  readonly #disclosing: Disclosing;
 
   constructor(parts: EvidenceParts, stream: FindStream) {
     this.#parts = parts;
+    this.#disclosing = new Disclosing(parts.ledger, parts.sealed);
     this.#stream = stream;
   }
 
@@ -61,7 +67,7 @@ export class Evidence implements EvidenceApi {
   }
 
   proof(log: LogId, index: number, part: DisclosedPart): Promise<Result<string>> {
-    return proveEvent(this.#parts.ledger, log, asLogIndex(index), part);
+    return proveEvent(this.#parts.ledger, log, asLogIndex(index), part, this.#disclosing);
   }
 
   consistency(log: LogId, from: number, to?: number): Promise<Result<ConsistencyView>> {
@@ -74,7 +80,7 @@ export class Evidence implements EvidenceApi {
     signal: AbortSignal,
     threads?: number,
   ): Promise<Result<VerifyView>> {
-    const { ledger, runtime } = this.#parts;
+    const { ledger, runtime, sealed } = this.#parts;
     if (stream.logs.length === 0) {
       return Promise.resolve(
         err(fault('stream-not-followed', `${stream.display} is not kept here`)),
@@ -85,7 +91,8 @@ export class Evidence implements EvidenceApi {
     const count = threads ?? usualWorkers(entries, runtime.cores() - 1);
     return withWorkers(count, (workers) => {
       const options = { onProgress, signal, workers };
-      return verifyLogs(ledger, stream.display, stream.logs, runtime.clock, options);
+      const contents = contentsCheck(ledger, sealed);
+      return verifyLogs(ledger, stream.display, stream.logs, runtime.clock, options, contents);
     });
   }
 
@@ -120,7 +127,8 @@ export class Evidence implements EvidenceApi {
 
   bundle(request: BundleRequest, signal: AbortSignal): Promise<Result<BundleView>> {
     const { ledger, streams } = this.#parts;
-    return openBundle({ ledger, streams, foreign: this.#foreign() }, request, signal);
+    const keys = this.#disclosing;
+    return openBundle({ ledger, streams, foreign: this.#foreign(), keys }, request, signal);
   }
 
   async marquez(

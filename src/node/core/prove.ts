@@ -18,9 +18,10 @@ import { err, ok, type Result } from '../../result.ts';
 import { asTreeSize, type LogId, type LogIndex } from '../../types.ts';
 import { nodeEnv } from '../judges.ts';
 import type { ConsistencyView } from '../evidence-api.ts';
+import type { Disclosing } from '../sealed/disclosing.ts';
 
-/** What a proof shows of its event. */
-export const disclosures = ['all', 'attributes', 'data', 'none'] as const;
+/** What a proof shows of its event; `key`: of a sealed one its ciphertext and its own key. */
+export const disclosures = ['all', 'attributes', 'data', 'key', 'none'] as const;
 export type DisclosedPart = (typeof disclosures)[number];
 
 export function isDisclosedPart(text: string): text is DisclosedPart {
@@ -33,17 +34,21 @@ type ProvingLedger = Pick<Ledger, 'entry' | 'blocks' | 'keyChain'> & {
   readonly cosigned?: Pick<Cosigned, 'newest' | 'witnesses'>;
 };
 
+/** What opens sealed events; absent: nothing of them is disclosed. */
+type OpensSealed = Pick<Disclosing, 'entry'>;
+
 /**
  * The text of a proof that the event stands in its log, by the newest checkpoint that covers it and
  * that witnesses have cosigned (`Cosigned.newest`), else by that of the head. Codes: log-unknown,
- * index-over-head, event-unknown (seals, controls and, with anything disclosed, sealed events),
- * event-dropped, event-redacted or body-withheld (with anything disclosed), store-corrupt, those of `makeEventProof` and of the store.
+ * index-over-head, event-unknown (seals, controls), usage (the key of an event that is not sealed),
+ * those of `Disclosing.entry` (with anything disclosed of a sealed event), event-dropped, event-redacted or body-withheld (with anything disclosed), store-corrupt, those of `makeEventProof` and of the store.
  */
 export async function proveEvent(
   ledger: ProvingLedger,
   logId: LogId,
   index: LogIndex,
   part: DisclosedPart,
+  sealed?: OpensSealed,
 ): Promise<Result<string>> {
   const entry = await ledger.entry(logId, index);
   if (!entry.ok) return entry;
@@ -51,7 +56,7 @@ export async function proveEvent(
   if (kind === 'seal' || kind === 'control') {
     return err(fault('event-unknown', `entry ${index} is a ${kind} and no event`, { index }));
   }
-  const disclosed = part === 'none' ? ok({}) : await disclose(ledger, entry.value, part);
+  const disclosed = part === 'none' ? ok({}) : await disclose(ledger, entry.value, part, sealed);
   if (!disclosed.ok) return disclosed;
   // One look at the head: chain, checkpoint and path must be of one size.
   const chain = await ledger.keyChain(logId);
@@ -79,16 +84,36 @@ export async function proveEvent(
 /** The event, or a part of it, with the salts that its block holds. */
 async function disclose(
   ledger: ProvingLedger,
-  { logId, index, event, bodyMissing }: LedgerEntry,
+  entry: LedgerEntry,
   part: DisclosedPart,
+  sealed: OpensSealed | undefined,
 ): Promise<Result<Disclosure>> {
+  const { logId, index, kind, event, bodyMissing } = entry;
   if (bodyMissing !== undefined) return err(bodyFault(index, bodyMissing, leafOnly));
-  if (event === undefined) return err(noBody(index, 'sealed'));
+  if (kind === 'sealed') return discloseSealed(entry, part, sealed);
+  if (part === 'key') {
+    const message = `entry ${index} is not sealed: it has no key of its own`;
+    return err(fault('usage', message, { pointer: '--disclose' }, 'Use --disclose all.'));
+  }
+  if (event === undefined) return err(noBody(index, 'missing'));
   const salts = await saltsOf(ledger, logId, index);
   if (!salts.ok) return salts;
   if (salts.value === undefined) return err(noBody(index, 'without its salts'));
   const parts = { attributes: part !== 'data', data: part !== 'attributes' };
   return ok(discloseEvent(event, salts.value, parts));
+}
+
+async function discloseSealed(
+  entry: LedgerEntry,
+  part: DisclosedPart,
+  sealed: OpensSealed | undefined,
+): Promise<Result<Disclosure>> {
+  if (sealed === undefined) return err(noBody(entry.index, 'sealed'));
+  const opened = await sealed.entry(entry);
+  if (!opened.ok) return opened;
+  if (part === 'key') return ok({ sealed: opened.value.sealed });
+  const parts = { attributes: part !== 'data', data: part !== 'attributes' };
+  return ok(discloseEvent(opened.value.event, opened.value.salts, parts));
 }
 
 /** The 64 bytes of an event's salts: from the seed of its block, or kept by themselves. */

@@ -5,6 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
+import { isBundleDisclosure } from '../core/bundle.ts';
 import type { NodeApi } from '../node-api.ts';
 import { answer, answerText, logRoute } from './answer.ts';
 import { readerSignal } from './live-response.ts';
@@ -27,22 +28,24 @@ export function bundleRoutes(server: FastifyInstance, { api, closing }: HttpPart
     async (request, reply) => {
       const { query } = request;
       const [from, to] = [textOf(query, 'from'), textOf(query, 'to')];
+      const disclose = textOf(query, 'disclose') ?? 'none';
       const bundle = await api.evidence.bundle(
         {
           of: textOf(query, 'of') ?? '',
           ancestors: flagOf(request, 'ancestors'),
           ...(from === undefined ? {} : { from }),
           ...(to === undefined ? {} : { to }),
+          ...(isBundleDisclosure(disclose) ? { disclose } : {}),
         },
         readerSignal(reply.raw, closing),
       );
       if (!bundle.ok) return sendProblem(reply, bundle.error);
-      const { entries, references, missing, chunks } = bundle.value;
+      const { entries, references, missing, opened, chunks } = bundle.value;
       return reply
         .type(bundleType)
         .header(
           'headwater-bundle',
-          `entries=${entries} references=${references} missing=${missing}`,
+          `entries=${entries} references=${references} missing=${missing} opened=${opened}`,
         )
         .send(Readable.from(chunks, { objectMode: false }));
     },

@@ -1,6 +1,7 @@
 /** Parameters and bodies of the API; OpenAPI is written from these. */
 import { traceFormats } from '../../lineage/render.ts';
 import { Type, type TInteger, type TObject, type TOptional } from 'typebox';
+import { bundleDisclosures } from '../core/bundle.ts';
 import { disclosures } from '../core/prove.ts';
 
 const strict = { additionalProperties: false };
@@ -153,6 +154,14 @@ export const bundleQuery: TObject = Type.Object(
     from: text('where a stream begins: start, an index, an RFC 3339 time or a position token'),
     to: text('where it ends, exclusive; the same forms'),
     ancestors: flag('with everything that the events were made from, as far as it is kept here'),
+    disclose: Type.Optional(
+      Type.Union(
+        bundleDisclosures.map((what) => Type.Literal(what)),
+        {
+          description: 'keys of sealed events that are held here: of what was asked for, or of all',
+        },
+      ),
+    ),
   },
   strict,
 );
