@@ -22,14 +22,14 @@ export const grantCommands: readonly CommandSpec[] = [
   {
     ...common,
     usage: 'grant create <stream>',
-    summary: 'let an organisation or a peer read a direct stream of ours',
+    summary: 'let somebody read a direct stream of ours, or a part of what we may read of others',
     example: 'hw grant create orders --to beta --for 30d --out beta.grant',
     options: [
       ['--to <organisation>', 'DID, alias or registry name of who may read it'],
       ...range,
       depth,
       ['--purpose <text>', 'for what it is given; its holder must say so with every request'],
-      ['--fields <fields>', 'data (attributes and data, the default)'],
+      ['--fields <fields>', 'attributes (alone, as proofs) or data (both, the default)'],
       ['--out <file>', 'write the grant there for its holder'],
       why,
     ],
@@ -38,8 +38,15 @@ export const grantCommands: readonly CommandSpec[] = [
   {
     ...common,
     usage: 'grant list',
-    summary: 'grants given and got, and requests for them',
-    example: 'hw grant list',
+    summary: 'grants given and got, what others made of them, and requests for them',
+    example: 'hw grant list --stream orders --state active',
+    options: [
+      ['--stream <stream>', 'of this stream alone'],
+      ['--state <state>', 'active, waiting, expired, revoked; of requests pending, accepted …'],
+      ['--side <side>', 'given, got, or through: handed on by who got it from us'],
+      ['--limit <n>', 'so many at a time (1000)'],
+      ['--after <id>', 'the next ones after this'],
+    ],
     load: async () => (await import('./grant.ts')).list,
   },
   {
@@ -72,6 +79,27 @@ export const grantCommands: readonly CommandSpec[] = [
     example: 'hw grant revoke kq3ybd5a --why "the contract ended"',
     options: [why],
     load: async () => (await import('./grant.ts')).revoke,
+  },
+  {
+    ...common,
+    usage: 'grant hand-on <id>',
+    summary: 'hand a grant that we hold to another peer of our organisation',
+    example: 'hw grant hand-on kq3ybd5a --peer 12D3KooWEZK…',
+    options: [
+      ['--peer <peer>', 'peer id or did:key; a sister peer fetches the grant by itself'],
+      ['--out <file>', 'write the grant there for that peer'],
+      why,
+    ],
+    load: async () => (await import('./grant-holder.ts')).handOn,
+  },
+  {
+    ...common,
+    usage: 'grant renew <id>',
+    summary:
+      'ask the owner for a new grant in the place of one that ends; a node asks by itself too',
+    example: 'hw grant renew kq3ybd5a --for 30d',
+    options: [range[2], ['--purpose <text>', 'for what; the owner reads it'], why],
+    load: async () => (await import('./grant-holder.ts')).renew,
   },
   {
     ...common,

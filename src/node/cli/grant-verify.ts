@@ -20,6 +20,7 @@ export const verify: Action = async (context, [file = '']) => {
   const scope = checkGrant(nodeCrypto, grant.value, context.runtime.clock.now());
   if (!scope.ok) return scope;
   const { id, owner, holder, stream, from, to, expires, purpose, handOns } = scope.value;
+  const { fields, within } = scope.value;
   const links = grant.value.chain.map(({ issuer, audience, command }) => ({
     issuer,
     audience,
@@ -34,6 +35,8 @@ export const verify: Action = async (context, [file = '']) => {
     `  recorded    ${from === 0 ? 'from the beginning' : time(from)} to ${to === undefined ? 'without end' : time(to)}`,
     `  expires     ${expires === undefined ? 'never' : time(expires * 1000)}`,
     ...(purpose === undefined ? [] : [`  purpose     ${purpose}`]),
+    ...(fields === undefined ? [] : ['  fields      attributes, as proofs']),
+    ...(within === undefined ? [] : [`  for peers   of ${within} alone`]),
     ...(handOns === undefined ? [] : [`  handed on   ${handOns} more time(s)`]),
     ...links.map(({ issuer, audience }, i) => `  link ${i}      ${issuer} → ${audience}`),
   );

@@ -1,5 +1,6 @@
 /** `hw grant …` against the running node. */
 import { resolve } from 'node:path';
+import { fieldSets } from '../../access/grant.ts';
 import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { formatTime, parseTime } from '../../time.ts';
@@ -17,15 +18,15 @@ import { durationText, table } from './table.ts';
 export const create: Action = async (context, [stream = ''], options) => {
   const to = options.text('to');
   if (to === undefined) return err(usage('--to', 'says who may read: a DID or a name'));
-  const fields = options.text('fields') ?? 'data';
-  if (fields !== 'data') {
-    const hint = 'A grant is for attributes and data; make a derived stream for less.';
-    return err(fault('not-supported', `--fields ${fields}`, { pointer: '--fields' }, hint));
+  const fields = options.text('fields');
+  if (fields !== undefined && !fieldSets.some((one) => one === fields)) {
+    const hint = 'Finer control is a stream of its own for each class of reader.';
+    return err(fault('fields-unsupported', `--fields ${fields}`, { pointer: '--fields' }, hint));
   }
   const terms = termsOf(context, options);
   if (!terms.ok) return terms;
   const purpose = options.text('purpose');
-  const body = { stream, to, ...terms.value, purpose, ...actor(options) };
+  const body = { stream, to, ...terms.value, purpose, fields, ...actor(options) };
   const made = await callNode(context, { method: 'POST', path: '/grants', body });
   return made.ok ? tellGrant(context, made.value, options) : made;
 };
@@ -69,8 +70,12 @@ export const revoke: Action = async (context, [id = ''], options) => {
   return ok(0);
 };
 
-export const list: Action = async (context) => {
-  const answer = await callNode(context, { method: 'GET', path: '/grants' });
+export const list: Action = async (context, _args, options) => {
+  const limit = options.count('limit', 1);
+  if (!limit.ok) return limit;
+  const texts = ['stream', 'state', 'side', 'after'].map((name) => [name, options.text(name)]);
+  const query = { ...Object.fromEntries(texts), limit: limit.value };
+  const answer = await callNode(context, { method: 'GET', path: '/grants', query });
   if (!answer.ok) return answer;
   await context.value(answer.value.value);
   const grants = answer.value.list('grants');
@@ -90,6 +95,8 @@ export const list: Action = async (context) => {
   }
   const requests = answer.value.list('requests');
   if (requests.length > 0) await context.say('', ...requestTable(context, requests));
+  const next = answer.value.text('next');
+  if (next !== undefined) await context.note(`there are more: --after ${next}`);
   return ok(0);
 };
 
@@ -125,7 +132,7 @@ async function answer(
   return answered.ok ? tellRequest(context, answered.value) : answered;
 }
 
-async function tellGrant(
+export async function tellGrant(
   context: Context,
   grant: JsonView,
   options: Options,
@@ -146,7 +153,7 @@ async function tellGrant(
   return ok(0);
 }
 
-async function tellRequest(context: Context, request: JsonView): Promise<Result<number>> {
+export async function tellRequest(context: Context, request: JsonView): Promise<Result<number>> {
   await context.value(request.value);
   await context.say(...requestTable(context, [request]));
   return ok(0);
@@ -156,7 +163,7 @@ function grantLines(context: Context, grant: JsonView): readonly string[] {
   const [from, to] = [timeText(grant.number('from')), timeText(grant.number('to'))];
   const expires = grant.number('expires');
   const left = expires === undefined ? 0 : expires - context.runtime.clock.now();
-  const purpose = grant.text('purpose');
+  const [purpose, within] = [grant.text('purpose'), grant.text('within')];
   return [
     `grant ${grant.text('id') ?? ''}`,
     `  stream      ${grant.text('stream') ?? ''}`,
@@ -164,6 +171,8 @@ function grantLines(context: Context, grant: JsonView): readonly string[] {
     `  recorded    ${from ?? 'from the beginning'} to ${to ?? 'without end'}`,
     `  expires     ${expires === undefined ? 'never' : `${timeText(expires) ?? ''} (${left > 0 ? `in ${durationText(left)}` : 'over'})`}`,
     ...(purpose === undefined ? [] : [`  purpose     ${purpose}`]),
+    ...(grant.text('fields') === undefined ? [] : ['  fields      attributes, as proofs']),
+    ...(within === undefined ? [] : [`  for peers   of ${within} alone`]),
     `  handed on   ${grant.number('handOns') ?? 'as often as a chain may have links'}${grant.number('handOns') === undefined ? '' : ' more time(s)'}`,
     `  state       ${stateText(grant)}`,
   ];
@@ -178,13 +187,21 @@ function requestTable(context: Context, requests: readonly JsonView[]): readonly
     one.text('organisationName') ?? one.text('organisation') ?? '',
     one.flag('unknownStream') ? 'no such stream' : (one.text('state') ?? ''),
     durationText(now - (one.number('since') ?? now)),
-    one.text('reason') ?? one.text('purpose') ?? '',
+    one.text('reason') ?? purposeText(one),
   ]);
   return table(['REQUEST', '', 'STREAM', 'ASKED BY', 'STATE', 'SINCE', 'PURPOSE OR REASON'], rows);
 }
 
+function purposeText(request: JsonView): string {
+  const purpose = request.text('purpose') ?? '';
+  const renews = request.text('renews');
+  return renews === undefined ? purpose : `${purpose} (renews ${renews.slice(-8)})`;
+}
+
 function holder(grant: JsonView): string {
-  return grant.text('holderName') ?? grant.text('holder') ?? '';
+  const name = grant.text('holderName') ?? grant.text('holder') ?? '';
+  const through = grant.list('through').map(({ value }) => String(value));
+  return through.length === 0 ? name : `${name} through ${through.join(', ')}`;
 }
 
 function stateText(grant: JsonView): string {
@@ -227,7 +244,7 @@ function timeOption(context: Context, options: Options, name: string): Result<st
   return err(usage(`--${name}`, 'takes an RFC 3339 time such as 2026-11-01T00:00:00Z, or now'));
 }
 
-function secondsOf(options: Options): Result<number | undefined> {
+export function secondsOf(options: Options): Result<number | undefined> {
   const text = options.text('for');
   if (text === undefined) return ok(undefined);
   const ms = durationMs(text);

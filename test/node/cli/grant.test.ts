@@ -47,8 +47,8 @@ describe('hw grant', function () {
     refusedAs(await hw('acme', 'grant', 'create', 'open', ...terms), 2, 'grant-needless');
     refusedAs(await hw('acme', 'grant', 'create', 'nothing', ...terms), 1, 'stream-unknown');
     refusedAs(await hw('acme', 'grant', 'create', 'orders'), 2, 'usage');
-    const half = [...terms, '--fields', 'attributes'];
-    refusedAs(await hw('acme', 'grant', 'create', 'orders', ...half), 2, 'not-supported');
+    const half = [...terms, '--fields', 'rows'];
+    refusedAs(await hw('acme', 'grant', 'create', 'orders', ...half), 5, 'fields-unsupported');
     refusedAs(await hw('acme', 'grant', 'create', 'orders', '--to', 'nobody'), 1, 'stream-unknown');
     const made = json(await hw('acme', 'grant', 'create', 'orders', ...terms));
     assert.deepEqual([made['holder'], made['state'], made['handOns']], [beta, 'active', 1]);
