@@ -74,7 +74,7 @@ export async function replaceRecoveryKey(
     if (!done.ok) return done;
     if (done.value) changed.push(log.logId);
   }
-  return finish(home, next.value, nextHash, changed);
+  return await finish(home, next.value, nextHash, changed);
 }
 
 /** Why a log cannot say anything now: then its owner still needs the old key. */

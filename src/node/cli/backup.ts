@@ -143,7 +143,7 @@ export const restore: Action = async (context, [path = '']) => {
   const { runtime, signal } = context;
   const restored = await (async () => {
     using progress = await startProgress(runtime.stderr, 'restore', 100);
-    return restoreBackup({ folder, home, host: runtime, signal, ...shown(progress) });
+    return await restoreBackup({ folder, home, host: runtime, signal, ...shown(progress) });
   })();
   if (!restored.ok) return restored;
   await report(context, home, restored.value, { backup: folder });
