@@ -135,6 +135,8 @@ export const nodeLimits = {
   /** Sealed logs whose epochs are kept in memory, and epoch keys that were derived; least recently used goes. */
   maxEpochLogs: 256,
   maxDerivedEpochKeys: 1024,
+  /** Shortest time that a key epoch of a sealed stream can last. */
+  minEpochMs: 1000,
   /** A file of epoch keys above this is not read. */
   maxEpochFileBytes: 67_108_864,
   /** Cursors of one home; then `busy`. */

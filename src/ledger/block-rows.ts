@@ -9,13 +9,11 @@ import { ok, type Result } from '../result.ts';
 import { asLogIndex, type ParsedEvent } from '../types.ts';
 import { subjectRowKey } from './append-batch.ts';
 import type { VerifiedBlock } from './block.ts';
-import { RecordBatch } from './entry-batch.ts';
 import { contentCheckBytes, idRow, lookUpIds, type IdRow } from './id-rows.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
 import { lineageRows } from './lineage-rows.ts';
-import { nothingMissing } from './missing-bodies.ts';
-import { recordAt } from './read-block.ts';
+import { eventAt } from './open-sealed.ts';
 import type { StoreWrite } from './store.ts';
 
 /** Rows that are missing or wrong, with what belongs there. */
@@ -201,26 +199,15 @@ async function idKeyAt(
     : env.ids.idKey(String(event['source']), String(event['id']));
 }
 
-/** The attributes of the event at an index; undefined where it is none or its body is gone. */
+/** The attributes of the event at an index; undefined where it is none, gone, or sealed for us. */
 export async function contextAt(
   env: LedgerEnv,
   handle: LogHandle,
   index: number,
 ): Promise<ParsedEvent['context'] | undefined> {
   if (index >= handle.size) return undefined;
-  const record = await recordAt(env, handle, asLogIndex(index));
-  if (!record.ok) return undefined;
-  const range = { from: index, to: index + 1 };
-  const batch = new RecordBatch(
-    env.options.crypto,
-    handle.logId,
-    record.value,
-    range,
-    nothingMissing,
-  );
-  const body = batch.kind(index) === 'event' ? batch.event(index) : undefined;
-  const judged = body === undefined ? undefined : env.options.judges.event(body);
-  return judged?.ok === true ? judged.value : undefined;
+  const event = await eventAt(env, handle, asLogIndex(index));
+  return event.ok ? event.value.context : undefined;
 }
 
 function uint48(value: number): Uint8Array {

@@ -38,6 +38,8 @@ import {
   type Parent,
 } from './leaf.ts';
 import { isKnown, type LogState, type UnknownLog } from './log-state.ts';
+import { sealedParts, type BlockSeal } from './seal-entry.ts';
+import { sealedLength } from './sealed-body.ts';
 import { checkGenesisProof } from './successor.ts';
 
 /** What is to become an entry; its recorded time is that of the block unless it has its own. */
@@ -50,7 +52,7 @@ export interface EventDraft {
   readonly parents?: Uint8Array | undefined;
   readonly time?: TimeMs | undefined;
 }
-/** An event that was encrypted for its index, time and epoch; kept and checked, not made here. */
+/** An event that was encrypted elsewhere for its index, time and epoch; only kept and checked here. */
 export interface SealedDraft {
   readonly kind: 'sealed';
   readonly attributesCommitment: Hash;
@@ -72,25 +74,32 @@ export interface BuildOptions {
   readonly time: TimeMs;
   /** 32 fresh random bytes. */
   readonly seed: Uint8Array;
+  /** In a sealed log: what its events are sealed with. */
+  readonly seal?: BlockSeal | undefined;
   /** Lowest index whose body is still offered; unchanged where absent. */
   readonly lowest?: LogIndex | undefined;
 }
 
 /**
  * Bytes that a draft adds to the wire block, exact for public events: to cut a block at
- * `maxBlockBytes`.
+ * `maxBlockBytes`. `sealed`: it is to become an entry of a sealed log.
  */
-export function draftBytes(draft: Draft): number {
+export function draftBytes(draft: Draft, sealed: boolean = false): number {
   switch (draft.kind) {
-    case 'event':
-      return eventEntryBytes(maxTime, draft.parents?.length ?? noParents.length, draft.event);
+    case 'event': {
+      const parents = draft.parents?.length ?? noParents.length;
+      if (sealed) return sealedFrameBytes + parents + sealedLength(draft.event);
+      return eventEntryBytes(maxTime, parents, draft.event);
+    }
     case 'sealed':
-      return 128 + 80 * (draft.parents?.length ?? 0) + draft.body.length;
+      return sealedFrameBytes + 80 * (draft.parents?.length ?? 0) + draft.body.length;
     case 'control':
       return 16 + encodeCbor(draft.map).length;
   }
 }
 const maxTime = 2 ** 48 - 1;
+/** A leaf of kind 1 without parents, and the heads around leaf and body. */
+const sealedFrameBytes = 128;
 
 /**
  * Drafts in order, then the seal, signed. The event judge is not asked: drafts hold parsed events.
@@ -106,12 +115,13 @@ export function buildBlock(
   options: BuildOptions,
 ): Result<VerifiedBlock> {
   if (options.seed.length !== seedBytes) throw new RangeError('the seed is not 32 bytes');
-  const prepared = prepare(env, drafts, options);
+  const prepared = prepare(env, state, drafts, options);
   if (!prepared.ok) return prepared;
   const entries = prepared.value;
   entries.push(sealParts(state, drafts, options));
   const leaves = layOut(env.crypto, entries, options.seed);
-  const seed = drafts.some((draft) => draft.kind === 'event') ? options.seed : null;
+  const open = entries.some(({ kind }) => kind === leafKind.event);
+  const seed = open ? options.seed : null;
   const leafHashes = hashLeaves(env.crypto, leaves);
   const firstIndex = asLogIndex(isKnown(state) ? state.size : 0);
   const advanced = advance(env, state, { firstIndex, entries, leaves, leafHashes });
@@ -149,13 +159,16 @@ export function buildFirstBlock(
 
 function prepare(
   env: BlockEnv,
+  state: LogState | UnknownLog,
   drafts: readonly Draft[],
   options: BuildOptions,
 ): Result<EntryParts[]> {
   const entries: EntryParts[] = [];
   for (const [index, draft] of drafts.entries()) {
     const parts =
-      draft.kind === 'event' ? eventParts(draft, options) : leafParts(env, draft, options);
+      draft.kind === 'event'
+        ? eventParts(env, state, draft, index, options)
+        : leafParts(env, draft, options);
     const wrong = checkParts(parts);
     if (!wrong.ok) return err({ ...wrong.error, place: { index } });
     entries.push(parts);
@@ -173,8 +186,20 @@ function checkParts(parts: EntryParts): Result<unknown> {
   return wrong === undefined ? ok(undefined) : err(wrong);
 }
 
-function eventParts(draft: EventDraft, options: BuildOptions): EntryParts {
+function eventParts(
+  env: BlockEnv,
+  state: LogState | UnknownLog,
+  draft: EventDraft,
+  position: number,
+  options: BuildOptions,
+): EntryParts {
   const parents = draft.parents ?? noParents;
+  const { seal } = options;
+  if (seal !== undefined && isKnown(state)) {
+    const time = draft.time ?? options.time;
+    const place = { log: state.log, index: state.size + position, position, time };
+    return sealedParts(env.crypto, seal, place, draft.event, parents);
+  }
   return {
     kind: leafKind.event,
     time: draft.time ?? options.time,

@@ -6,7 +6,13 @@ import { keyOf, keyspace, logKey, prefixRange, type Table } from '../keyspace.ts
 import { err, ok, type Result } from '../result.ts';
 import type { LogId, TimeMs } from '../types.ts';
 import { keysOf, prepareAppend, appended } from './append-batch.ts';
-import { buildFirstBlock } from './build-block.ts';
+import { buildFirstBlock, type Draft } from './build-block.ts';
+import {
+  checkEpochPolicy,
+  defaultEpochs,
+  epochsControl,
+  type EpochPolicy,
+} from './epoch-policy.ts';
 import { rowWrite } from './fork-check.ts';
 import { openLog as openGenesis, type Genesis } from './genesis.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -30,22 +36,28 @@ export async function createLog(
   if (env.storeFailure !== undefined) return err(env.storeFailure);
   const time = recordedTime(env, undefined);
   if (!time.ok) return time;
-  return createWith(env, genesisOf(env, log, signer, time.value), signer, () => []);
+  const genesis = genesisOf(env, log, signer, time.value);
+  return createWith(env, genesis, signer, () => [], log.epochs);
 }
 
 /**
- * The same of a given genesis, whose recorded time is now; `beside` adds writes to its batch. Codes as
- * `createLog`, but clock-untrusted.
+ * The same of a given genesis, whose recorded time is now; `beside` adds writes to its batch, `epochs` is for
+ * a sealed log. Codes as `createLog`, but clock-untrusted.
  */
 export async function createWith(
   env: LedgerEnv,
   genesis: Genesis,
   signer: Signer,
   beside: (logId: LogId, genesisLeaf: Uint8Array) => readonly StoreWrite[],
+  epochs: EpochPolicy = defaultEpochs,
 ): Promise<Result<LogHandle>> {
   const { crypto, judges, host, store, guard } = env.options;
   const options = { time: genesis.created, seed: host.random.bytes(32) };
-  const built = buildFirstBlock({ crypto, judges }, signer, genesis, [], options);
+  const policy = checkEpochPolicy(epochs);
+  if (!policy.ok) return policy;
+  const sealed = genesis.visibility === 'sealed';
+  const drafts: Draft[] = sealed ? [{ kind: 'control', map: epochsControl(epochs) }] : [];
+  const built = buildFirstBlock({ crypto, judges }, signer, genesis, drafts, options);
   if (!built.ok) return built;
   const { logId, leaf } = openGenesis(crypto, genesis);
   const handle = newHandle(env, logId, 'writer');

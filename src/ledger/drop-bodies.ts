@@ -8,16 +8,17 @@
 import { keyspace, numberKey } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
 import { fault } from '../errors.ts';
-import type { BlockNumber } from '../types.ts';
+import type { BlockNumber, ParsedEvent } from '../types.ts';
 import { subjectRowKey } from './append-batch.ts';
 import { isEvent } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
 import { reduceBlock } from './block-encode.ts';
-import { makeLeaves, type BlockLeaves } from './block-leaves.ts';
+import { makeLeaves } from './block-leaves.ts';
 import { BlockRecord, encodeRecord } from './block-record.ts';
 import { idRowsOf } from './id-rows.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
+import { eventsOf } from './open-sealed.ts';
 import { recordOf } from './read-block.ts';
 import type { StoreWrite } from './store.ts';
 
@@ -48,16 +49,15 @@ export async function dropBodies(
     goes(firstIndex + position) && record.body(position) !== undefined;
   const positions = Array.from({ length: count }, (_, i) => i).filter(gone);
   if (positions.length === 0) return ok({ writes: [], bodies: 0, firstIndex, size });
-  const reduced = reduceRecord(env, record, (position) => !gone(position));
+  const reduced = await reduceRecord(env, handle, record, (position) => !gone(position));
   if (!reduced.ok) return reduced;
   const log = handle.row.number;
   const key = numberKey(keyspace.blocks, log, number);
   const writes: StoreWrite[] = [{ key, value: reduced.value.record }];
   for (const position of positions) {
-    const event = reduced.value.bodies[position];
-    const judged = event === undefined ? undefined : env.options.judges.event(event);
-    if (judged?.ok !== true) continue; // Sealed: no rows.
-    const { source, id, subject } = judged.value;
+    const event = reduced.value.events[position];
+    if (event === undefined) continue; // Sealed for us: no rows, or none that we could name.
+    const { source, id, subject } = event.context;
     const index = firstIndex + position;
     if (typeof subject === 'string') {
       writes.push({ key: subjectRowKey(log, env.ids.subjectKey(subject), index) });
@@ -73,22 +73,24 @@ export async function dropBodies(
 
 interface ReducedRecord {
   readonly record: Uint8Array;
-  /** What the block held before. */
-  readonly bodies: BlockLeaves['bodies'];
+  /** What the block held before, as far as it can be read here. */
+  readonly events: readonly (ParsedEvent | undefined)[];
 }
 
-function reduceRecord(
+async function reduceRecord(
   env: LedgerEnv,
+  handle: LogHandle,
   old: BlockRecord,
   keep: (position: number) => boolean,
-): Result<ReducedRecord> {
+): Promise<Result<ReducedRecord>> {
   const { crypto } = env.options;
   const { number, firstIndex, root } = old;
   const block = decodeBlock(old.wire, { reduced: true });
   if (!block.ok) return block;
   const made = makeLeaves(crypto, block.value);
   if (!made.ok) return made;
-  const { leaves, leafHashes, bodies } = made.value;
+  const { leaves, leafHashes } = made.value;
+  const events = await eventsOf(env, handle, block.value, made.value);
   const entries = block.value.entries;
   const stays = (position: number): boolean => {
     const entry = entries[position];
@@ -100,5 +102,5 @@ function reduceRecord(
   if (!again.ok) return err(fault('internal', `a reduced block: ${again.error.message}`));
   const input = { number, firstIndex, form: 'reduced', root, wire, leafHashes } as const;
   const record = encodeRecord(crypto, { ...input, entries: again.value.entries });
-  return ok({ record, bodies });
+  return ok({ record, events });
 }

@@ -10,6 +10,7 @@ import { asTimeMs, type LogId } from '../types.ts';
 import { parseControl } from './control.ts';
 import { controlsOf, type ControlEntry } from './controls.ts';
 import { unknownLog } from './create-log.ts';
+import { defaultEpochs, epochPolicyOf, type EpochPolicy } from './epoch-policy.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
 import type { OpenedEpoch } from './sealing.ts';
@@ -19,60 +20,70 @@ export type EpochsOf = (logId: LogId) => Promise<Result<readonly OpenedEpoch[]>>
 
 interface Known {
   /** Entries looked at. */
-  size: number;
+  readonly size: number;
   /** `LogHandle.resets` then: an end that was set anew may be another one. */
-  resets: number;
-  readonly opened: OpenedEpoch[];
+  readonly resets: number;
+  readonly opened: readonly OpenedEpoch[];
+  readonly policy: EpochPolicy;
 }
+
+const nothing: Omit<Known, 'size' | 'resets'> = { opened: [], policy: defaultEpochs };
 
 export class Epochs {
   readonly #env: LedgerEnv;
   readonly #known = new Map<LogId, Known>();
-  readonly #reading = new Map<LogId, Promise<Result<readonly OpenedEpoch[]>>>();
+  readonly #reading = new Map<LogId, Promise<unknown>>();
 
   constructor(env: LedgerEnv) {
     this.#env = env;
   }
 
-  readonly of: EpochsOf = (logId) => {
+  readonly of: EpochsOf = async (logId) => {
+    const known = await this.#knownOf(logId);
+    return known.ok ? ok(known.value.opened) : known;
+  };
+
+  /** When the log opens its next epoch. Codes as `of`. */
+  async policy(logId: LogId): Promise<Result<EpochPolicy>> {
+    const known = await this.#knownOf(logId);
+    return known.ok ? ok(known.value.policy) : known;
+  }
+
+  async #knownOf(logId: LogId): Promise<Result<Omit<Known, 'size' | 'resets'>>> {
     const handle = this.#env.logs.get(logId);
-    if (handle === undefined) return Promise.resolve(err(unknownLog(logId)));
-    if (handle.stored?.state.genesis.visibility !== 'sealed') return Promise.resolve(ok([]));
+    if (handle === undefined) return err(unknownLog(logId));
+    if (handle.stored?.state.genesis.visibility !== 'sealed') return ok(nothing);
     const known = this.#known.get(logId);
     if (known?.size === handle.size && known.resets === handle.resets) {
       this.#keep(logId, known);
-      return Promise.resolve(ok(known.opened));
+      return ok(known);
     }
-    const before = this.#reading.get(logId) ?? Promise.resolve(ok([]));
-    const reading = before.then(() => this.#read(handle));
+    // One after the other, so that what one has read the next goes on from.
+    const reading = (this.#reading.get(logId) ?? Promise.resolve()).then(() => this.#read(handle));
     this.#reading.set(logId, reading);
-    return reading.finally(() => {
-      if (this.#reading.get(logId) === reading) this.#reading.delete(logId);
-    });
-  };
-
-  /** The epoch of an event, as its leaf names it; undefined where the log has not opened it. */
-  async find(logId: LogId, epoch: number): Promise<Result<OpenedEpoch | undefined>> {
-    const opened = await this.of(logId);
-    return opened.ok ? ok(openingOf(opened.value, epoch)) : opened;
+    const read = await reading;
+    if (this.#reading.get(logId) === reading) this.#reading.delete(logId);
+    return read;
   }
 
-  async #read(handle: LogHandle): Promise<Result<readonly OpenedEpoch[]>> {
+  async #read(handle: LogHandle): Promise<Result<Known>> {
     const { size, resets } = handle;
     const kept = this.#known.get(handle.logId);
     const known = kept?.resets === resets && kept.size <= size ? kept : undefined;
     const entries = await controlsOf(this.#env, handle, known?.size ?? 0, undefined, size);
     if (!entries.ok) return entries;
-    const fresh: OpenedEpoch[] = [];
+    // A copy: what was given out before stays as it was.
+    const opened = [...(known?.opened ?? [])];
+    let { policy } = known ?? nothing;
     for (const entry of entries.value) {
-      const opened = openedBy(entry);
-      if (!opened.ok) return opened;
-      if (opened.value !== undefined) fresh.push(opened.value);
+      policy = epochPolicyOf(entry.map) ?? policy;
+      const opening = openedBy(entry);
+      if (!opening.ok) return opening;
+      if (opening.value !== undefined) opened.push(opening.value);
     }
-    // A new array: what was given out before stays as it was.
-    const opened = known === undefined ? fresh : [...known.opened, ...fresh];
-    this.#keep(handle.logId, { size, resets, opened });
-    return ok(opened);
+    const read = { size, resets, opened, policy };
+    this.#keep(handle.logId, read);
+    return ok(read);
   }
 
   #keep(logId: LogId, known: Known): void {

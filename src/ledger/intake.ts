@@ -16,6 +16,7 @@ import type { LogHandle } from './log-handle.ts';
 import { resolveParents } from './parents.ts';
 import { PublishRequest, type PendingEvent } from './pending.ts';
 import { recordAt } from './read-block.ts';
+import { sealedLength } from './sealed-body.ts';
 import type { Writer } from './writer.ts';
 import { recordedTime } from './writer-clock.ts';
 
@@ -45,7 +46,8 @@ export class Intake {
     events: readonly ParsedEvent[],
     signal: AbortSignal | undefined,
   ): Promise<Result<readonly Result<Receipt>[]>> {
-    const sizes = events.map((event) => bodyLength(event));
+    const lengthOf = this.#isSealed ? sealedLength : bodyLength;
+    const sizes = events.map((event) => lengthOf(event));
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     const room = this.#checkRoom(events.length, sizes, bytes);
     if (!room.ok) return room;
@@ -64,6 +66,10 @@ export class Intake {
     this.#events -= items.length;
     this.#bytes -= bytes;
     return ok(results);
+  }
+
+  get #isSealed(): boolean {
+    return this.#handle.stored?.state.genesis.visibility === 'sealed';
   }
 
   /** Runs behind the calls that came before. */

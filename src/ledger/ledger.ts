@@ -15,6 +15,7 @@ import { BackupRows } from './backup-rows.ts';
 import { Confirming } from './confirming.ts';
 import { createLog, purgeLog, unknownLog } from './create-log.ts';
 import { Cursors } from './cursors.ts';
+import type { EpochPolicy } from './epoch-policy.ts';
 import type { EpochsOf } from './epochs.ts';
 import { followLog } from './follow-log.ts';
 import { rowWrite } from './fork-check.ts';
@@ -50,6 +51,7 @@ import { applyWire } from './replica.ts';
 import { batchesOf, blocksOf, entriesOf, entryOf, tailOf } from './replay.ts';
 import { Retention } from './retention.ts';
 import { Scrub } from './scrub.ts';
+import type { OpenedEpoch } from './sealing.ts';
 import { Successors } from './successors.ts';
 import { TableRows } from './table-rows.ts';
 
@@ -205,6 +207,19 @@ export class Ledger implements AsyncDisposable {
   async rotate(logId: LogId, newSigner: Signer): Promise<Result<Receipt>> {
     const own = this.#workers.writer(logId);
     return own.ok ? own.value.control(undefined, newSigner) : own;
+  }
+
+  /**
+   * Opens the next key epoch of an own sealed log: with keys of the same root, or of a fresh one that
+   * begins a new generation. Codes: epoch-order (not sealed), epoch-keys-missing, those of `publish`.
+   */
+  async openEpoch(logId: LogId, what: 'epoch' | 'generation'): Promise<Result<OpenedEpoch>> {
+    const own = this.#workers.writer(logId);
+    return own.ok ? own.value.openEpoch(what) : own;
+  }
+  /** When a sealed log opens its next epoch. Codes as `epochs`. */
+  epochPolicy(logId: LogId): Promise<Result<EpochPolicy>> {
+    return this.#env.epochs.policy(logId);
   }
 
   /** The writer refuses with `stream-paused`; a replica goes on. Kept until the process ends. */

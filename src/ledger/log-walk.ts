@@ -17,6 +17,7 @@ import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
 import { decodeLogRow, encodeLogRow } from './log-row.ts';
 import { isKnown, type LogState, type UnknownLog } from './log-state.ts';
+import { withEvents } from './open-sealed.ts';
 import { checkBlock, readBlock } from './state-before.ts';
 import type { StoreWrite } from './store.ts';
 import { TileCheck } from './tile-check.ts';
@@ -148,7 +149,9 @@ export class LogWalk {
     if (!read.ok) return read;
     const { block, record } = read.value;
     const verified = await checkBlock(this.#env, this.#handle, this.#state, block, this.#number);
-    return verified.ok ? ok({ verified: verified.value, bytes: record.bytes.length }) : verified;
+    if (!verified.ok) return verified;
+    const opened = await withEvents(this.#env, this.#handle, verified.value);
+    return ok({ verified: opened, bytes: record.bytes.length });
   }
 
   #accept(verified: VerifiedBlock): void {

@@ -2,7 +2,7 @@
 import type { CborMap } from '../cbor.ts';
 import type { Signer } from '../crypto.ts';
 import { fault, type Fault } from '../errors.ts';
-import { err, type Result } from '../result.ts';
+import { err, ok, type Result } from '../result.ts';
 import type { ParsedEvent } from '../types.ts';
 import { Dedupe } from './dedupe.ts';
 import { frozenFault } from './fork-check.ts';
@@ -10,6 +10,7 @@ import { Intake } from './intake.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { Receipt } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
+import type { OpenedEpoch } from './sealing.ts';
 import type { StoreHealth } from './store-health.ts';
 import { Writer } from './writer.ts';
 import { recordedTime } from './writer-clock.ts';
@@ -20,6 +21,7 @@ export class OwnLog {
   readonly #dedupe: Dedupe;
   readonly #writer: Writer;
   readonly #intake: Intake;
+  readonly #opening = new Map<'epoch' | 'generation', Promise<Result<OpenedEpoch>>>();
   #closed = false;
 
   constructor(env: LedgerEnv, handle: LogHandle, health: StoreHealth, signer: Signer) {
@@ -72,6 +74,32 @@ export class OwnLog {
   maintain(map: CborMap | undefined): Promise<Result<Receipt>> {
     const refused = this.#refusal();
     return this.#append(refused?.code === 'stream-paused' ? undefined : refused, map, undefined);
+  }
+
+  /**
+   * Opens the next key epoch now, also while the log is paused; calls that come while one is under way
+   * share it. Codes: epoch-order (not sealed), those of `maintain` and of `Sealing.next`.
+   */
+  openEpoch(what: 'epoch' | 'generation'): Promise<Result<OpenedEpoch>> {
+    const shared = this.#opening.get('generation') ?? this.#opening.get(what);
+    if (shared !== undefined) return shared;
+    const opening = this.#openEpoch(what).finally(() => this.#opening.delete(what));
+    this.#opening.set(what, opening);
+    return opening;
+  }
+
+  async #openEpoch(what: 'epoch' | 'generation'): Promise<Result<OpenedEpoch>> {
+    const state = this.#handle.stored?.state;
+    if (state?.genesis.visibility !== 'sealed') {
+      return err(fault('epoch-order', 'only a sealed log has key epochs'));
+    }
+    this.#writer.openEpoch(what);
+    const done = await this.maintain(undefined);
+    if (!done.ok) return done;
+    const opened = await this.#env.epochs.of(this.#handle.logId);
+    const last = opened.ok ? opened.value.at(-1) : undefined;
+    if (!opened.ok) return opened;
+    return last === undefined ? err(fault('internal', 'no epoch was opened')) : ok(last);
   }
 
   #append(

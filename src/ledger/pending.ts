@@ -32,7 +32,7 @@ export interface PendingEvent {
 
 /**
  * A control entry, alone in its block; with `rotateTo` the map is made when its index is known. With
- * neither map nor `rotateTo` the block has only its seal.
+ * neither map nor `rotateTo` the block has only its seal, or what opens the next key epoch and its seal.
  */
 export interface PendingControl {
   readonly kind: 'control';

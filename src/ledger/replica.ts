@@ -21,6 +21,7 @@ import type { ApplyOutcome } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
 import type { LogTiles } from './log-tiles.ts';
 import { checkGuard } from './open-log.ts';
+import { indexSealed } from './index-sealed.ts';
 import type { StoreHealth } from './store-health.ts';
 import type { StoreWrite } from './store.ts';
 import { blockVerdict } from './verdict.ts';
@@ -70,6 +71,8 @@ export class Replica {
   /** Resolves when the group that is being written has been, or has failed. */
   #progress: PromiseWithResolvers<void> = Promise.withResolvers();
 
+  /** Number of the first block that was taken in. */
+  #taken: number | undefined;
   /** The last of those who wait for room in the queue; new ones go behind it. */
   #line: Promise<void> | undefined;
   readonly #caughtUp: () => void;
@@ -254,6 +257,7 @@ export class Replica {
     const { counters } = this.#env;
     for (const { append, done } of group) {
       handle.stored = append.head;
+      this.#taken ??= append.number;
       this.#env.recent.add(handle.row.number, append.block.block.firstIndex, append.record);
       handle.loaded?.written(append.tiles);
       counters.appliedBlocks += 1;
@@ -264,6 +268,7 @@ export class Replica {
     // An own log has caught up with its guard, or not: the same check as at the start.
     if (handle.row.role !== 'writer' || handle.closing !== undefined) return;
     const held = await checkGuard(this.#env, handle);
+    if (held === undefined) await indexSealed(this.#env, handle, this.#taken ?? 0);
     handle.setStanding(held === undefined ? 'open' : 'waiting', held);
     if (held === undefined) this.#caughtUp();
   }

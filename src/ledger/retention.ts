@@ -114,6 +114,9 @@ export class Retention implements AsyncDisposable {
     if (!handle.ok) return handle;
     const checked = checkPolicy(policy);
     if (!checked.ok) return checked;
+    if (policy.compact === true && handle.value.stored?.state.genesis.visibility === 'sealed') {
+      return err(sealedCompact());
+    }
     // What is in force is known once all control entries were looked at.
     const looked = await this.#alone(() => this.#controls(handle.value));
     if (!looked.ok) return looked;
@@ -226,7 +229,8 @@ export class Retention implements AsyncDisposable {
     if (!moved.ok) return moved;
     const done = await this.#forgetting.drop(handle, go);
     if (!done.ok) return done;
-    const compact = handle.retention.compact === true;
+    const sealed = handle.stored?.state.genesis.visibility === 'sealed';
+    const compact = handle.retention.compact === true && !sealed;
     const pushed = compact ? await this.#forgetting.subjects(handle, go) : ok(undefined);
     if (!pushed.ok) return pushed;
     const { dropped } = handle.kept;
@@ -288,6 +292,11 @@ export class Retention implements AsyncDisposable {
     const sealed = await this.#writer.append(handle.logId, undefined);
     return sealed.ok ? ok(undefined) : sealed;
   }
+}
+
+/** Followers of a sealed log cannot see its subjects, so they could not do the same. */
+export function sealedCompact(): Fault {
+  return fault('retention-policy', 'subjects of a sealed stream are hidden: it is not compacted');
 }
 
 function redactedBy(map: CborMap): unknown {

@@ -18,7 +18,7 @@ import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { EventBytes, Hash } from '../types.ts';
 import { checkSealedBody } from './block-leaves.ts';
-import { isKind } from './body.ts';
+import { bodyLength, isKind } from './body.ts';
 import { checkOpening, saltsBytes } from './commitment.ts';
 import { leafAt } from './leaf.ts';
 
@@ -35,9 +35,12 @@ export interface SealedPlace {
   readonly leaf: Uint8Array;
 }
 
+/** Bytes of a sealed body above those of the public one: two salts with their heads, and the tag. */
+export const sealedOverhead: number = 2 * (2 + 32) + tagBytes;
+
 /** Length of the body of an event, which its leaf says before it is sealed. */
 export function sealedLength(event: EventBytes): number {
-  return plaintextOf(new Uint8Array(saltsBytes), event).length + tagBytes;
+  return bodyLength(event) + sealedOverhead;
 }
 
 /**

@@ -23,6 +23,7 @@ import { readKeyChain, recoveryHashAt } from './key-chain.ts';
 import { decodeLeaf } from './leaf.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
+import { eventsOf } from './open-sealed.ts';
 import { blockNumberAt, recordOf } from './read-block.ts';
 import { freshRow } from './retention-row.ts';
 import type { StoreWrite } from './store.ts';
@@ -164,7 +165,7 @@ async function takeOut(
   number: number,
   writes: StoreWrite[],
 ): Promise<Result<void>> {
-  const { crypto, store, judges } = env.options;
+  const { crypto, store } = env.options;
   const log = handle.row.number;
   const record = await recordOf(env, handle, asBlockNumber(number));
   if (!record.ok) return record;
@@ -180,13 +181,13 @@ async function takeOut(
     { key: numberKey(keyspace.starts, log, firstIndex) },
     { key: pairKey(keyspace.times, log, last, number) },
   );
+  const events = await eventsOf(env, handle, block.value, made.value);
   for (const [i, entry] of block.value.entries.entries()) {
     const index = firstIndex + i;
     if (entry.control !== undefined) writes.push({ key: numberKey(keyspace.controls, log, index) });
-    const body = made.value.bodies[i];
-    const event = body === undefined ? undefined : judges.event(body);
-    if (event?.ok !== true) continue;
-    const { subject, source, id } = event.value;
+    const event = events[i];
+    if (event === undefined) continue;
+    const { subject, source, id } = event.context;
     if (typeof subject === 'string') {
       writes.push({ key: subjectRowKey(log, env.ids.subjectKey(subject), index) });
     }

@@ -9,6 +9,7 @@ import { countIndexes } from './audit-indexes.ts';
 import { contextAt } from './block-rows.ts';
 import { readIdRow, storedIdBytes } from './id-rows.ts';
 import type { LedgerEnv } from './ledger-env.ts';
+import { leafKind } from './leaf.ts';
 import type { LogHandle } from './log-handle.ts';
 import { readBlock } from './state-before.ts';
 import type { StoreEntry, StoreWrite } from './store.ts';
@@ -79,7 +80,11 @@ async function isStray(
     case keyspace.controls:
       return !(await isControl(env, handle, readUint48(key, 5)));
     case keyspace.subjects: {
-      const subject = (await contextAt(env, handle, readUint48(key, key.length - 6)))?.['subject'];
+      const index = readUint48(key, key.length - 6);
+      const context = await contextAt(env, handle, index);
+      // Of what is sealed and has no key here nothing is known, so its row stays.
+      if (context === undefined && (await isSealed(env, handle, index))) return false;
+      const subject = context?.['subject'];
       return (
         typeof subject !== 'string' ||
         !equal(env.ids.subjectKey(subject), key.subarray(5, key.length - 6))
@@ -112,6 +117,12 @@ async function isControl(env: LedgerEnv, handle: LogHandle, index: number): Prom
   return !record.ok || record.value.kind(index - record.value.firstIndex) === 3;
 }
 
+async function isSealed(env: LedgerEnv, handle: LogHandle, index: number): Promise<boolean> {
+  if (index >= handle.size) return false;
+  const record = await recordAt(env, handle, asLogIndex(index));
+  return record.ok && record.value.kind(index - record.value.firstIndex) === leafKind.sealed;
+}
+
 /** The id rows of events whose bodies are gone stay: nothing can be held against them. */
 async function isIdOf(
   env: LedgerEnv,
@@ -125,7 +136,7 @@ async function isIdOf(
   const record = await recordAt(env, handle, index);
   if (!record.ok) return true;
   const position = index - record.value.firstIndex;
-  if (record.value.kind(position) !== 0) return false;
+  if (record.value.kind(position) > leafKind.sealed) return false;
   if (record.value.body(position) === undefined) return true;
   const context = await contextAt(env, handle, index);
   if (context === undefined) return true;

@@ -104,7 +104,8 @@ async function closeAndOpen(
     handle.closing = { size, root: root.value, next: logId };
     return [rowWrite(handle), successorWrite(handle, 0, leaf, logIdHash(logId))];
   };
-  const made = await createWith(env, genesis, writer, close);
+  const epochs = await env.epochs.policy(handle.logId);
+  const made = await createWith(env, genesis, writer, close, epochs.ok ? epochs.value : undefined);
   if (!made.ok) handle.closing = undefined;
   return made;
 }

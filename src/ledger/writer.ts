@@ -7,10 +7,9 @@
  *   queue ──cut──► prepared ──when idle──► writing ──► stored
  *          linger   state: tip                         state: stored
  *
- * A block is cut when it is full; or when its linger is over and nothing is being written. The
- * linger is between `minLingerMs` and `maxLingerMs`, by the rate of the last blocks: as long as would
- * fill a block, if that is possible at all; none on a quiet stream. It is over before that when
- * nothing has come for `minLingerMs`: publishers who wait for their receipts send nothing more.
+ * A block is cut when it is full; or when its linger is over (cut-timer.ts) and nothing is being
+ * written. The linger is between `minLingerMs` and `maxLingerMs`, by the rate of the last blocks: as
+ * long as would fill a block, if that is possible at all; none on a quiet stream.
  */
 import { equal } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
@@ -19,7 +18,8 @@ import { err, ok, type Result } from '../result.ts';
 import { asHash, asLogIndex } from '../types.ts';
 import { appended, prepareAppend, type Append } from './append-batch.ts';
 import { buildBlock, draftBytes, type Draft } from './build-block.ts';
-import { controlMap } from './control.ts';
+import { controlMap, type EpochOpening } from './control.ts';
+import { CutTimer } from './cut-timer.ts';
 import type { Dedupe } from './dedupe.ts';
 import { makeRotation } from './key-chain.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -27,14 +27,12 @@ import type { Receipt } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
 import type { LogTiles } from './log-tiles.ts';
 import type { LogState } from './log-state.ts';
+import { PendingQueue } from './pending-queue.ts';
 import { repeated, type Pending, type PendingEvent } from './pending.ts';
-import { RateLinger } from './rate-linger.ts';
 import type { StoreHealth } from './store-health.ts';
 import { recordedTime } from './writer-clock.ts';
+import { WriterEpochs } from './writer-epochs.ts';
 import { keyElsewhere } from './writer-key.ts';
-
-/** Bytes of a block that are not entries: ids, frontier, seed, seal, checkpoint. */
-const blockFrameBytes = 3072;
 
 /** Blocks that are written together at most: to make them holds up everything else meanwhile. */
 const maxGroup = 4;
@@ -42,6 +40,8 @@ const maxGroup = 4;
 interface Prepared {
   readonly append: Append;
   readonly items: readonly Pending[];
+  /** Entries of its block before the first item: one where it opens a key epoch. */
+  readonly lead: number;
 }
 
 export class Writer {
@@ -49,20 +49,16 @@ export class Writer {
   readonly #handle: LogHandle;
   readonly #dedupe: Dedupe;
   readonly #health: StoreHealth;
-  readonly #linger: RateLinger;
+  readonly #linger: CutTimer;
   /** Keys that may be in force: a rotation adds one before it is durable. */
   readonly #signers: Signer[];
   #tiles: LogTiles | undefined;
-  #queue: Pending[] = [];
-  #head = 0;
+  readonly #queue = new PendingQueue();
+  /** Of a sealed log. */
+  readonly #epochs: WriterEpochs | undefined;
   #prepared: Prepared[] = [];
   #writing: Promise<void> | undefined;
-  #timer: Disposable | undefined;
-  #lingerOver = false;
-  /** Items that ever came: tells whether more came while a block waited. */
-  #taken = 0;
   #loading = false;
-  #queuedBytes = 0;
   #failing: Fault | undefined;
   /** Events by id key, from admission to durability. */
   readonly inFlight: Map<string, PendingEvent> = new Map();
@@ -79,7 +75,9 @@ export class Writer {
     this.#dedupe = dedupe;
     this.#health = health;
     this.#signers = [signer];
-    this.#linger = new RateLinger(env.options.limits, () => env.options.host.clock.monotonic());
+    const sealed = handle.stored?.state.genesis.visibility === 'sealed';
+    this.#epochs = sealed ? new WriterEpochs(env, handle) : undefined;
+    this.#linger = new CutTimer(env.options.host, env.options.limits);
   }
 
   addSigner(signer: Signer): void {
@@ -98,64 +96,40 @@ export class Writer {
       for (const item of items) this.settle(item, err(this.#failing));
       return;
     }
-    const first = this.#length === 0 && items.length > 0;
-    for (const item of items) {
-      this.#queue.push(item);
-      this.#taken += 1;
-      if (item.kind !== 'event') continue;
-      this.#queuedBytes += item.bytes;
-      item.queued = true;
-    }
-    if (first) this.#startLinger();
+    const first = this.#queue.length === 0 && items.length > 0;
+    this.#queue.push(items);
+    this.#linger.took(items.length);
+    if (first) this.#linger.start(() => this.#kick());
     this.#kick();
+  }
+
+  /** The next block opens the next key epoch of a sealed log. */
+  openEpoch(what: 'epoch' | 'generation'): void {
+    this.#epochs?.want(what);
   }
 
   /** The handle was loaded anew: what was built upon its old tip is built again. */
   recovered(): void {
     this.#failing = undefined;
     this.#tiles = undefined;
+    this.#epochs?.reset();
     const built = this.#prepared.flatMap(({ items }) => items);
     this.#prepared = [];
-    this.#putBack(built);
+    this.#queue.putBack(built);
     this.#kick();
   }
 
   /** Writes what waits, then ends. Nothing may be enqueued any more. */
   async close(): Promise<void> {
-    while (this.#length > 0 || this.#prepared.length > 0 || this.#writing !== undefined) {
+    while (this.#queue.length > 0 || this.#prepared.length > 0 || this.#writing !== undefined) {
       if (this.#failing !== undefined) break;
-      this.#lingerOver = true;
+      this.#linger.over = true;
       this.#kick();
       await (this.#writing ?? this.#handle.tiles(this.#env));
+      await this.#epochs?.settled();
     }
-    this.#timer?.[Symbol.dispose]();
-    if (this.#length > 0) this.#fail(fault('store-closed', 'the ledger is closing'));
-  }
-
-  get #length(): number {
-    return this.#queue.length - this.#head;
-  }
-
-  #startLinger(): void {
-    this.#timer?.[Symbol.dispose]();
-    const ms = this.#linger.ms();
-    this.#lingerOver = ms === 0;
-    if (ms > 0) this.#waitForMore(this.#env.options.host.clock.monotonic() + ms);
-  }
-
-  /** Until then, or until nothing has come for `minLingerMs`. */
-  #waitForMore(until: number): void {
-    const { clock, timers } = this.#env.options.host;
-    const taken = this.#taken;
-    const ms = Math.min(this.#env.options.limits.minLingerMs, until - clock.monotonic());
-    this.#timer = timers.after(Math.max(0, ms), () => {
-      if (this.#taken > taken && clock.monotonic() < until) {
-        this.#waitForMore(until);
-        return;
-      }
-      this.#lingerOver = true;
-      this.#kick();
-    });
+    this.#linger[Symbol.dispose]();
+    if (this.#queue.length > 0) this.#fail(fault('store-closed', 'the ledger is closing'));
   }
 
   /** Does what can be done now: cut a block, begin to write one. */
@@ -163,26 +137,37 @@ export class Writer {
     if (this.#failing !== undefined) return;
     if (this.#tiles === undefined) {
       // Not while a group is being written: its end moves the tip.
-      if (this.#length > 0 && this.#writing === undefined) void this.#loadTiles();
+      if (this.#queue.length > 0 && this.#writing === undefined) void this.#loadTiles();
       return;
     }
     const tiles = this.#tiles;
     const idle = this.#writing === undefined && this.#prepared.length === 0;
-    if (idle && this.#length > 0 && (this.#lingerOver || this.#full)) this.#prepare(tiles);
+    const due = idle && this.#queue.length > 0 && (this.#linger.over || this.#full);
+    if (due && this.#mayBuild()) this.#prepare(tiles);
     if (this.#writing === undefined && this.#prepared.length > 0) {
       const group = this.#prepared;
       this.#prepared = [];
       this.#writing = this.#write(group);
     }
     while (this.#writing !== undefined && this.#full && this.#prepared.length < maxGroup) {
+      if (!this.#mayBuild()) return;
       this.#prepare(tiles);
     }
+  }
+
+  /** False while a sealed log waits for the key of an epoch. */
+  #mayBuild(): boolean {
+    if (this.#epochs === undefined || !isBare(this.#queue.first)) return true;
+    return this.#epochs.ready(
+      () => this.#kick(),
+      (reason) => this.#refuse(reason),
+    );
   }
 
   /** There is enough for a block. */
   get #full(): boolean {
     const { maxBlockEvents, maxBlockBytes } = this.#env.options.limits;
-    return this.#length >= maxBlockEvents - 1 || this.#queuedBytes >= maxBlockBytes;
+    return this.#queue.length >= maxBlockEvents - 1 || this.#queue.bytes >= maxBlockBytes;
   }
 
   async #loadTiles(): Promise<void> {
@@ -202,63 +187,43 @@ export class Writer {
   #prepare(tiles: LogTiles): void {
     const items = this.#cut();
     if (items.length === 0) return;
-    const prepared = this.#build(tiles, items);
+    const opening = isBare(items[0]) ? this.#epochs?.opening : undefined;
+    const lead = opening === undefined ? 0 : 1;
+    const prepared = this.#build(tiles, items, opening);
     if (prepared.ok) {
       this.#linger.cut(items.length);
-      this.#prepared.push({ append: prepared.value, items });
+      this.#prepared.push({ append: prepared.value, items, lead });
       return;
     }
     // One unfit event must not cost its neighbours: they try again without it.
     const wrong = prepared.error.place?.index;
-    const culprit = wrong === undefined ? undefined : items[wrong];
+    const culprit = wrong === undefined ? undefined : items[wrong - lead];
     const alone = culprit === undefined || items.length === 1;
     for (const item of alone ? items : [culprit]) this.settle(item, err(prepared.error));
     if (alone) return;
-    const rest = items.filter((item) => item !== culprit);
-    this.#putBack(rest);
+    this.#queue.putBack(items.filter((item) => item !== culprit));
     this.#prepare(tiles);
-  }
-
-  /** To the front of the queue again. */
-  #putBack(items: readonly Pending[]): void {
-    this.#queue = [...items, ...this.#queue.slice(this.#head)];
-    this.#head = 0;
-    for (const item of items) {
-      if (item.kind !== 'event') continue;
-      this.#queuedBytes += item.bytes;
-      item.queued = true;
-    }
   }
 
   /** Takes from the queue what fits one block. */
   #cut(): readonly Pending[] {
     const { maxBlockEvents, maxBlockBytes } = this.#env.options.limits;
-    const items: Pending[] = [];
-    let bytes = blockFrameBytes;
-    while (this.#length > 0 && items.length < maxBlockEvents - 1) {
-      const item = this.#queue[this.#head];
-      if (item === undefined) break;
-      if (item.kind === 'control' && items.length > 0) break;
-      if (item.kind === 'event') {
-        const more = item.dropped ? 0 : draftBytes(draftOf(item));
-        if (items.length > 0 && bytes + more > maxBlockBytes) break;
-        bytes += more;
-        this.#queuedBytes -= item.bytes;
-        item.queued = false;
-      }
-      this.#head += 1;
-      if (item.kind === 'control' || !item.dropped) items.push(item);
-      if (item.kind === 'control') break;
-    }
-    if (this.#head > 4096 || this.#head === this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-    if (this.#length > 0) this.#startLinger();
+    const sealed = this.#epochs !== undefined && isBare(this.#queue.first);
+    const most = maxBlockEvents - (this.#epochs?.opening === undefined ? 1 : 2);
+    const items = this.#queue.take({
+      maxEvents: sealed ? Math.min(most, this.#epochs.room) : most,
+      maxBytes: maxBlockBytes,
+      sizeOf: (item) => draftBytes(draftOf(item), sealed),
+    });
+    if (this.#queue.length > 0) this.#linger.start(() => this.#kick());
     return items;
   }
 
-  #build(tiles: LogTiles, items: readonly Pending[]): Result<Append> {
+  #build(
+    tiles: LogTiles,
+    items: readonly Pending[],
+    opening: EpochOpening | undefined,
+  ): Result<Append> {
     const { crypto, judges, host } = this.#env.options;
     const state = this.#handle.tip?.state;
     const { standing, reason } = this.#handle.row;
@@ -268,12 +233,19 @@ export class Writer {
     const time = recordedTime(this.#env, state);
     if (!time.ok) return time;
     const drafts = items.flatMap((item) => this.#draft(item, state, signer));
-    const lowest = asLogIndex(Math.max(state.lowest, this.#handle.offerFrom));
-    const options = { time: time.value, seed: host.random.bytes(32), lowest };
+    if (opening !== undefined) drafts.unshift({ kind: 'control', map: controlMap(opening) });
+    const events = items.filter(({ kind }) => kind === 'event').length;
+    const options = {
+      time: time.value,
+      seed: host.random.bytes(32),
+      lowest: asLogIndex(Math.max(state.lowest, this.#handle.offerFrom)),
+      seal: events > 0 ? this.#epochs?.seal(drafts.length) : undefined,
+    };
     const built = buildBlock({ crypto, judges }, state, signer, drafts, options);
     if (!built.ok) return built;
+    if (isBare(items[0])) this.#epochs?.built(time.value, opening !== undefined, events);
     const keys = (position: number): PendingEvent => {
-      const item = items[position];
+      const item = items[position - (opening === undefined ? 0 : 1)];
       if (item?.kind !== 'event') throw new RangeError('not an event');
       return item;
     };
@@ -281,9 +253,12 @@ export class Writer {
   }
 
   /** None for a block that has only its seal. */
-  #draft(item: Pending, state: LogState, signer: Signer): readonly Draft[] {
+  #draft(item: Pending, state: LogState, signer: Signer): Draft[] {
     if (item.kind === 'event') return [draftOf(item)];
-    if (item.map !== undefined) return [{ kind: 'control', map: item.map }];
+    if (item.map !== undefined) {
+      this.#epochs?.control(item.map);
+      return [{ kind: 'control', map: item.map }];
+    }
     if (item.rotateTo === undefined) return [];
     const rotation = makeRotation(state.log, asLogIndex(state.size), signer, item.rotateTo);
     return [{ kind: 'control', map: controlMap(rotation) }];
@@ -292,7 +267,7 @@ export class Writer {
   async #write(group: readonly Prepared[]): Promise<void> {
     const durable = await this.#makeDurable(group);
     this.#writing = undefined;
-    if (durable.ok) for (const { append, items } of group) this.#stored(append, items);
+    if (durable.ok) for (const prepared of group) this.#stored(prepared);
     else {
       for (const { items } of group) for (const item of items) this.settle(item, durable);
       this.#fail(durable.error);
@@ -316,7 +291,7 @@ export class Writer {
     return guard.advance([{ kind: 0, id: this.#handle.log, size, root }]);
   }
 
-  #stored(append: Append, items: readonly Pending[]): void {
+  #stored({ append, items, lead }: Prepared): void {
     if (this.#tiles === undefined) this.#handle.reset(this.#handle.row, append.head);
     else this.#handle.stored = append.head;
     this.#env.recent.add(this.#handle.row.number, append.block.block.firstIndex, append.record);
@@ -325,18 +300,19 @@ export class Writer {
     const { counters } = this.#env;
     counters.publishedBlocks += 1;
     counters.publishedEvents += append.idKeys.length;
-    this.#acknowledge(append, items);
+    this.#acknowledge(append, items, lead);
     this.#env.announce(appended(this.#handle, append.block, true));
   }
 
-  #acknowledge(append: Append, items: readonly Pending[]): void {
+  #acknowledge(append: Append, items: readonly Pending[], lead: number): void {
     const { state } = append.head;
     const { leafHashes, block } = append.block;
     for (const [i, item] of items.entries()) {
+      const at = lead + i;
       const receipt: Receipt = {
         log: this.#handle.logId,
-        index: asLogIndex(block.firstIndex + i),
-        leafHash: asHash(leafHashes.slice(32 * i, 32 * i + 32)),
+        index: asLogIndex(block.firstIndex + at),
+        leafHash: asHash(leafHashes.slice(32 * at, 32 * at + 32)),
         block: append.number,
         size: state.size,
         root: state.root,
@@ -349,14 +325,16 @@ export class Writer {
   /** Everything that waits gets the failure; until `recovered` nothing is taken. */
   #fail(reason: Fault): void {
     this.#failing = reason;
-    this.#timer?.[Symbol.dispose]();
-    const waiting = this.#queue.slice(this.#head).filter((i) => i.kind === 'control' || !i.dropped);
-    const items = [...this.#prepared.flatMap((prepared) => prepared.items), ...waiting];
+    this.#linger[Symbol.dispose]();
+    const built = this.#prepared.flatMap((prepared) => prepared.items);
     this.#prepared = [];
-    this.#queue = [];
-    this.#head = 0;
-    this.#queuedBytes = 0;
-    for (const item of items) this.settle(item, err(reason));
+    for (const item of [...built, ...this.#queue.drain()]) this.settle(item, err(reason));
+  }
+
+  /** What waits gets the failure; what comes is taken and tries again. */
+  #refuse(reason: Fault): void {
+    this.#linger[Symbol.dispose]();
+    for (const item of this.#queue.drain()) this.settle(item, err(reason));
   }
 
   /** Answers an item and those who wait for the same source and id. */
@@ -397,4 +375,9 @@ export class Writer {
 
 function draftOf(item: PendingEvent): Draft {
   return { kind: 'event', event: item.event, parents: item.parents };
+}
+
+/** Not a control entry, which may have to be alone in its block. */
+function isBare(item: Pending | undefined): boolean {
+  return item?.kind !== 'control' || (item.map ?? item.rotateTo) === undefined;
 }

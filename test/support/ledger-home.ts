@@ -62,10 +62,11 @@ export interface HomeOptions {
   readonly clockCheck?: LedgerOptions['clockCheck'];
   readonly acceptClockStep?: boolean;
   readonly restoreGuard?: NonNullable<LedgerOptions['restoreGuard']>;
+  readonly sealing?: NonNullable<LedgerOptions['sealing']>;
 }
 
 export function options(given: HomeOptions = {}): LedgerOptions {
-  const { clockCheck, acceptClockStep, restoreGuard } = given;
+  const { clockCheck, acceptClockStep, restoreGuard, sealing } = given;
   return {
     store: given.store ?? new MemoryStore(),
     guard: given.guard ?? new MemoryGuard([]),
@@ -75,6 +76,7 @@ export function options(given: HomeOptions = {}): LedgerOptions {
     limits: { ...protocol, ...limits, storeRetryMs: 5, ...given.limits },
     nodeSecret,
     ...(restoreGuard === undefined ? {} : { restoreGuard }),
+    ...(sealing === undefined ? {} : { sealing }),
     ...(clockCheck === undefined ? {} : { clockCheck }),
     ...(acceptClockStep === undefined ? {} : { acceptClockStep }),
   };
