@@ -55,6 +55,16 @@ export async function streamPath(
   return err(fault('stream-unknown', `no stream of this node has the log ${log}`));
 }
 
+/** STREAM as the node shows it. */
+export async function streamView(
+  connection: Connection,
+  context: Context,
+  stream: string,
+): Promise<Result<JsonView>> {
+  const path = await streamPath(connection, context, stream);
+  return path.ok ? callOn(connection, context, { method: 'GET', path: path.value }) : path;
+}
+
 /** One call about STREAM on a connection of its own; `request` makes it of the stream's path. */
 export async function callStream(
   context: Context,

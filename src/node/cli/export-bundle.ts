@@ -14,7 +14,7 @@ import { connect } from './connect.ts';
 import type { Context } from './context.ts';
 import type { Options } from './options.ts';
 import { startProgress, type Progress } from './progress.ts';
-import { withStoppedHome } from './stopped.ts';
+import { withStoppedStreams } from './stopped.ts';
 import { countText } from './table.ts';
 import { bundleDisclosures, isBundleDisclosure } from '../core/bundle.ts';
 
@@ -122,12 +122,8 @@ function exportStopped(
   request: BundleRequest,
   path: string,
 ): Promise<Result<Written>> {
-  return withStoppedHome(context, options, async (home, ledger, sealed) => {
-    const { openOfflineStreams } = await import('../offline-streams.ts');
-    const named = await openOfflineStreams(home, ledger);
-    if (!named.ok) return named;
+  return withStoppedStreams(context, options, async ({ streams, ledger, sealed }) => {
     const { openBundle } = await import('../core/bundle.ts');
-    const { streams } = named.value;
     let done = 0;
     const tell = (entries: number): void => void (done = entries);
     const { Disclosing } = await import('../sealed/disclosing.ts');

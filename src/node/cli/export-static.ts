@@ -14,10 +14,10 @@ import type { StaticIndex } from '../static-index.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
-import { callOn, streamPath } from './endpoints.ts';
+import { streamView } from './endpoints.ts';
 import type { Options } from './options.ts';
 import { startProgress } from './progress.ts';
-import { withStoppedHome } from './stopped.ts';
+import { withStoppedStreams } from './stopped.ts';
 import { countText } from './table.ts';
 
 interface Exported extends ExportReport {
@@ -49,12 +49,9 @@ function fromStopped(
   stream: string,
   options: Options,
 ): Promise<Result<Exported>> {
-  return withStoppedHome(context, options, async (home, ledger) => {
-    const { openOfflineStreams } = await import('../offline-streams.ts');
-    const named = await openOfflineStreams(home, ledger);
-    if (!named.ok) return named;
-    const key = named.value.streams.parse(stream);
-    const view = key.ok ? named.value.streams.view(key.value) : key;
+  return withStoppedStreams(context, options, async ({ streams, ledger }) => {
+    const key = streams.parse(stream);
+    const view = key.ok ? streams.view(key.value) : key;
     if (!view.ok) return view;
     if (view.value.visibility === 'direct') return err(isPrivate(stream));
     const { indexOf } = await import('../static-index.ts');
@@ -71,15 +68,13 @@ async function fromNode(
   const connection = await connect(context);
   if (!connection.ok) return connection;
   using open = connection.value;
-  const path = await streamPath(open, context, stream);
-  if (!path.ok) return path;
-  const view = await callOn(open, context, { method: 'GET', path: path.value });
+  const view = await streamView(open, context, stream);
   if (!view.ok) return view;
   if (view.value.text('visibility') === 'direct') return err(isPrivate(stream));
   const index = readView(view.value);
   if (!index.ok) return index;
   const { apiSource } = await import('../log-source.ts');
-  return write(context, options, index.value, apiSource(open.client, context.signal));
+  return await write(context, options, index.value, apiSource(open.client, context.signal));
 }
 
 async function write(

@@ -6,7 +6,7 @@ import { lockHolder } from '../home-lock.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
 import type { Options } from './options.ts';
-import { wholeAnswer, written } from './prove.ts';
+import { textAnswer, written } from './prove.ts';
 import { withStoppedHome } from './stopped.ts';
 
 export async function proveRange(
@@ -21,10 +21,6 @@ export async function proveRange(
   const index = options.count('index');
   if (!index.ok) return index;
   const file = options.text('out');
-  if (context.json && file === undefined) {
-    const hint = 'Write it with --out FILE, or leave --json out.';
-    return err(fault('usage', 'a proof is text of its own form, not JSON', undefined, hint));
-  }
   const holder = await lockHolder(context.paths, context.runtime);
   const text =
     holder === undefined
@@ -41,14 +37,7 @@ async function online(
   const connection = await connect(context);
   if (!connection.ok) return connection;
   using open = connection.value;
-  const answer = await open.client.open({
-    method: 'GET',
-    path: `/logs/${logId}/range/proof`,
-    query: { from, to, index },
-    accept: 'text/plain',
-    signal: context.signal,
-  });
-  return answer.ok ? await wholeAnswer(context, answer.value.chunks) : answer;
+  return await textAnswer(open, context, `/logs/${logId}/range/proof`, { from, to, index });
 }
 
 function stopped(

@@ -4,14 +4,15 @@ import { fault } from '../../errors.ts';
 import { parseReference } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { disclosures, isDisclosedPart, type DisclosedPart } from '../core/prove.ts';
+import type { ApiRequest } from '../api-client.ts';
 import { replaceFile } from '../files.ts';
 import { lockHolder } from '../home-lock.ts';
 import type { Action } from './command.ts';
-import { connect } from './connect.ts';
+import { connect, type Connection } from './connect.ts';
 import type { Context } from './context.ts';
 import { eventPath } from './endpoints.ts';
 import type { Options } from './options.ts';
-import { withStoppedHome } from './stopped.ts';
+import { withStoppedStreams } from './stopped.ts';
 
 export const prove: Action = async (context, [event = ''], options) => {
   const part = options.text('disclose') ?? 'all';
@@ -20,6 +21,10 @@ export const prove: Action = async (context, [event = ''], options) => {
     return err(fault('usage', message, { pointer: '--disclose' }));
   }
   const file = options.text('out');
+  if (context.json && file === undefined) {
+    const hint = 'Write it with --out FILE, or leave --json out.';
+    return err(fault('usage', 'a proof is text of its own form, not JSON', undefined, hint));
+  }
   const range = parseReference(event);
   if (range.ok && range.value.to > range.value.from + 1) {
     const { proveRange } = await import('./prove-range.ts');
@@ -29,10 +34,6 @@ export const prove: Action = async (context, [event = ''], options) => {
     return err(
       fault('usage', '--index is for a range hw:<log>/<from>-<to>', { pointer: '--index' }),
     );
-  }
-  if (context.json && file === undefined) {
-    const hint = 'Write it with --out FILE, or leave --json out.';
-    return err(fault('usage', 'a proof is text of its own form, not JSON', undefined, hint));
   }
   const holder = await lockHolder(context.paths, context.runtime);
   const text =
@@ -73,29 +74,26 @@ async function proveOnline(
   using open = connection.value;
   const path = await eventPath(open, context, event);
   if (!path.ok) return path;
-  const answer = await open.client.open({
-    method: 'GET',
-    path: `${path.value}/proof`,
-    query: { disclose: part },
-    accept: 'text/plain',
-    signal: context.signal,
-  });
-  if (!answer.ok) return answer;
-  return wholeAnswer(context, answer.value.chunks);
+  return await textAnswer(open, context, `${path.value}/proof`, { disclose: part });
 }
 
-/** All of an answer that is text. */
-export async function wholeAnswer(
+/** An answer that is text, whole. */
+export async function textAnswer(
+  { client }: Connection,
   context: Context,
-  chunks: AsyncIterable<Uint8Array>,
+  path: string,
+  query: NonNullable<ApiRequest['query']>,
 ): Promise<Result<string>> {
+  const { signal } = context;
+  const answer = await client.open({ method: 'GET', path, query, accept: 'text/plain', signal });
+  if (!answer.ok) return answer;
   const parts: Uint8Array[] = [];
   try {
-    for await (const chunk of chunks) parts.push(chunk);
+    for await (const chunk of answer.value.chunks) parts.push(chunk);
   } catch {
     return err(fault('node-unreachable', 'the node broke off in the middle of its answer'));
   }
-  if (context.signal.aborted) return err(fault('interrupted', 'interrupted'));
+  if (signal.aborted) return err(fault('interrupted', 'interrupted'));
   return ok(Buffer.concat(parts).toString('utf8'));
 }
 
@@ -105,12 +103,9 @@ function proveStopped(
   event: string,
   part: DisclosedPart,
 ): Promise<Result<string>> {
-  return withStoppedHome(context, options, async (home, ledger, sealed) => {
-    const { openOfflineStreams } = await import('../offline-streams.ts');
-    const named = await openOfflineStreams(home, ledger);
-    if (!named.ok) return named;
+  return withStoppedStreams(context, options, async ({ streams, ledger, sealed }) => {
     const { eventOf } = await import('../core/lineage.ts');
-    const found = eventOf(named.value.streams, event);
+    const found = eventOf(streams, event);
     if (!found.ok) return found;
     const { proveEvent } = await import('../core/prove.ts');
     const { Disclosing } = await import('../sealed/disclosing.ts');

@@ -4,6 +4,7 @@ import { ok, type Result } from '../../result.ts';
 import { SeedReader } from '../home-keys.ts';
 import { lockHome } from '../home-lock.ts';
 import type { HomeView } from '../home.ts';
+import type { OfflineStreams } from '../offline-streams.ts';
 import type { SealedRoom } from '../sealed/sealed-room.ts';
 import type { Context } from './context.ts';
 import type { Options } from './options.ts';
@@ -54,4 +55,23 @@ export async function withStoppedHome<T>(
   const { SealedRoom } = await import('../sealed/sealed-room.ts');
   const ledger = scope.use(opened.value);
   return await run(home, ledger, new SealedRoom(ledger, keys.value));
+}
+
+export interface StoppedStreams extends OfflineStreams {
+  readonly home: HomeView;
+  readonly ledger: Ledger;
+  readonly sealed: SealedRoom;
+}
+
+/** The same with the streams that its registries name. */
+export function withStoppedStreams<T>(
+  context: Context,
+  options: Options,
+  run: (opened: StoppedStreams) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  return withStoppedHome(context, options, async (home, ledger, sealed) => {
+    const { openOfflineStreams } = await import('../offline-streams.ts');
+    const named = await openOfflineStreams(home, ledger);
+    return named.ok ? await run({ ...named.value, home, ledger, sealed }) : named;
+  });
 }

@@ -8,15 +8,13 @@ import type { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
-import { callOn, streamPath } from './endpoints.ts';
+import { callOn, streamView } from './endpoints.ts';
 
 export const fork: Action = async (context, [stream = ''], options) => {
   const connection = await connect(context);
   if (!connection.ok) return connection;
   using open = connection.value;
-  const path = await streamPath(open, context, stream);
-  if (!path.ok) return path;
-  const view = await callOn(open, context, { method: 'GET', path: path.value });
+  const view = await streamView(open, context, stream);
   if (!view.ok) return view;
   const forks: JsonView[] = [];
   for (const log of view.value.list('logs')) {

@@ -18,7 +18,7 @@ import type { Context } from './context.ts';
 import { callNode } from './endpoints.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
-import { withStoppedHome } from './stopped.ts';
+import { withStoppedStreams } from './stopped.ts';
 
 interface Traced {
   readonly verdict: string;
@@ -95,16 +95,16 @@ async function traceStopped(
 ): Promise<Result<Traced>> {
   const signer = await peerSigner(context, options, request);
   if (!signer.ok) return signer;
-  return await withStoppedHome(context, options, async (home, ledger) => {
-    const { openOfflineStreams } = await import('../offline-streams.ts');
-    const named = await openOfflineStreams(home, ledger);
-    if (!named.ok) return named;
-    const { traceEvent } = await import('../core/lineage.ts');
-    const { streams, registries } = named.value;
-    const { limits } = home.config;
-    const parts = { ledger, streams, registries, limits, signer: signer.value };
-    return await traceEvent(parts, request, context.signal);
-  });
+  return await withStoppedStreams(
+    context,
+    options,
+    async ({ home, ledger, streams, registries }) => {
+      const { traceEvent } = await import('../core/lineage.ts');
+      const { limits } = home.config;
+      const parts = { ledger, streams, registries, limits, signer: signer.value };
+      return await traceEvent(parts, request, context.signal);
+    },
+  );
 }
 
 /** The peer's key, opened only where something is to be signed. */
