@@ -208,12 +208,11 @@ class Starting {
 
   /** Who may read, and who has read. */
   async #openRooms(
-    ports: Omit<UsagePorts, 'runtime' | 'isGiven'> & Pick<RoomParts, 'track'>,
+    ports: Omit<UsagePorts, 'runtime' | 'grants'> & Pick<RoomParts, 'track'>,
     follows: Follows,
   ): Promise<Result<Pick<Parts, 'access' | 'usage'>>> {
     let room: AccessRoom | undefined;
-    const isGiven = (grant: string): boolean => room?.isGiven(grant) === true;
-    const usage = await openUsage({ ...ports, runtime: this.#runtime, isGiven });
+    const usage = await openUsage({ ...ports, runtime: this.#runtime, grants: () => room });
     if (!usage.ok) return usage;
     this.#stack.use(usage.value);
     const access = await AccessRoom.open({

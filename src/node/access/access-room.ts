@@ -135,6 +135,7 @@ export class AccessRoom implements Disposable {
         }),
     });
     return new AccessGate({
+      identities: parts.ledger.identities,
       kinship: home.readDelegation,
       onAllowed: (permit, asker, grant) => readers.allowed(permit, asker, grant),
       ...this.#books,
@@ -208,6 +209,15 @@ export class AccessRoom implements Disposable {
     return this.#books.grants.get(id)?.side === 'given';
   }
 
+  /** Of a grant that a holder of ours has made of it: which one, and who may read by it. */
+  madeOf(id: string): { readonly given: string; readonly holder: Did } | undefined {
+    const kept = this.#books.grants.get(id);
+    if (kept?.side !== 'through') return undefined;
+    const opened = this.#books.grants.open(kept);
+    const given = opened.ok ? opened.value.cids.findLast((cid) => this.isGiven(cid)) : undefined;
+    return given === undefined ? undefined : { given, holder: kept.scope.holder };
+  }
+
   /** Asks for what is open, from now on; the network is there. */
   start(): void {
     const { runtime, home } = this.#parts;
@@ -218,9 +228,10 @@ export class AccessRoom implements Disposable {
   /** A peer of an organisation is connected: it may have answers and new logs. */
   met(organisation: Did): void {
     const { grants, requests } = this.#books;
-    const asked = requests.all('out').some(({ owner }) => owner === organisation);
-    const kin = organisation === this.#parts.home.identity.organisation;
-    if (kin || asked || [...grants.got()].some(({ scope }) => scope.owner === organisation)) {
+    const all = this.#parts.ledger.identities.all(organisation);
+    const asked = requests.all('out').some(({ owner }) => all.includes(owner));
+    const kin = all.includes(this.#parts.home.identity.organisation);
+    if (kin || asked || [...grants.got()].some(({ scope }) => all.includes(scope.owner))) {
       this.#look(true);
     }
   }

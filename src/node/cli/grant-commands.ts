@@ -46,6 +46,7 @@ export const grantCommands: readonly CommandSpec[] = [
       ['--side <side>', 'given, got, or through: handed on by who got it from us'],
       ['--limit <n>', 'so many at a time (1000)'],
       ['--after <id>', 'the next ones after this'],
+      ['--usage', 'what was read by them, and who reads without a grant'],
     ],
     load: async () => (await import('./grant.ts')).list,
   },

@@ -10,6 +10,7 @@ import { replaceFile } from '../files.ts';
 import type { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
+import { usageLines } from './grant-usage.ts';
 import { actor, callNode } from './endpoints.ts';
 import { fileText } from './file-input.ts';
 import type { Options } from './options.ts';
@@ -74,12 +75,15 @@ export const list: Action = async (context, _args, options) => {
   const limit = options.count('limit', 1);
   if (!limit.ok) return limit;
   const texts = ['stream', 'state', 'side', 'after'].map((name) => [name, options.text(name)]);
-  const query = { ...Object.fromEntries(texts), limit: limit.value };
+  const usage = options.flag('usage');
+  const filter = Object.fromEntries(texts);
+  const query = { ...filter, limit: limit.value, ...(usage ? { usage } : {}) };
   const answer = await callNode(context, { method: 'GET', path: '/grants', query });
   if (!answer.ok) return answer;
   await context.value(answer.value.value);
   const grants = answer.value.list('grants');
-  if (grants.length === 0) await context.say('no grants');
+  if (usage) await context.say(...usageLines(answer.value, context.runtime.clock.now()));
+  else if (grants.length === 0) await context.say('no grants');
   else {
     const rows = grants.map((grant) => [
       (grant.text('id') ?? '').slice(-8),
@@ -94,7 +98,7 @@ export const list: Action = async (context, _args, options) => {
     await context.say(...table(head, rows));
   }
   const requests = answer.value.list('requests');
-  if (requests.length > 0) await context.say('', ...requestTable(context, requests));
+  if (requests.length > 0 && !usage) await context.say('', ...requestTable(context, requests));
   const next = answer.value.text('next');
   if (next !== undefined) await context.note(`there are more: --after ${next}`);
   return ok(0);

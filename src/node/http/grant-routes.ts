@@ -10,11 +10,18 @@ import { parseTime } from '../../time.ts';
 import type { TimeMs } from '../../types.ts';
 import { grantSides } from '../access/grant-book.ts';
 import { usualPage } from '../access/grant-list.ts';
-import { grantStates, type GrantInput, type GrantQuery, type GrantText } from '../grants-api.ts';
+import {
+  grantStates,
+  type GrantInput,
+  type GrantPage,
+  type GrantQuery,
+  type GrantText,
+} from '../grants-api.ts';
 import type { NodeApi } from '../node-api.ts';
+import type { UsageApi } from '../usage-api.ts';
 import { answer } from './answer.ts';
 import { sendProblem } from './problem.ts';
-import { actorOf, memberOf, numberOf, textOf } from './request.ts';
+import { actorOf, flagOf, memberOf, numberOf, textOf } from './request.ts';
 
 const states: readonly NonNullable<GrantQuery['state']>[] = [...grantStates, ...requestStates];
 const optional = (description: string, maxLength = 4096): TOptional<TString> =>
@@ -78,6 +85,9 @@ const listQuery: TObject = Type.Object(
       Type.Integer({ minimum: 1, maximum: usualPage, description: 'of a page' }),
     ),
     after: optional('`next` of the page before', 128),
+    usage: Type.Optional(
+      Type.Boolean({ description: 'with what was read, and who reads without a grant' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -96,7 +106,11 @@ export function grantRoutes(server: FastifyInstance, api: NodeApi): void {
   server.get(
     '/grants',
     { schema: { querystring: listQuery, summary: 'grants given and got, and requests for them' } },
-    (request, reply) => answer(reply, api.grants.list(queryOf(request.query))),
+    (request, reply) => {
+      const page = api.grants.list(queryOf(request.query));
+      if (!page.ok || !flagOf(request, 'usage')) return answer(reply, page);
+      return answer(reply, ok(withUsage(api.usage, page.value)));
+    },
   );
   server.get(
     '/grants/:id',
@@ -142,6 +156,15 @@ export function grantRoutes(server: FastifyInstance, api: NodeApi): void {
     },
   );
   requestRoutes(server, api);
+}
+
+/** Who reads without a grant is on the last page. */
+function withUsage(usage: UsageApi, page: GrantPage): unknown {
+  const grants = page.grants.map((grant) => {
+    const read = grant.side === 'got' ? undefined : usage.ofGrant(grant.id);
+    return read === undefined ? grant : { ...grant, usage: read };
+  });
+  return { ...page, grants, ...(page.next === undefined ? { readers: usage.readers() } : {}) };
 }
 
 function queryOf(query: unknown): GrantQuery {

@@ -3,6 +3,7 @@ import type { Fault } from '../../errors.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { ok, type Result } from '../../result.ts';
 import type { LogId, ParsedEvent } from '../../types.ts';
+import type { AccessRoom } from '../access/access-room.ts';
 import type { Journal } from '../core/journal.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
 import type { Registries } from '../core/registries.ts';
@@ -19,13 +20,14 @@ export interface UsagePorts {
   readonly journal: Journal;
   readonly registries: Registries;
   readonly streams: Streams;
-  readonly isGiven: (grant: string) => boolean;
+  /** The grants of this home, once they are read. */
+  readonly grants: () => Pick<AccessRoom, 'isGiven' | 'madeOf'> | undefined;
   readonly warn: (subject: string, problem: Fault) => void;
 }
 
 /** Codes: those of the store. */
 export function openUsage(ports: UsagePorts): Promise<Result<UsageRoom>> {
-  const { home, runtime, ledger, ownLogs, journal, registries, streams, isGiven, warn } = ports;
+  const { home, runtime, ledger, ownLogs, journal, registries, streams, grants, warn } = ports;
   return UsageRoom.open({
     host: runtime,
     rows: ledger.rows,
@@ -35,7 +37,8 @@ export function openUsage(ports: UsagePorts): Promise<Result<UsageRoom>> {
     makeEntry: (entry) => journal.event(entry),
     append: (log, events) => append(ledger, log, events),
     countPublic: home.config.deliveries.public,
-    isGiven,
+    isGiven: (grant) => grants()?.isGiven(grant) === true,
+    madeOf: (grant) => grants()?.madeOf(grant),
     nameOf: (did) => registries.nameOf(did),
     streamName: (owner, name) => {
       const view = streams.view({ owner, name });

@@ -1,8 +1,10 @@
 /** What was delivered, gathered from accounts for people. */
 import type { DeliveryWay } from '../../gossip/usage-port.ts';
-import type { Did, LogId, StreamName } from '../../types.ts';
+import { asPeerId, type Did, type LogId, type StreamName } from '../../types.ts';
 import type { DeliveredView, ReaderView, UsageApi, UsageByPeer, UsageView } from '../usage-api.ts';
-import type { Account } from './account.ts';
+import { peerKey } from '../../gossip/peer-id.ts';
+import { didFromKey } from '../../ids.ts';
+import type { About, Account } from './account.ts';
 import { totalsOf } from './pieces.ts';
 import { isContent, type UsageBook } from './usage-book.ts';
 
@@ -10,6 +12,8 @@ export interface UsageViewParts {
   readonly book: UsageBook;
   /** A grant that this home has given. */
   readonly isGiven: (grant: string) => boolean;
+  /** Of a grant that the holder of one of ours has made of it: that one, and who may read by it. */
+  readonly madeOf: (grant: string) => { readonly given: string; readonly holder: Did } | undefined;
   readonly nameOf: (did: Did) => string | undefined;
   readonly streamName: (owner: Did, stream: StreamName) => string;
 }
@@ -22,7 +26,13 @@ export class UsageViews implements UsageApi {
   }
 
   ofGrant(id: string): UsageView | undefined {
-    return this.#view([...this.#parts.book.all()].filter(({ about }) => about.grant === id));
+    const { book, madeOf } = this.#parts;
+    const made = madeOf(id);
+    const isOf = ({ grant, organisation, peer }: About): boolean => {
+      if (made === undefined) return grant === id;
+      return grant === made.given && (organisation === made.holder || didOf(peer) === made.holder);
+    };
+    return this.#view([...book.all()].filter(({ about }) => isOf(about)));
   }
 
   readers(): readonly ReaderView[] {
@@ -138,4 +148,9 @@ function sum(
   what: 'count' | 'bytes',
 ): number {
   return peers.reduce((total, one) => total + (which(one.way) ? one[what] : 0), 0);
+}
+
+function didOf(peer: string | undefined): Did | undefined {
+  const key = peer === undefined ? undefined : peerKey(asPeerId(peer));
+  return key === undefined ? undefined : didFromKey(key);
 }

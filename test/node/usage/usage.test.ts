@@ -78,6 +78,7 @@ class Home {
       append: (_log, events) => Promise.resolve(this.#append(events)),
       countPublic,
       isGiven: (grant) => grant === 'given',
+      madeOf: (grant) => (grant === 'made' ? { given: 'given', holder: carl } : undefined),
       nameOf: (one) => (one === beta ? 'beta' : undefined),
       streamName: (_owner, name) => name,
       onFault: (problem) => this.faults.push(problem),
