@@ -46,6 +46,7 @@ export type TableName =
   | 'revocations'
   | 'grantRequests'
   | 'usage'
+  | 'leases'
   | 'keys'
   | 'market'
   | 'flows'
@@ -201,6 +202,13 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
     value: 'dag-cbor: what one consumer was given of one log; how far the journal is in the table',
     room: 'node',
   },
+  leases: {
+    prefix: 0x2d,
+    key: 'logId 32',
+    value:
+      'dag-cbor [due, [[time ms, epoch], …]]: epoch keys of an own log that are out for a time, and whether a new generation is due',
+    room: 'access',
+  },
   keys: {
     prefix: 0x15,
     key: 'stream, epoch',
@@ -226,7 +234,8 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
   registries: {
     prefix: 0x28,
     key: 'SHA-256 of the DID, text, 32',
-    value: 'dag-cbor [DID, logId 32, named]: the registry that counts for it, and whether it was named by the organisation',
+    value:
+      'dag-cbor [DID, logId 32, named]: the registry that counts for it, and whether it was named by the organisation',
     room: 'node',
   },
   forkProofs: {

@@ -43,6 +43,8 @@ export interface HomePaths {
   readonly keys: string;
   /** Key trees of own sealed logs, a file for each. */
   readonly epochKeys: string;
+  /** The same of sealed streams of others, as they were delivered. */
+  readonly gotKeys: string;
   readonly identity: string;
   readonly peerDelegation: string;
   readonly writeDelegation: string;
@@ -143,6 +145,7 @@ export function homePaths(directory: string): HomePaths {
     config: join(root, 'config.yaml'),
     keys: join(root, 'keys'),
     epochKeys: join(root, 'keys', 'epochs'),
+    gotKeys: join(root, 'keys', 'got'),
     identity: join(root, 'keys', 'identity.json'),
     peerDelegation: join(root, 'keys', 'peer.ucan'),
     writeDelegation: join(root, 'keys', 'write.ucan'),

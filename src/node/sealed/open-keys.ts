@@ -19,6 +19,7 @@ export async function openKeys(
 ): Promise<Result<SealedKeys>> {
   const own = await OwnKeys.open(home.paths.epochKeys, home.keys.nodeSecret, random);
   if (!own.ok) return own;
-  const got = new GotKeys();
-  return ok({ own: own.value, got, sealing: sealingOf(own.value, got) });
+  const got = await GotKeys.open(home.paths.gotKeys, home.keys.nodeSecret, random);
+  if (!got.ok) return got;
+  return ok({ own: own.value, got: got.value, sealing: sealingOf(own.value, got.value) });
 }

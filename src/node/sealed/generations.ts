@@ -1,0 +1,145 @@
+/**
+ * New generations of own sealed logs (access.md "Sealed streams"): at once when a grant of epoch keys is
+ * revoked, by whomever in its chain, and when a grant ends while keys that were leased for it reach
+ * further than the log has come. A generation is a fresh root: whatever keys are out open nothing that
+ * is written from then on, and those who stay ask for the new ones.
+ *
+ * At most one for each epoch: where the open one began a generation already, the next begins at its end.
+ * What is due is in the table `leases` before it is done, and found there after a crash.
+ */
+import type { Fault } from '../../errors.ts';
+import type { Clock } from '../../host.ts';
+import type { EpochPolicy } from '../../ledger/epoch-policy.ts';
+import type { AppendedBlock, LogSummary } from '../../ledger/ledger-types.ts';
+import type { OpenedEpoch } from '../../ledger/sealing.ts';
+import { ok, type Result } from '../../result.ts';
+import type { LogId, StreamName } from '../../types.ts';
+import type { Leases } from './leases.ts';
+
+export interface GenerationLedger {
+  logs(): readonly LogSummary[];
+  log(logId: LogId): LogSummary | undefined;
+  epochs(logId: LogId): Promise<Result<readonly OpenedEpoch[]>>;
+  epochPolicy(logId: LogId): Promise<Result<EpochPolicy>>;
+  openEpoch(logId: LogId, what: 'generation'): Promise<Result<OpenedEpoch>>;
+  onAppended(listener: (block: AppendedBlock) => void): Disposable;
+}
+
+export interface GenerationsParts {
+  readonly ledger: GenerationLedger;
+  readonly leases: Leases;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly track: (work: Promise<unknown>) => void;
+  readonly onBegun: (log: LogId, opened: OpenedEpoch) => void;
+  readonly warn: (subject: string, problem: Fault) => void;
+}
+
+export class Generations implements Disposable {
+  readonly #parts: GenerationsParts;
+  readonly #listening: Disposable;
+  /** Logs whose last attempt failed with this code: told once. */
+  readonly #told = new Map<LogId, string>();
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(parts: GenerationsParts) {
+    this.#parts = parts;
+    // What waits for the end of an epoch goes on when the next one opens.
+    this.#listening = parts.ledger.onAppended(({ logId, local, controls }) => {
+      if (local && controls && parts.leases.of(logId).due) this.look();
+    });
+  }
+
+  /** A grant of these streams was revoked: all of their logs begin a new generation. */
+  revoked(streams: ReadonlySet<StreamName>): void {
+    const { ledger, leases, warn } = this.#parts;
+    const logs = ledger.logs().filter(isOwnSealed);
+    const due = logs.filter(({ genesis }) => genesis !== undefined && streams.has(genesis.name));
+    if (due.length === 0) return;
+    this.#then(async () => {
+      for (const { logId } of due) {
+        const written = await leases.setDue(logId);
+        if (!written.ok) warn(`hw:${logId}`, written.error);
+      }
+    });
+    this.look();
+  }
+
+  /** Does what is due and can be done; to be called now and then, since grants end by the clock. */
+  look(): void {
+    this.#then(async () => {
+      for (const logId of this.#parts.leases.logs()) await this.#settle(logId);
+    });
+  }
+
+  /** Resolves when everything that was begun is done. */
+  idle(): Promise<void> {
+    return this.#working;
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]();
+  }
+
+  #then(run: () => Promise<void>): void {
+    this.#working = this.#working.then(run);
+    this.#parts.track(this.#working);
+  }
+
+  async #settle(logId: LogId): Promise<void> {
+    const { ledger, leases, clock, onBegun } = this.#parts;
+    const log = ledger.log(logId);
+    if (log === undefined || !isOwnSealed(log))
+      return this.#tell(logId, await leases.settled(logId));
+    const opened = await ledger.epochs(logId);
+    const policy = await ledger.epochPolicy(logId);
+    if (!opened.ok || !policy.ok) return this.#tell(logId, opened.ok ? policy : opened);
+    const open = opened.value.at(-1);
+    // Nothing was ever written: nobody has a key.
+    if (open === undefined) return this.#tell(logId, await leases.settled(logId));
+    const now = clock.now();
+    const due = leases.of(logId).due || leases.overrun(logId, open.epoch, now);
+    if (!due) return this.#tell(logId, await leases.forgetEnded(logId, open.epoch, now));
+    if (!isFree(opened.value, policy.value, now)) {
+      // A grant's end becomes due too: it must not be forgotten while it waits.
+      return this.#tell(logId, await leases.setDue(logId));
+    }
+    const begun = await ledger.openEpoch(logId, 'generation');
+    if (!begun.ok) return this.#tell(logId, begun);
+    onBegun(logId, begun.value);
+    return this.#tell(logId, await leases.settled(logId));
+  }
+
+  #tell(logId: LogId, result: Result<unknown>): void {
+    if (result.ok) {
+      this.#told.delete(logId);
+      return;
+    }
+    const { code } = result.error;
+    if (this.#told.get(logId) === code) return;
+    this.#told.set(logId, code);
+    this.#parts.warn(`hw:${logId}`, result.error);
+  }
+}
+
+function isOwnSealed({ genesis, createdLocally, state }: LogSummary): boolean {
+  return createdLocally && state !== 'closed' && genesis?.visibility === 'sealed';
+}
+
+/** May a generation begin now? Not where the open epoch began one and has not come to its end. */
+function isFree(opened: readonly OpenedEpoch[], { everyMs }: EpochPolicy, now: number): boolean {
+  const [open, before] = [opened.at(-1), opened.at(-2)];
+  if (open === undefined || before === undefined) return true;
+  if (open.generation === before.generation) return true;
+  return everyMs !== undefined && now >= open.time + everyMs;
+}
+
+/** Length of an epoch where only time ends it: so long at least until the next one begins. */
+export async function epochLength(
+  ledger: Pick<GenerationLedger, 'epochPolicy'>,
+  logId: LogId,
+): Promise<Result<number | undefined>> {
+  const policy = await ledger.epochPolicy(logId);
+  if (!policy.ok) return policy;
+  const { everyMs, everyEvents } = policy.value;
+  return ok(everyEvents === undefined ? everyMs : undefined);
+}
