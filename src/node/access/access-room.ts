@@ -29,6 +29,7 @@ import { Incoming, type Answering } from './incoming.ts';
 import { OwnCopies } from './own-copies.ts';
 import { Readers } from './readers.ts';
 import { Renewal } from './renewal.ts';
+import { isOurs, Recording } from './recording.ts';
 import { RequestBook } from './request-book.ts';
 import { RevocationBook } from './revocation-book.ts';
 import { staleFindings } from './stale-view.ts';
@@ -54,6 +55,7 @@ export class AccessRoom implements Disposable {
   readonly desk: GrantsApi;
   readonly revocations: RevocationBook;
   readonly freshness: FreshnessBook;
+  readonly recording: Recording;
   readonly #parts: RoomParts;
   readonly #books: Books;
   readonly #asking: Asking;
@@ -66,7 +68,7 @@ export class AccessRoom implements Disposable {
     this.#parts = parts;
     this.#books = books;
     this.revocations = books.revocations;
-    const { home, runtime, registries, ownLogs, journal } = parts;
+    const { home, runtime, registries, journal } = parts;
     const { organisation } = home.identity;
     const isDirect = (name: string): boolean => this.#chains(name).length > 0;
     const gate = (): AccessGate => this.gate;
@@ -97,25 +99,35 @@ export class AccessRoom implements Disposable {
         ...standing(books.grants, gate),
       },
     );
-    const ask: Asking['ask'] = (request) => this.#asking.ask(request);
-    this.#renewal = new Renewal({ ...parts, ...books, gate, nameOf, ask });
+    this.#renewal = this.#openRenewal(nameOf);
     const [asking, renewal] = [this.#asking, this.#renewal];
-    const shared = { ...parts, ...books, gate, views, incoming, asking, renewal };
+    const now = (): number => runtime.clock.now();
+    this.recording = new Recording({ ...parts, ...books, gate, crypto: nodeCrypto, now });
+    const recording = (): Recording => this.recording;
+    const shared = { ...parts, ...books, gate, views, incoming, asking, renewal, recording };
     const desk: AccessDesk = new AccessDesk(shared);
     this.desk = desk;
-    this.freshness = this.#owned.use(
-      new FreshnessBook({
-        ...parts,
-        host: runtime,
-        crypto: nodeCrypto,
-        organisation,
-        ownRegistry: () => ownLogs.registry(),
-        signer: home.keys.freshness,
-        limits: home.config.limits,
-      }),
-    );
+    this.freshness = this.#owned.use(openFreshness(parts));
     this.gate = this.#openGate(incoming);
     this.#copies = this.#openCopies();
+  }
+
+  #openRenewal(nameOf: Views['nameOf']): Renewal {
+    const { home, runtime, journal } = this.#parts;
+    const { organisation, peerKey } = home.identity;
+    const peer = didFromKey(peerKey);
+    return new Renewal({
+      organisation,
+      peer,
+      audience: home.keys.organisation === undefined ? peer : organisation,
+      host: runtime,
+      limits: home.config.limits,
+      journal,
+      ...this.#books,
+      gate: () => this.gate,
+      nameOf,
+      ask: (request) => this.#asking.ask(request),
+    });
   }
 
   #openGate(incoming: Incoming): AccessGate {
@@ -135,7 +147,7 @@ export class AccessRoom implements Disposable {
         }),
     });
     return new AccessGate({
-      identities: parts.ledger.identities,
+      identities: this.#parts.ledger.identities,
       kinship: home.readDelegation,
       onAllowed: (permit, asker, grant) => readers.allowed(permit, asker, grant),
       ...this.#books,
@@ -187,7 +199,7 @@ export class AccessRoom implements Disposable {
     const books: Books = {
       grants: new GrantBook(ledger.rows, nodeCrypto, maxGrants),
       requests: new RequestBook(ledger.rows),
-      revocations: new RevocationBook(ledger.rows, nodeCrypto, maxRevocations),
+      revocations: new RevocationBook(ledger.rows, nodeCrypto, maxRevocations, isOurs(home.identity)),
     };
     const grants = await books.grants.load();
     if (!grants.ok) return grants;
@@ -200,7 +212,7 @@ export class AccessRoom implements Disposable {
     const room = new AccessRoom(parts, books);
     room.#asking.start();
     room.#copies.start();
-    parts.registries.onRevoked((_owner, { token }) => parts.track(room.gate.takeRevocation(token)));
+    parts.registries.onRevoked((...said) => parts.track(room.recording.read(...said)));
     return ok(room);
   }
 
@@ -278,6 +290,7 @@ export class AccessRoom implements Disposable {
     await this.#asking.look(cardsNow);
     await this.#copies.look(again);
     await this.#renewal.look();
+    await this.recording.look();
   }
 
   /** Own logs of a direct stream, as chains. */
@@ -287,7 +300,7 @@ export class AccessRoom implements Disposable {
       .logs()
       .filter(({ genesis }) => genesis?.visibility === 'direct' && genesis.name === name);
     const found = logs[0]?.genesis?.name;
-    return found === undefined ? [] : ownChains(logs, home.identity.organisation, found);
+    return found === undefined ? [] : ownChains(logs, this.#parts.ownLogs.organisation, found);
   }
 
   #cardOf(name: StreamName): StreamCard | undefined {
@@ -334,6 +347,19 @@ interface Books {
   readonly grants: GrantBook;
   readonly requests: RequestBook;
   readonly revocations: RevocationBook;
+}
+
+function openFreshness(parts: RoomParts): FreshnessBook {
+  const { home, runtime, ownLogs } = parts;
+  return new FreshnessBook({
+    ...parts,
+    host: runtime,
+    crypto: nodeCrypto,
+    organisation: home.identity.organisation,
+    ownRegistry: () => ownLogs.registry(),
+    signer: home.keys.freshness,
+    limits: home.config.limits,
+  });
 }
 
 /** What the grants that were given say of who asks. */

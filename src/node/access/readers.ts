@@ -41,9 +41,10 @@ export class Readers {
     if (this.#seen.size >= maxGrantsThrough) this.#seen.clear();
     this.#seen.add(last);
     const given = cids.findIndex((cid) => this.#parts.grants.get(cid)?.side === 'given');
-    const holder = chain[given]?.audience;
+    if (given < 0 || given === cids.length - 1) return;
     // Its own organisation reads it: that needs no telling.
-    if (given < 0 || given === cids.length - 1 || holder === asker.organisation) return;
+    const within = this.#parts.grants.get(cids[given] ?? '')?.scope.within;
+    if ([chain[given]?.audience, within].includes(asker.organisation)) return;
     // Up to the link that lets the reader's organisation in; what that gives its own peers is its own.
     const found = chain.findIndex((link, i) => i > given && link.audience === asker.organisation);
     const end = found < 0 ? cids.length - 1 : found;

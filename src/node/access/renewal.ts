@@ -8,24 +8,26 @@ import { decodeDelegation } from '../../access/ucan-delegation.ts';
 import { tokenCid } from '../../access/ucan-envelope.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
 import { fault } from '../../errors.ts';
-import { didFromKey } from '../../ids.ts';
+import type { Host } from '../../host.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Did, TimeMs } from '../../types.ts';
 import { journalTypes, type Journal } from '../core/journal.ts';
-import type { Home } from '../home.ts';
 import type { Check } from '../node-api.ts';
-import type { Runtime } from '../runtime.ts';
 import type { AccessGate } from './access-gate.ts';
 import type { GrantBook, KeptGrant } from './grant-book.ts';
 import type { KeptRequest, RequestBook } from './request-book.ts';
 
 export interface RenewalParts {
-  readonly home: Home;
-  readonly runtime: Runtime;
-  readonly journal: Journal;
+  readonly organisation: Did;
+  readonly peer: Did;
+  /** For whom a grant is asked: the organisation where its key is at hand, else the peer. */
+  readonly audience: Did;
+  readonly host: Pick<Host, 'clock' | 'random'>;
+  readonly limits: { readonly accessRenewMs: number; readonly maxRequestAgeMs: number };
+  readonly journal: Pick<Journal, 'record'>;
   readonly grants: GrantBook;
   readonly requests: RequestBook;
-  readonly gate: () => AccessGate;
+  readonly gate: () => Pick<AccessGate, 'best'>;
   readonly ask: (request: KeptRequest) => Promise<void>;
   readonly nameOf: (owner: Did, stream: string) => string;
 }
@@ -48,25 +50,23 @@ export class Renewal {
     kept: KeptGrant,
     input: { readonly seconds?: number; readonly purpose?: string },
   ): Promise<Result<KeptRequest>> {
-    const { requests, runtime, home } = this.#parts;
+    const { requests, host, organisation, audience } = this.#parts;
     const first = kept.side === 'got' ? this.#fromOwner(kept) : undefined;
     if (first === undefined) return err(kept.side === 'got' ? handedOn : notHeld);
     const open = this.#request(kept);
     if (open?.state === 'pending') return ok(open);
     const { owner, stream, expires } = kept.scope;
     const life = expires === undefined ? 0 : Math.max(60, Math.round(expires - kept.since / 1000));
-    const { organisation } = home.identity;
-    const audience = home.keys.organisation === undefined ? this.#peer() : organisation;
     const made = await requests.put({
       side: 'out',
-      id: toHex(runtime.random.bytes(16)),
+      id: toHex(host.random.bytes(16)),
       owner,
       stream,
       purpose: input.purpose ?? kept.scope.purpose ?? 'renewal',
       seconds: input.seconds ?? life,
       organisation,
       audience,
-      since: runtime.clock.now(),
+      since: host.clock.now(),
       state: 'pending',
       reason: '',
       grant: '',
@@ -88,7 +88,7 @@ export class Renewal {
   }
 
   findings(): readonly Omit<Check, 'since'>[] {
-    const now = this.#parts.runtime.clock.now();
+    const now = this.#parts.host.clock.now();
     return [...this.#ending()].map((kept) => {
       const { owner, stream, expires = 0, id } = kept.scope;
       const minutes = Math.max(1, Math.round((expires * 1000 - now) / 60_000));
@@ -110,22 +110,22 @@ export class Renewal {
 
   /** Of each stream that we read by a grant the one that is in use, where it ends soon. */
   *#ending(): Generator<KeptGrant> {
-    const { grants, gate, runtime, home } = this.#parts;
-    const now = runtime.clock.now();
+    const { grants, gate, host, limits } = this.#parts;
+    const now = host.clock.now();
     for (const kept of grants.got()) {
       const { owner, stream, expires } = kept.scope;
       if (expires === undefined || expires * 1000 <= now) continue;
       const third = (expires * 1000 - kept.since) / 3;
-      if (now < expires * 1000 - Math.min(third, home.config.limits.accessRenewMs)) continue;
+      if (now < expires * 1000 - Math.min(third, limits.accessRenewMs)) continue;
       if (gate().best({ owner, name: stream })?.scope.id === kept.scope.id) yield kept;
     }
   }
 
   /** Whether the end of a grant was told is kept with it, so a restart tells none twice. */
   async #tellEnds(): Promise<void> {
-    const { grants, runtime, home } = this.#parts;
-    const now: TimeMs = runtime.clock.now();
-    const oldest = now - home.config.limits.maxRequestAgeMs;
+    const { grants, host, limits } = this.#parts;
+    const now: TimeMs = host.clock.now();
+    const oldest = now - limits.maxRequestAgeMs;
     let told = 0;
     for (const kept of grants.all()) {
       const end = (kept.scope.expires ?? Infinity) * 1000;
@@ -145,7 +145,7 @@ export class Renewal {
 
   /** The id that the owner knows it by; undefined where it came through somebody else. */
   #fromOwner({ tokens, scope }: KeptGrant): string | undefined {
-    const us = new Set<Did>([this.#parts.home.identity.organisation, this.#peer()]);
+    const us = new Set<Did>([this.#parts.organisation, this.#parts.peer]);
     // The owner's leave to its own peer comes first, then the grant, then our own links.
     for (const [i, token] of tokens.entries()) {
       const link = decodeDelegation(token);
@@ -160,10 +160,6 @@ export class Renewal {
     const subject = this.#parts.nameOf(scope.owner, scope.stream);
     const data = { step, grant: scope.id, side, holder: scope.holder, ...more };
     this.#parts.journal.record({ type: journalTypes.access, subject, data });
-  }
-
-  #peer(): Did {
-    return didFromKey(this.#parts.home.keys.peer.publicKey);
   }
 }
 

@@ -39,8 +39,8 @@ export class Views {
 
   grant(kept: KeptGrant): GrantView {
     const { scope, side, since } = kept;
-    const { registries, peer } = this.#parts;
-    const holderName = scope.holder === peer ? 'this peer' : registries.nameOf(scope.holder);
+    const { peer } = this.#parts;
+    const holderName = scope.holder === peer ? 'this peer' : this.#called(scope.holder, scope);
     const problem = this.#parts.problemOf(scope.id);
     const { from, to, expires, purpose, handOns, fields, within } = scope;
     const through = this.#through(kept);
@@ -67,7 +67,7 @@ export class Views {
 
   /** Organisations, and peers of which it is not known whose they are, between the owner and the holder. */
   #through({ side, scope, tokens }: KeptGrant): readonly string[] {
-    const { organisation, registries } = this.#parts;
+    const { organisation } = this.#parts;
     // What we gave of our own came from our peer.
     if (side === 'given' && scope.owner === organisation) return [];
     const through: string[] = [];
@@ -78,10 +78,21 @@ export class Views {
       const { audience, issuer } = link.value;
       // The first link is the owner's to its own peer.
       const own = issuer === scope.owner || this.#isPeer(before, audience);
-      if (!own && audience !== organisation) through.push(registries.nameOf(audience) ?? audience);
+      const us = audience === organisation || audience === this.#parts.peer;
+      if (!own && !us) through.push(this.#called(audience, scope) ?? audience);
       if (!own) before = audience;
     }
     return through;
+  }
+
+  /** The name of an organisation; of one of its peers, where the grant stays within one. */
+  #called(did: Did, { within }: KeptGrant['scope']): string | undefined {
+    const { registries, organisation } = this.#parts;
+    const name = registries.nameOf(did);
+    if (name !== undefined || within === undefined || within === did) return name;
+    if (within === organisation) return 'a sister peer';
+    const whose = registries.nameOf(within);
+    return whose === undefined ? undefined : `a peer of ${whose}`;
   }
 
   #isPeer(organisation: Did, did: Did): boolean {

@@ -116,6 +116,25 @@ describe('requests for grants', () => {
     assert.deepEqual(must(await incoming.withdraw(request.id, stranger)), pending);
   });
 
+  it('that renew a grant are known to rules as such; what was taken back is given by no rule', async () => {
+    const rules = [
+      { when: { exact: { renews: 'yes' } }, answer: 'accept' },
+      { when: { prefix: { purpose: 'taken' } }, answer: 'accept' },
+    ];
+    const { incoming, steps, book } = await kit(rules);
+    const renewing = { ...request, renews: 'known' };
+    assert.equal(must(await incoming.request(renewing, asker)).state, 'accepted');
+    assert.deepEqual(steps, ['renewal requested', 'accepted by rule']);
+    assert.equal(book.get('in', request.id)?.renews, 'known');
+    const unknown = { ...renewing, id: '03'.repeat(16), renews: 'somebody else' };
+    assert.equal(must(await incoming.request(unknown, asker)).state, 'pending');
+    assert.equal(book.get('in', unknown.id)?.renews, '');
+    const back = { ...request, id: '04'.repeat(16), purpose: 'taken back' };
+    assert.equal(must(await incoming.request(back, asker)).state, 'pending');
+    const other = { ...request, id: '05'.repeat(16), purpose: 'taken' };
+    assert.equal(must(await incoming.request(other, asker)).state, 'accepted');
+  });
+
   it('survive a restart, and are forgotten when they are old', async () => {
     const { incoming, rows } = await kit();
     must(await incoming.request(request, asker));
