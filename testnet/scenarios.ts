@@ -4,10 +4,12 @@ import type { Workspace } from './lib/workspace.ts';
 import { access } from './scenarios/access.ts';
 import { forks } from './scenarios/forks.ts';
 import { lineage } from './scenarios/lineage.ts';
+import { partition } from './scenarios/partition.ts';
 import { recovery } from './scenarios/recovery.ts';
 import { restore } from './scenarios/restore.ts';
 import { retention } from './scenarios/retention.ts';
 import { scrub } from './scenarios/scrub.ts';
+import { usage } from './scenarios/usage.ts';
 import { witness } from './scenarios/witness.ts';
 
 export interface NetworkOptions {
@@ -22,10 +24,12 @@ export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
   access: checked('access', access),
   forks: checked('forks', forks),
   lineage: checked('lineage', lineage),
+  partition: checked('partition', partition),
   recovery: checked('recovery', recovery),
   restore: checked('restore', restore),
   retention: checked('retention', retention),
   scrub: checked('scrub', scrub),
+  usage: checked('usage', usage),
   witness: checked('witness', witness),
 };
 

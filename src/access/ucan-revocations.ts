@@ -81,10 +81,16 @@ export class Revocations {
     return ok(true);
   }
 
-  /** Once the delegation has expired. */
-  forget(ucan: string): void {
-    this.#size -= this.#revokers.get(ucan)?.size ?? 0;
-    this.#revokers.delete(ucan);
+  /** Once the delegation has expired: what all revokers, or this one, said of it. */
+  forget(ucan: string, revoker?: Did): void {
+    const revokers = this.#revokers.get(ucan);
+    if (revokers === undefined) return;
+    if (revoker !== undefined && revokers.size > 1) {
+      if (revokers.delete(revoker)) this.#size -= 1;
+    } else if (revoker === undefined || revokers.has(revoker)) {
+      this.#size -= revokers.size;
+      this.#revokers.delete(ucan);
+    }
   }
 
   /** Was it revoked by anybody? Whether that counts shows in its chain. */

@@ -14,7 +14,6 @@ import type { AccessExchange } from '../../gossip/access-exchange.ts';
 import { didFromKey } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asStreamName, asTimeMs, isStreamName, type Did } from '../../types.ts';
-import { registryTypes, revokedData } from '../core/cards.ts';
 import type { Journal } from '../core/journal.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
 import type { Registries } from '../core/registries.ts';
@@ -38,6 +37,7 @@ import type { Incoming } from './incoming.ts';
 import type { Renewal } from './renewal.ts';
 import type { KeptRequest, RequestBook } from './request-book.ts';
 import { Resale } from './resale.ts';
+import type { Recording } from './recording.ts';
 import type { RevocationBook } from './revocation-book.ts';
 import type { Views } from './views.ts';
 
@@ -50,6 +50,7 @@ export interface DeskParts {
   readonly grants: GrantBook;
   readonly requests: RequestBook;
   readonly revocations: RevocationBook;
+  readonly recording: () => Pick<Recording, 'look'>;
   readonly asking: Asking;
   readonly incoming: Incoming;
   readonly renewal: Renewal;
@@ -84,7 +85,7 @@ export class AccessDesk implements GrantsApi {
   async create(stream: StreamView, input: GrantInput, actor: Actor): Promise<Result<GrantText>> {
     const audience = this.#parts.registries.organisation(input.to);
     if (!audience.ok) return audience;
-    const own = stream.owner === this.#parts.home.identity.organisation;
+    const own = stream.owner === this.#parts.ownLogs.organisation;
     if (stream.visibility !== 'direct') {
       return err(fault('grant-needless', `${stream.display} is ${stream.visibility}`));
     }
@@ -113,7 +114,7 @@ export class AccessDesk implements GrantsApi {
   }
 
   async revoke(id: string, actor: Actor): Promise<Result<GrantView>> {
-    const { runtime, revocations, ownLogs, exchange } = this.#parts;
+    const { runtime, revocations, recording, exchange } = this.#parts;
     const kept = this.#parts.grants.find(id);
     if (!kept.ok) return kept;
     const grant = this.#parts.gate().open(kept.value);
@@ -138,8 +139,7 @@ export class AccessDesk implements GrantsApi {
       const announced = await exchange()?.announce(token);
       if (announced?.ok === false) this.#parts.warn('alerts', announced.error);
       // Peers that were not there read it in the registry.
-      const said = await ownLogs.announce(registryTypes.revoked, ucan, revokedData(ucan, token));
-      if (!said.ok) return said;
+      await recording().look();
     }
     return ok(this.#views.grant(kept.value));
   }
