@@ -12,7 +12,7 @@ export interface TransportHarness {
   run<T>(promise: PromiseLike<T>): Promise<T>;
   /** Lets time pass until the condition holds; fails after a while. */
   until(condition: () => boolean, what: string): Promise<void>;
-  /** Lets a little time pass, enough for anything under way to arrive. */
+  /** Resolves when what was sent before has arrived. */
   settle(): Promise<void>;
   /** Topics the transports allow (the suite uses the first two). */
   readonly topics: readonly [string, string];

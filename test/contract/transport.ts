@@ -143,13 +143,17 @@ export function transportContract(name: string, makeHarness: () => TransportHarn
     it('resets the stream on abort, and both sides learn of it', async () => {
       const [a, b] = await n.pair();
       const ends: string[] = [];
+      let frames = 0;
       await n.h.run(
         b.handle(echo, async (stream, from, signal) => {
           assert.equal(from, a.self);
           signal.addEventListener('abort', () => ends.push('signal'));
           for (;;) {
             const frame = await stream.receive();
-            if (frame.ok && frame.value !== undefined) continue;
+            if (frame.ok && frame.value !== undefined) {
+              frames += 1;
+              continue;
+            }
             ends.push(frame.ok ? 'end' : frame.error.code);
             return;
           }
@@ -157,7 +161,7 @@ export function transportContract(name: string, makeHarness: () => TransportHarn
       );
       const stream = await open(a, b);
       value(await n.h.run(stream.send(bytes(1))));
-      await n.h.settle();
+      await n.h.until(() => frames === 1, 'the frame has arrived');
       stream.abort();
       stream.abort();
       assert.equal(code(await n.h.run(stream.receive())), 'stream-reset');
@@ -218,7 +222,10 @@ export function transportContract(name: string, makeHarness: () => TransportHarn
         }
         await stream.close();
       })();
-      await n.h.settle();
+      for (let before = -1; sent !== before;) {
+        before = sent;
+        await n.h.settle();
+      }
       assert.ok(sent >= 1 && sent * frameBytes <= 4_194_304, `${sent} frames before any was read`);
       gate.resolve();
       await n.h.run(sending);
@@ -229,14 +236,16 @@ export function transportContract(name: string, makeHarness: () => TransportHarn
     it('ends streams with their connection', async () => {
       const [a, b] = await n.pair();
       const ends: string[] = [];
+      let begun = false;
       await n.h.run(
         b.handle(echo, async (stream) => {
+          begun = true;
           const frame = await stream.receive();
           ends.push(frame.ok ? 'end' : frame.error.code);
         }),
       );
       const stream = await open(a, b);
-      await n.h.settle();
+      await n.h.until(() => begun, 'the handler has begun');
       await n.h.run(a.hangUp(b.self));
       assert.equal(code(await n.h.run(stream.receive())), 'stream-reset');
       await n.h.until(() => ends.length === 1, 'the handler has ended');

@@ -13,7 +13,8 @@ import type { Libp2pOptions } from '../../src/gossip/libp2p-options.ts';
 import type { Libp2pTransport } from '../../src/gossip/libp2p-transport.ts';
 import { asPeerId } from '../../src/types.ts';
 import { must } from '../support/result.ts';
-import { makeTransport, sleep, testGate, until } from './libp2p-support.ts';
+import { until } from '../support/until.ts';
+import { makeTransport, realHost, testGate } from './libp2p-support.ts';
 
 const reset = (stream: Stream): boolean => stream.status === 'reset';
 const protocolName = '/headwater/test/sink';
@@ -48,7 +49,7 @@ describe('a transport over libp2p with a peer that breaks the rules', function (
           return;
         }
         frames.push(frame.value.length);
-        if (pauseMs > 0) await sleep(pauseMs);
+        if (pauseMs > 0) await realHost.timers.sleep(pauseMs);
       }
     });
     return made;
@@ -108,9 +109,8 @@ describe('a transport over libp2p with a peer that breaks the rules', function (
   it('tells a reset within a frame from an end', async () => {
     const target = await sink();
     const stream = await raw(target);
-    stream.send(Uint8Array.of(0, 0, 0, 9, 1));
-    await until(() => target.openStreams === 1, 'it is open');
-    await sleep(20);
+    stream.send(Uint8Array.of(0, 0, 0, 1, 7, 0, 0, 0, 9, 1));
+    await until(() => frames.length === 1, 'the frame before it is read');
     stream.abort(new Error('as planned'));
     await until(() => ends.length === 1, 'the stream has ended');
     assert.deepEqual(ends, ['stream-reset']);

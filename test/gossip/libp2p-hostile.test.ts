@@ -31,7 +31,7 @@ import {
   type PeerId,
 } from '../../src/types.ts';
 import { env } from '../support/judges.ts';
-import { until } from './libp2p-support.ts';
+import { until } from '../support/until.ts';
 import { owner, realPeer, type RealPeer } from './real-peer.ts';
 import { value, World } from './support.ts';
 

@@ -10,7 +10,8 @@ import type { Libp2pOptions } from '../../src/gossip/libp2p-options.ts';
 import type { Libp2pTransport } from '../../src/gossip/libp2p-transport.ts';
 import { peerIdFromKey } from '../../src/gossip/peer-id.ts';
 import { must } from '../support/result.ts';
-import { makeTransport, until } from './libp2p-support.ts';
+import { until } from '../support/until.ts';
+import { makeTransport } from './libp2p-support.ts';
 
 async function speaks(from: Libp2pTransport, to: Libp2pTransport): Promise<void> {
   const signal = new AbortController().signal;

@@ -7,6 +7,7 @@ import type { Host } from '../../src/host.ts';
 import { limits } from '../../src/limits.ts';
 import { asTimeMs } from '../../src/types.ts';
 import type { TransportHarness } from '../contract/transport-support.ts';
+import { until } from '../support/until.ts';
 
 function after(ms: number, run: () => void): Disposable {
   const timer = setTimeout(run, ms).unref();
@@ -44,6 +45,8 @@ export function testGate(overrides: Partial<GateLimits> = {}): ConnectionGate {
   });
 }
 
+const turnProtocol = '/headwater/test/turn/1.0.0';
+
 /** A started node on a free port; the caller disposes it. */
 export async function makeTransport(
   overrides: Partial<Libp2pOptions> = {},
@@ -59,29 +62,43 @@ export async function makeTransport(
     limits: { hangUpMs: 200, ...overrides.limits },
   });
   if (!made.ok) throw new Error(`${made.error.code}: ${made.error.message}`);
+  await made.value.handle(turnProtocol, async (stream) => {
+    const frame = await stream.receive();
+    if (frame.ok && frame.value !== undefined) await stream.send(frame.value);
+  });
   return made.value;
 }
 
-export const sleep = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-
-/** Waits until the condition holds, at most `ms`. */
-export async function until(condition: () => boolean, what: string, ms = 4000): Promise<void> {
-  const end = performance.now() + ms;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`not in time: ${what}`);
-    await sleep(5);
+/**
+ * There and back between all that are connected: what was sent to them before has arrived. Twice, so
+ * that what a peer passes on arrives too.
+ */
+export async function roundTrip(transports: readonly Libp2pTransport[]): Promise<void> {
+  const { signal } = new AbortController();
+  for (let turn = 0; turn < 2; turn++) {
+    const turns = transports.flatMap((from) =>
+      from.peers().map(async ({ peer }) => {
+        const stream = await from.open(peer, turnProtocol, signal);
+        if (!stream.ok) return;
+        await stream.value.send(Uint8Array.of(turn));
+        await stream.value.receive();
+        stream.value.abort();
+      }),
+    );
+    await Promise.all(turns);
   }
 }
 
 export function libp2pHarness(): TransportHarness {
+  const made: Libp2pTransport[] = [];
   return {
-    create: (count) => Promise.all(Array.from({ length: count }, () => makeTransport())),
+    create: async (count) => {
+      made.push(...(await Promise.all(Array.from({ length: count }, () => makeTransport()))));
+      return made;
+    },
     run: async (promise) => promise,
     until,
-    settle: () => sleep(100),
+    settle: () => roundTrip(made),
     topics: testTopics,
   };
 }

@@ -5,7 +5,7 @@ import { nodeCrypto } from '../../src/crypto-node.ts';
 import { makeEvent } from '../../src/event/make.ts';
 import { didFromKey } from '../../src/ids.ts';
 import { asStreamName, type ParsedEvent } from '../../src/types.ts';
-import { until } from './libp2p-support.ts';
+import { until } from '../support/until.ts';
 import { owner, realPeer, type RealPeer } from './real-peer.ts';
 import { value, World } from './support.ts';
 

@@ -9,6 +9,8 @@ import type { ConfirmNotice } from '../../src/ledger/confirming.ts';
 import { MemoryStore } from '../../src/ledger/memory-store.ts';
 import type { RestoreGuard } from '../../src/ledger/unconfirmed.ts';
 import { asLogIndex, asTreeSize, type LogId } from '../../src/types.ts';
+import { Dice } from '../sim/dice.ts';
+import { epochMs, VirtualHost, VirtualTime } from '../sim/virtual-time.ts';
 import {
   event,
   events,
@@ -22,6 +24,7 @@ import {
   withLog,
 } from '../support/ledger-home.ts';
 import { must, refused } from '../support/result.ts';
+import { until } from '../support/until.ts';
 
 const zero = asLogIndex(0);
 const hour = 3_600_000;
@@ -66,13 +69,23 @@ async function restored(
   { log, copy }: Past,
   restoreGuard: RestoreGuard = guarded,
   limits: Record<string, number> = {},
+  time?: VirtualTime,
 ): Promise<{
   readonly ledger: Ledger;
   readonly told: ConfirmNotice[];
   readonly guard: MemoryGuard;
 }> {
   const { store, guard } = copy();
-  const ledger = await openLedger({ store, guard, restoreGuard, limits: { ...quick, ...limits } });
+  const ledger = await openLedger({
+    store,
+    guard,
+    restoreGuard,
+    limits: { ...quick, ...limits },
+    // What was recorded before is not in its future.
+    ...(time === undefined
+      ? {}
+      : { host: new VirtualHost(time, new Dice(1), Date.now() - epochMs) }),
+  });
   must(ledger.attachSigner(log, signer));
   const told: ConfirmNotice[] = [];
   ledger.confirming.listen((notice) => told.push(notice));
@@ -80,10 +93,7 @@ async function restored(
 }
 
 async function settled(ledger: Ledger, log: LogId, state: string): Promise<void> {
-  for (let i = 0; i < 1000 && ledger.log(log)?.state !== state; i++) {
-    await new Promise((resolve) => void setTimeout(resolve, 2));
-  }
-  assert.equal(ledger.log(log)?.state, state);
+  await until(() => ledger.log(log)?.state === state, `the log is ${state}`);
 }
 
 describe('Confirming', () => {
@@ -231,7 +241,8 @@ describe('Confirming', () => {
 
   it('believes no head that its own key did not sign, and none with another root', async () => {
     const before = await past();
-    const { ledger } = await restored(before);
+    const time = new VirtualTime();
+    const { ledger } = await restored(before, guarded, {}, time);
     const forged = before.newest.replace(/— (\S+) \S+\n$/, '— $1 AAAAAAAA\n');
     for (const text of [
       '',
@@ -241,20 +252,21 @@ describe('Confirming', () => {
     ]) {
       await ledger.confirming.reported(before.log, text);
     }
-    await new Promise((resolve) => void setTimeout(resolve, 20));
+    await time.pass(hour - 1000);
     assert.equal(ledger.log(before.log)?.reason?.code, 'head-unconfirmed');
     await ledger.close();
   });
 
   it('is confirmed by no earlier head that its own key did not sign', async () => {
     const before = await past();
-    const { ledger, told } = await restored(before);
+    const time = new VirtualTime();
+    const { ledger, told } = await restored(before, guarded, {}, time);
     const earlier = before.earlier.replace(/— (\S+) \S+\n$/, '— $1 AAAAAAAA\n');
     // A size within ours, signed by somebody else with a root of his own.
     const root = nodeCrypto.sha256(new Uint8Array(0));
     const stranger = signCheckpoint(nodeCrypto, otherSigner, before.log, asTreeSize(2), root);
     for (const text of [earlier, stranger]) await ledger.confirming.reported(before.log, text);
-    await new Promise((resolve) => void setTimeout(resolve, 20));
+    await time.pass(hour - 1000);
     assert.equal(ledger.log(before.log)?.reason?.code, 'head-unconfirmed');
     assert.deepEqual(told, []);
     await ledger.close();
@@ -262,14 +274,15 @@ describe('Confirming', () => {
 
   it('proves the fork where its own key signed another root for a size that it has', async () => {
     const before = await past();
-    const { ledger } = await restored(before);
+    const time = new VirtualTime();
+    const { ledger } = await restored(before, guarded, {}, time);
     await ledger.confirming.reported(before.log, before.earlier);
     const root = nodeCrypto.sha256(new Uint8Array(0));
     const other = signCheckpoint(nodeCrypto, signer, before.log, asTreeSize(2), root);
     await ledger.confirming.reported(before.log, other);
     assert.equal(ledger.log(before.log)?.state, 'frozen');
     assert.notEqual(ledger.forks.known(before.log), undefined);
-    await new Promise((resolve) => void setTimeout(resolve, 20));
+    await time.pass(hour - 1000);
     assert.equal(ledger.log(before.log)?.state, 'frozen');
     refused(await ledger.publish(before.log, [event('b')]), 'log-frozen');
     await ledger.close();
@@ -278,14 +291,15 @@ describe('Confirming', () => {
   it('hears everybody out in strict and after a backup, for one who was away may speak first', async () => {
     for (const guard of [strict, { ...guarded, restored: true }]) {
       const before = await past();
-      const { ledger, told } = await restored(before, { ...guard, waitMs: 200 });
+      const time = new VirtualTime();
+      const { ledger, told } = await restored(before, { ...guard, waitMs: 60_000 }, {}, time);
       await ledger.confirming.reported(before.log, before.earlier);
-      await new Promise((resolve) => void setTimeout(resolve, 50));
+      await time.pass(59_000);
       assert.equal(ledger.log(before.log)?.state, 'waiting');
       await ledger.confirming.reported(before.log, before.newest);
       for (const wire of before.blocks.slice(2)) await ledger.apply(wire, 'sync');
-      await settled(ledger, before.log, 'open');
-      const [fresh] = await publish(ledger, before.log, [event('e')]);
+      assert.ok(await time.until(() => ledger.log(before.log)?.state === 'open', 60_000));
+      const [fresh] = await time.run(publish(ledger, before.log, [event('e')]));
       assert.equal(fresh?.index, 8);
       assert.equal(told[0]?.kind, 'behind');
       await ledger.close();
@@ -295,18 +309,19 @@ describe('Confirming', () => {
   it('is kept waiting in strict by a liar only so often', async () => {
     const before = await past();
     const lies = { maxConfirmDoubts: 3 };
-    const { ledger } = await restored(before, { ...strict, waitMs: 5 }, lies);
-    await new Promise((resolve) => void setTimeout(resolve, 20));
+    const time = new VirtualTime();
+    const { ledger } = await restored(before, { ...strict, waitMs: 60_000 }, lies, time);
+    await time.pass(61_000);
     const lie = before.newest.replace(/— (\S+) \S+\n$/, '— $1 AAAAAAAA\n');
     for (let i = 0; i < 3; i++) {
       await ledger.confirming.reported(before.log, before.earlier);
       await ledger.confirming.reported(before.log, lie);
     }
-    await new Promise((resolve) => void setTimeout(resolve, 20));
+    await time.pass(61_000);
     assert.equal(ledger.log(before.log)?.state, 'waiting', 'a doubt puts it off');
     await ledger.confirming.reported(before.log, before.earlier);
     await ledger.confirming.reported(before.log, lie);
-    await settled(ledger, before.log, 'open');
+    assert.ok(await time.until(() => ledger.log(before.log)?.state === 'open', 120_000));
     await ledger.close();
   });
 });

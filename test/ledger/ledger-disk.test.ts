@@ -26,6 +26,7 @@ import {
 } from '../support/ledger-home.ts';
 import { must, refused } from '../support/result.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { until } from '../support/until.ts';
 
 const zero = asLogIndex(0);
 
@@ -184,9 +185,7 @@ describe('Ledger on LevelDB', () => {
       refused(await ledger.publish(log, [event('x')]), 'disk-full');
       assert.deepEqual(await idsOf(ledger, log, zero), acknowledged);
       mount('remount,size=200m');
-      for (let i = 0; i < 400 && !ledger.stats().accepting; i++) {
-        await new Promise((resolve) => void setTimeout(resolve, 20));
-      }
+      await until(() => ledger.stats().accepting, 'it takes writes');
       await publish(ledger, log, [event('x')]);
       assert.deepEqual(
         (await idsOf(ledger, log, zero)).slice(0, acknowledged.length),

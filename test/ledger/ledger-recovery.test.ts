@@ -24,15 +24,9 @@ import {
   withLog,
 } from '../support/ledger-home.ts';
 import { must, refused } from '../support/result.ts';
+import { until } from '../support/until.ts';
 
 const zero = asLogIndex(0);
-
-async function until(check: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !check(); i++) {
-    await new Promise((resolve) => void setTimeout(resolve, 2));
-  }
-  assert.ok(check());
-}
 
 /** Opens the home again and attaches the key. */
 async function again(store: MemoryStore, guard: Guard, log: LogId): Promise<Ledger> {
@@ -230,7 +224,7 @@ describe('Ledger on a store that fails', () => {
     assert.deepEqual(await idsOf(ledger, log, zero), ['a']);
     assert.equal(ledger.log(log)?.size, 4);
     store.failWrites = undefined;
-    await until(() => ledger.stats().accepting);
+    await until(() => ledger.stats().accepting, 'it takes writes');
     await publish(ledger, log, events(3));
     assert.deepEqual(await idsOf(ledger, log, zero), ['a', '0', '1', '2']);
     assert.equal(must(await ledger.verify(log)).verdict, 'intact');
@@ -252,7 +246,7 @@ describe('Ledger on a store that fails', () => {
     }
     assert.equal(ledger.stats().pendingEvents, 0);
     store.failWrites = undefined;
-    await until(() => ledger.stats().accepting);
+    await until(() => ledger.stats().accepting, 'it takes writes');
     for (const list of calls) await publish(ledger, log, list);
     const ids = await idsOf(ledger, log, zero);
     assert.deepEqual(
@@ -271,7 +265,7 @@ describe('Ledger on a store that fails', () => {
     for (const result of must(await ledger.publish(log, events(3))))
       refused(result, 'store-failed');
     store.failWrites = undefined;
-    await until(() => ledger.stats().accepting);
+    await until(() => ledger.stats().accepting, 'it takes writes');
     const receipts = await publish(ledger, log, events(4));
     assert.deepEqual(
       receipts.map((receipt) => receipt.duplicate ?? false),
@@ -288,7 +282,7 @@ describe('Ledger on a store that fails', () => {
     for (const result of must(await ledger.publish(log, events(2))))
       refused(result, 'guard-failed');
     guard.failing = false;
-    await until(() => ledger.stats().accepting);
+    await until(() => ledger.stats().accepting, 'it takes writes');
     const receipts = await publish(ledger, log, events(2));
     assert.ok(receipts.every((receipt) => receipt.duplicate === true));
     await publish(ledger, log, events(1, 2));

@@ -23,6 +23,7 @@ import {
   withLog,
 } from '../support/ledger-home.ts';
 import { must, refused } from '../support/result.ts';
+import { until } from '../support/until.ts';
 
 const zero = asLogIndex(0);
 
@@ -305,10 +306,7 @@ describe('Ledger as a replica', () => {
     await using replica = await openLedger({ store, limits: { flushIntervalMs: 5 } });
     must(await replica.follow(log));
     await replica.apply(wire[0] ?? new Uint8Array(0), 'sync');
-    for (let i = 0; i < 200 && store.crashSize('unsynced') < store.size; i++) {
-      await new Promise((resolve) => void setTimeout(resolve, 5));
-    }
-    assert.equal(store.crashSize('unsynced'), store.size);
+    await until(() => store.crashSize('unsynced') === store.size, 'all is flushed');
     await ledger.close();
   });
 
@@ -330,9 +328,7 @@ describe('Ledger as a replica', () => {
     assert.equal(replica.log(log)?.size, 2);
     assert.equal(replica.stats().accepting, false);
     store.failWrites = undefined;
-    for (let i = 0; i < 200 && !replica.stats().accepting; i++) {
-      await new Promise((resolve) => void setTimeout(resolve, 5));
-    }
+    await until(() => replica.stats().accepting, 'it takes writes');
     assert.equal(verdict(await replica.apply(second, 'sync')), 'accept');
     assert.equal(verdict(await replica.apply(third, 'sync')), 'accept');
     await ledger.close();

@@ -22,7 +22,8 @@ import {
   withLog,
 } from '../support/ledger-home.ts';
 import { must, refused } from '../support/result.ts';
-import { follower, missing, sync, until } from '../support/retention.ts';
+import { follower, missing, sync } from '../support/retention.ts';
+import { until } from '../support/until.ts';
 
 const start = asLogIndex(0);
 
@@ -145,7 +146,9 @@ describe('retention at a follower and after faults', () => {
     refused(await ledger.retention.run(), 'disk-full');
     assert.equal((await idsOf(ledger, log, start)).length, 40);
     failing.failWrites = undefined;
-    await until(async () => (await ledger.retention.run()).ok && ledger.log(log)?.lowest === 20);
+    const dropped = async (): Promise<boolean> =>
+      (await ledger.retention.run()).ok && ledger.log(log)?.lowest === 20;
+    await until(dropped, 'the bodies go');
     assert.equal((await idsOf(ledger, log, start)).length, 22);
     assert.equal(must(await ledger.verify(log)).firstProblem?.code, 'event-dropped');
   });

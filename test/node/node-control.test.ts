@@ -5,7 +5,8 @@ import { describe, it } from 'mocha';
 import { LevelStore, type Store } from '../../src/ledger/store.ts';
 import { ok, type Result } from '../../src/result.ts';
 import { FailingStore } from '../support/failing-store.ts';
-import { dig, event, lines, problem, until } from './http/client.ts';
+import { until } from '../support/until.ts';
+import { dig, event, lines, problem } from './http/client.ts';
 import { createStream, testNode } from './running.ts';
 import { ids, journal, peerDid, registry } from './views.ts';
 

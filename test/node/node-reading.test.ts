@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'mocha';
 import { WebSocket } from 'ws';
-import { dig, event, lines, problem, until, type Client } from './http/client.ts';
+import { dig, event, lines, problem, type Client } from './http/client.ts';
 import { createStream, testNode, type TestNode } from './running.ts';
+import { until } from '../support/until.ts';
 
 const path = '/streams/acme/orders/events';
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { dig, event, lines, problem, until } from './http/client.ts';
+import { dig, event, lines, problem } from './http/client.ts';
 import { createStream, testNode } from './running.ts';
 import { ids, journal, peerDid, registry } from './views.ts';
+import { until } from '../support/until.ts';
 
 const path = '/streams/acme/orders/events';
 

@@ -19,7 +19,8 @@ import { err } from '../../src/result.ts';
 import { fault } from '../../src/errors.ts';
 import { real, tempFolder } from './cli/harness.ts';
 import { must, refused } from '../support/result.ts';
-import { dig, event, lines, problem, until } from './http/client.ts';
+import { until } from '../support/until.ts';
+import { dig, event, lines, problem } from './http/client.ts';
 import { createStream, testNode, type TestNode } from './running.ts';
 import { ids, journal, peerDid, registry } from './views.ts';
 

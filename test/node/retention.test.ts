@@ -6,8 +6,9 @@ import { describe, it } from 'mocha';
 import { lockHome } from '../../src/node/home-lock.ts';
 import { homePaths } from '../../src/node/home.ts';
 import { must } from '../support/result.ts';
+import { until } from '../support/until.ts';
 import { faultOf, hw, json, real, tempFolder } from './cli/harness.ts';
-import { event, lines, problem, until } from './http/client.ts';
+import { event, lines, problem } from './http/client.ts';
 import { createStream, testNode, type TestNode } from './running.ts';
 import { ids, journal, peerDid } from './views.ts';
 

@@ -14,8 +14,9 @@ import { commandOf } from '../../src/node/http/entry-points.ts';
 import { startNode } from '../../src/node/node.ts';
 import { ok } from '../../src/result.ts';
 import { must } from '../support/result.ts';
+import { until } from '../support/until.ts';
 import { hw, json, real, tempFolder } from './cli/harness.ts';
-import { Client, event, until } from './http/client.ts';
+import { Client, event } from './http/client.ts';
 import { createStream } from './running.ts';
 
 const passphrase = 'correct horse battery staple';

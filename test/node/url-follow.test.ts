@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, it } from 'mocha';
 import { hw, json, tempFolder } from './cli/harness.ts';
-import { answered, dig, event, problem, textOf, until, type Client } from './http/client.ts';
+import { answered, dig, event, problem, textOf, type Client } from './http/client.ts';
 import { createStream, testNode, type TestNode } from './running.ts';
 import { nodeCrypto } from '../../src/crypto-node.ts';
 import { parseDid, parseLogId } from '../../src/ids.ts';
@@ -14,6 +14,7 @@ import { exportTree } from '../../src/node/static-export.ts';
 import { DiskFolder } from '../../src/node/tree-folder.ts';
 import { asStreamName } from '../../src/types.ts';
 import { must } from '../support/result.ts';
+import { until } from '../support/until.ts';
 import { owner, serveFolder } from './static-support.ts';
 
 const path = '/streams/acme/orders/events';

@@ -57,7 +57,7 @@ export const otherSigner: Signer = signerFromSeed(new Uint8Array(32).fill(2));
 export interface HomeOptions {
   readonly store?: Store;
   readonly guard?: Guard;
-  readonly host?: TestHost;
+  readonly host?: Host;
   readonly limits?: Partial<LedgerOptions['limits']>;
   readonly clockCheck?: LedgerOptions['clockCheck'];
   readonly acceptClockStep?: boolean;

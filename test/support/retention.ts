@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { asLogIndex, type LogId } from '../../src/types.ts';
-import { openLedger, testHost, wires } from './ledger-home.ts';
+import { openLedger, wires } from './ledger-home.ts';
 import { must } from './result.ts';
 
 /** A follower that takes all blocks of the other one by sync. */
@@ -26,12 +26,4 @@ export async function missing(ledger: Ledger, log: LogId): Promise<Record<number
     if (bodyMissing !== undefined) found[index] = bodyMissing;
   }
   return found;
-}
-
-export async function until(done: () => Promise<boolean>): Promise<void> {
-  for (let left = 200; left > 0; left--) {
-    if (await done()) return;
-    await testHost().timers.sleep(5);
-  }
-  assert.fail('it did not come');
 }

@@ -1,5 +1,4 @@
 /** A member of the network that does nothing but send alerts: a transport and a hello, no node. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeCrypto } from '../../src/crypto-node.ts';
 import { judgeEvent } from '../../src/event/judge.ts';
 import { ConnectionGate } from '../../src/gossip/connection-gate.ts';
@@ -85,8 +84,8 @@ async function shout(
   alerts: readonly Uint8Array[],
   times: number,
 ): Promise<number> {
-  // The mesh of the topic needs a heartbeat.
-  await sleep(1500);
+  const meshed = (): boolean => (transport.gossipStats().mesh.get(topic) ?? 0) > 0;
+  await until('the mesh of the topic', meshed);
   let sent = 0;
   for (let i = 0; i < times; i++) {
     for (const alert of alerts) {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, it } from 'mocha';
 import { lockHolder } from '../../../src/node/home-lock.ts';
 import { homePaths } from '../../../src/node/home.ts';
+import { until } from '../../support/until.ts';
 import { faultOf, hw as hwHere, json, real, tempFolder, type Ran } from './harness.ts';
 
 const main = fileURLToPath(new URL('../../../src/node/cli/main.ts', import.meta.url));
@@ -57,7 +58,9 @@ describe('hw with a node of its own', function () {
     } finally {
       process.kill(pid, 'SIGKILL');
     }
-    while ((await lockHolder(homePaths(home), real)) !== undefined) await real.timers.sleep(5);
+    const free = async (): Promise<boolean> =>
+      (await lockHolder(homePaths(home), real)) === undefined;
+    await until(free, 'the killed node is gone');
     const down = await hw('status');
     assert.equal(down.code, 69);
     const offline = json(await hw('verify', 'orders', '--json'));

@@ -123,12 +123,3 @@ export function problem(answer: Answer, status: number, code: string): unknown {
   assert.match(String(answer.at('message')), /\S/);
   return answer.at('place');
 }
-
-/** Resolves when `ready` says so; fails after ten seconds. */
-export async function until(ready: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!(await ready())) {
-    if (performance.now() > end) assert.fail(`never: ${what}`);
-    await new Promise((resolve) => void setTimeout(resolve, 5));
-  }
-}

@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'mocha';
 import { WebSocket } from 'ws';
 import { fault } from '../../../src/errors.ts';
-import { dig, problem, until } from './client.ts';
+import { until } from '../../support/until.ts';
+import { dig, problem } from './client.ts';
 import { history, log, serveDouble, type Served } from './double.ts';
 
 const path = '/streams/acme/orders/events';

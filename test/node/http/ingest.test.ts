@@ -3,8 +3,9 @@ import { connect } from 'node:net';
 import { describe, it } from 'mocha';
 import { fault } from '../../../src/errors.ts';
 import { err, ok } from '../../../src/result.ts';
+import { until } from '../../support/until.ts';
 import { receipt, serveDouble } from './double.ts';
-import { answered, dig, event, lines, problem, textOf, until } from './client.ts';
+import { answered, dig, event, lines, problem, textOf } from './client.ts';
 
 const path = '/streams/acme/orders/events';
 const ndjson = { 'content-type': 'application/x-ndjson' };

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'mocha';
 import { fault } from '../../../src/errors.ts';
+import { until } from '../../support/until.ts';
 import { delivery, history, log, serveDouble } from './double.ts';
-import { dig, lines, problem, textOf, until } from './client.ts';
+import { dig, lines, problem, textOf } from './client.ts';
 
 const path = '/streams/acme/orders/events';
 const sse = { accept: 'text/event-stream' };

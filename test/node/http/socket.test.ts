@@ -4,8 +4,9 @@ import { describe, it } from 'mocha';
 import { WebSocket } from 'ws';
 import { fault } from '../../../src/errors.ts';
 import { err } from '../../../src/result.ts';
+import { until } from '../../support/until.ts';
 import { delivery, history, log, serveDouble, type Served } from './double.ts';
-import { dig, until } from './client.ts';
+import { dig } from './client.ts';
 
 const path = '/streams/acme/orders/events';
 

@@ -135,9 +135,11 @@ describe('publishing with an acknowledgement', function () {
   it('answers lines in their order, although their acknowledgements overtake each other', async () => {
     await using served = await serveDouble({ maxPublishEvents: 1 });
     let calls = 0;
+    const overtaken = Promise.withResolvers<void>();
     served.api.acknowledgeWith = async (receipts) => {
-      const delayMs = calls++ === 0 ? 30 : 0;
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      calls += 1;
+      if (calls === 1) await overtaken.promise;
+      else overtaken.resolve();
       return receipts.map((one) => ({ ...one, ack: 'replicated:1', replicated: 1 }));
     };
     const text = [1, 2, 3].map((n) => `${JSON.stringify(event(n))}\n`).join('') + 'garbage\n';
