@@ -53,7 +53,7 @@ export const judging: readonly Checks[] = [
   },
   {
     file: 'src/access/ucan-judge.ts',
-    tests: invocations,
+    tests: [...invocations, test('succession')],
     checks: [
       ['all proofs are there', 'if (token === undefined)'],
       [
@@ -84,6 +84,7 @@ export const judging: readonly Checks[] = [
       ['not issued in the future', 'if (issuedAt > now + tokenSkewSeconds)'],
       ['audience is me', 'if ((invocation.audience ?? invocation.subject) !== court.self)'],
       ['none revoked', 'if (revoked !== undefined)'],
+      ['none by a stolen key', 'if (stolen !== undefined) return err(stolen)', ''],
       ['nonce not seen', 'court.replays.admit(invocation, now)', 'ok(undefined)'],
     ],
   },
@@ -187,12 +188,12 @@ export const judging: readonly Checks[] = [
   },
   {
     file: 'src/access/may.ts',
-    tests: [test('may')],
+    tests: [test('may'), test('succession')],
     checks: [
       ['we are the owner', 'if (state.organisation !== wanted.owner)'],
       ['a grant is there', 'if (grant === undefined)'],
       ['the invocation is by the peer that shows it', 'if (invocation.issuer !== peer)'],
-      ['about this owner', 'if (invocation.subject !== owner)'],
+      ['about this owner', 'if (!isOwn(state, owner, invocation.subject))'],
       ['about reading', 'if (invocation.command !== command)'],
       ['about this stream', ' || args.stream !== wanted.stream', ''],
       ['fields that can be served', 'if (unserved !== undefined)'],

@@ -3,6 +3,7 @@ import { epochs } from './epochs.ts';
 import { handingOn } from './handing-on.ts';
 import { judging } from './judging.ts';
 import { reading } from './reading.ts';
+import { succession } from './succession.ts';
 
 export interface Mutation {
   /** From the root. */
@@ -22,7 +23,7 @@ export interface Checks {
   readonly checks: readonly (readonly [string, string, string?])[];
 }
 
-export const all: readonly Checks[] = [...judging, ...handingOn, ...reading, ...epochs];
+export const all: readonly Checks[] = [...judging, ...handingOn, ...reading, ...epochs, ...succession];
 
 export const mutations: readonly Mutation[] = all.flatMap(({ file, checks }) =>
   checks.map(([check, find, replace = 'if (false)']) => ({ file, check, find, replace })),

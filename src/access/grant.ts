@@ -280,7 +280,8 @@ export function mintReading(
   const issuedAt = Math.floor(now / 1000);
   const command = grantCommand(grant.chain.at(-1)?.command ?? '') ?? readCommand;
   const invocation = mintInvocation(signer, {
-    subject: owner,
+    // As its chain has it: the owner may go by another DID now.
+    subject: grant.chain[0]?.issuer ?? owner,
     audience,
     command,
     args: argsMap(args),

@@ -23,7 +23,7 @@ import { verifyChain, type Chain } from './ucan-chain.ts';
 import { decodeContainer } from './ucan-container.ts';
 import { isInvocation } from './ucan-envelope.ts';
 import { decodeInvocation, type Invocation } from './ucan-invocation.ts';
-import { judgeInvocation, proofOf, type Court } from './ucan-judge.ts';
+import { calledBy, type Court, judgeInvocation, proofOf, superseded } from './ucan-judge.ts';
 import { fixedTo, satisfied } from './ucan-policy.ts';
 
 /** What is asked for: a log, by its genesis. */
@@ -119,7 +119,7 @@ function judgeShown(
   if (invocation.issuer !== peer) {
     return refuse('grant-holder', 'the invocation is not by the peer that shows it');
   }
-  if (invocation.subject !== owner) {
+  if (!isOwn(state, owner, invocation.subject)) {
     return refuse('ucan-subject', 'the invocation is about another owner');
   }
   const command = commandFor({ as });
@@ -143,7 +143,7 @@ function judgeShown(
 
 /**
  * A permit in use: expiry, policies at this time, revocations, freshness. No signature is checked
- * again. Codes: ucan-expired, ucan-revoked, ucan-policy, revocations-stale.
+ * again. Codes: ucan-expired, ucan-revoked, did-superseded, ucan-policy, revocations-stale.
  */
 export function stillMay(permit: Permit, state: AccessState): Fault | undefined {
   if (state.now > permit.untilMs) return fault('ucan-expired', 'the grant has expired');
@@ -151,11 +151,14 @@ export function stillMay(permit: Permit, state: AccessState): Fault | undefined 
   if (revoked !== undefined) {
     return fault('ucan-revoked', 'a delegation was revoked', { index: revoked });
   }
+  const stolen = superseded(state.court, permit);
+  if (stolen !== undefined) return stolen;
   const stale = staleness(permit.owner, state);
   if (stale !== undefined) return stale;
   if (!permit.chain.some(isTimed)) return undefined;
   const now = Math.floor(state.now / 1000);
-  const hw = { depth: permit.chain.length, invokerOrg: permit.organisation, now };
+  const invokerOrg = calledBy(state.court, permit.organisation, permit.chain);
+  const hw = { depth: permit.chain.length, invokerOrg, now };
   const args = { ...permit.args, hw };
   const index = permit.chain.findIndex((link) => !satisfied(link.policy, args));
   if (index < 0) return undefined;
@@ -256,17 +259,20 @@ function isTime(value: unknown): value is number {
 /** Does the owner's own chain name this stream? Then who shows it knows of the stream already. */
 function isTrue(
   request: ReadRequest,
-  { court: { crypto }, now }: AccessState,
+  state: AccessState,
   invocation: Invocation,
   delegations: readonly Uint8Array[],
 ): boolean {
   const { owner, stream } = request.wanted;
+  const { court, now } = state;
+  const { crypto } = court;
   const proof = proofOf(crypto, invocation, delegations);
   if (!proof.ok) return false;
   const { chain } = proof.value;
   if (!chain.some(({ policy }) => fixedTo(policy, 'stream') === stream)) return false;
+  const root = chain[0]?.issuer ?? owner;
   const aligned = verifyChain(crypto, chain, {
-    subject: owner,
+    subject: isOwn(state, owner, root) ? root : owner,
     holder: chain.at(-1)?.audience ?? owner,
     command: commandFor(request),
     args: {},
@@ -281,6 +287,11 @@ const afterAlignment: ReadonlySet<Code> = new Set<Code>([
   'ucan-not-yet-valid',
   'ucan-policy',
 ]);
+
+/** Is it the owner, by this DID or by one that it had before? */
+function isOwn({ court }: AccessState, owner: Did, did: Did): boolean {
+  return did === owner || court.identities?.all(owner).includes(did) === true;
+}
 
 function endOf(chain: Chain): number {
   let end = Number.MAX_SAFE_INTEGER;

@@ -9,7 +9,8 @@
  * the organisation that invokes, seconds since 1970.
  */
 import type { Crypto } from '../crypto.ts';
-import { fault } from '../errors.ts';
+import { fault, type Fault } from '../errors.ts';
+import type { Identities } from '../identities.ts';
 import { didKey } from '../ids.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -18,6 +19,7 @@ import type { UcanMap } from './ucan-cbor.ts';
 import { decodeChain, verifyChain, type Chain } from './ucan-chain.ts';
 import { tokenCid } from './ucan-envelope.ts';
 import type { Invocation } from './ucan-invocation.ts';
+import { fixedTo } from './ucan-policy.ts';
 import type { Replays } from './ucan-replays.ts';
 import type { Revocations } from './ucan-revocations.ts';
 
@@ -91,12 +93,14 @@ export interface Court {
   readonly self: Did;
   readonly replays: Replays;
   readonly revocations: Revocations;
+  /** Organisations that go by another DID; absent where nobody does. */
+  readonly identities?: Pick<Identities, 'all' | 'void'>;
 }
 
 /**
  * All checks, in the order of access.md. The nonce counts as seen only once everything else holds,
  * so that nobody can use up another's. Codes: those of `proofOf` and `verifyInvocation`,
- * `ucan-reserved`, `ucan-lifetime`, `ucan-not-yet-valid`, `ucan-audience`, `ucan-revoked`,
+ * `ucan-reserved`, `ucan-lifetime`, `ucan-not-yet-valid`, `ucan-audience`, `ucan-revoked`, `did-superseded`,
  * `ucan-replayed`, `rate-limited` (too many invocations at once).
  */
 export function judgeInvocation(
@@ -112,7 +116,8 @@ export function judgeInvocation(
   if (!proof.ok) return proof;
   const { chain, cids } = proof.value;
   const now = Math.floor(caller.now / 1000);
-  const hw = { depth: chain.length, invokerOrg: caller.organisation, now };
+  const invokerOrg = calledBy(court, caller.organisation, chain);
+  const hw = { depth: chain.length, invokerOrg, now };
   const args = { ...invocation.args, hw };
   const verified = verifyInvocation(court.crypto, invocation, chain, args, caller.now);
   if (!verified.ok) return verified;
@@ -125,8 +130,29 @@ export function judgeInvocation(
   if (revoked !== undefined) {
     return err(fault('ucan-revoked', 'a delegation was revoked', { index: revoked }));
   }
+  const stolen =
+    superseded(court, proof.value) ?? court.identities?.void(invocation.issuer, undefined);
+  if (stolen !== undefined) return err(stolen);
   const fresh = court.replays.admit(invocation, now);
   return fresh.ok ? ok({ invocation, chain, cids, args }) : fresh;
+}
+
+/** An organisation with a new DID is still the one that a policy names by an old one. */
+export function calledBy({ identities }: Court, organisation: Did, chain: Chain): Did {
+  const all = identities?.all(organisation) ?? [];
+  if (all.length < 2) return organisation;
+  const named = chain.map(({ policy }) => fixedTo(policy, 'hw.invokerOrg'));
+  return all.find((did) => named.includes(did)) ?? organisation;
+}
+
+/** The first link that was signed by a stolen key and is not one that still counts. Code: did-superseded. */
+export function superseded({ identities }: Court, { chain, cids }: Proof): Fault | undefined {
+  if (identities === undefined) return undefined;
+  for (const [index, { issuer }] of chain.entries()) {
+    const stolen = identities.void(issuer, cids[index]);
+    if (stolen !== undefined) return { ...stolen, place: { index } };
+  }
+  return undefined;
 }
 
 /** Signed at a stated time, not in the future, for at most five minutes. */

@@ -73,7 +73,9 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
     crypto: nodeCrypto,
     network: known,
     self: {
-      organisation: home.identity.organisation,
+      get organisation() {
+        return identities.now(home.identity.organisation);
+      },
       delegations: () => delegations.value,
       roles: home.config.roles,
       software: `headwater/${parts.version}`,

@@ -9,6 +9,7 @@ import { nodeCrypto } from '../../crypto-node.ts';
 import { fault } from '../../errors.ts';
 import { makeEvent } from '../../event/make.ts';
 import type { Host } from '../../host.ts';
+import type { Identities } from '../../identities.ts';
 import { didFromKey } from '../../ids.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { keepAll, policyMap } from '../../ledger/retention-policy.ts';
@@ -49,6 +50,8 @@ import {
 export interface OwnLedger {
   create(log: NewLog, signer: Signer): Promise<Result<LogId>>;
   readonly successors: Pick<Successors, 'succeed'>;
+  /** Absent in a test's. */
+  readonly identities?: Pick<Identities, 'now'>;
   attachSigner(logId: LogId, signer: Signer): Result<void>;
   logs(): readonly LogSummary[];
   publish(
@@ -93,8 +96,10 @@ export class OwnLogs {
       return !equal(log.writerKey, this.#signerOf(log).publicKey);
     });
   }
+  /** As it is called now: another peer of ours may have learned of a new DID first. */
   get organisation(): Did {
-    return this.#home.identity.organisation;
+    const { organisation } = this.#home.identity;
+    return this.#ledger.identities?.now(organisation) ?? organisation;
   }
   /** Owner of `_journal`: did:key of the peer key. */
   get peerOwner(): Did {

@@ -89,7 +89,7 @@ export class Registries {
     const root = this.#root(owner);
     if ((pins.of(root)?.logId ?? logId) !== logId) return false;
     if (this.#byOwner.size >= limits.maxRegistries) return false;
-    this.#byOwner.set(this.#now(owner), { logId, root, streams: new Map(), listed: new Map() });
+    this.#byOwner.set(this.now(owner), { logId, root, streams: new Map(), listed: new Map() });
     if (pins.of(root) === undefined) pins.set(root, { logId, named: false });
     return true;
   }
@@ -119,25 +119,26 @@ export class Registries {
       for (const log of logsOf(card)) this.#byLog.delete(log);
     }
     const { root } = known;
-    this.#rename(this.#now(owner), known.profile?.name, undefined);
-    this.#byOwner.set(this.#now(owner), { logId, root, streams: new Map(), listed: new Map() });
+    this.#rename(this.now(owner), known.profile?.name, undefined);
+    this.#byOwner.set(this.now(owner), { logId, root, streams: new Map(), listed: new Map() });
   }
 
-  #now(owner: Did): Did {
+  /** The DID that an organisation has now. */
+  now(owner: Did): Did {
     return this.#owners.identities.now(owner);
   }
   #root(owner: Did): Did {
     return this.#owners.identities.all(owner).at(-1) ?? owner;
   }
   #of(owner: Did): Registry | undefined {
-    return this.#byOwner.get(this.#now(owner));
+    return this.#byOwner.get(this.now(owner));
   }
 
   /** An organisation has another DID now: all that its registry said is said by that. */
   #rekey(): void {
     // A new DID is set at the end of the map and met again there, as it should be.
     for (const [owner, registry] of this.#byOwner) {
-      const now = this.#now(registry.root);
+      const now = this.now(registry.root);
       if (now === owner || this.#byOwner.has(now)) continue;
       this.#byOwner.delete(owner);
       this.#byOwner.set(now, registry);
@@ -161,11 +162,11 @@ export class Registries {
   ): Result<StreamCard | undefined> {
     const registry = this.#of(owner);
     if (registry === undefined) return ok(undefined);
-    const entry = readRegistryEntry(this.#now(owner), context, event);
+    const entry = readRegistryEntry(this.now(owner), context, event);
     if (!entry.ok) return entry;
     switch (entry.value.kind) {
       case 'profile':
-        this.#rename(this.#now(owner), registry.profile?.name, entry.value.profile.name);
+        this.#rename(this.now(owner), registry.profile?.name, entry.value.profile.name);
         registry.profile = entry.value.profile;
         registry.freshness = namedFreshness(registry.freshness, entry.value.profile, at);
         return ok(undefined);
@@ -208,7 +209,7 @@ export class Registries {
 
   /** Takes the card of a direct stream; what a registry lists under the name goes before it. */
   putDirect(told: StreamCard): void {
-    const card = { ...told, owner: this.#now(told.owner) };
+    const card = { ...told, owner: this.now(told.owner) };
     this.#direct.set(`${card.owner}/${card.name}`, card);
     for (const log of logsOf(card)) this.#byLog.set(log, { owner: card.owner, name: card.name });
   }
@@ -232,7 +233,7 @@ export class Registries {
   }
   card({ owner, name }: StreamKey): StreamCard | undefined {
     const listed = this.#of(owner)?.streams.get(name);
-    return listed ?? this.#direct.get(`${this.#now(owner)}/${name}`);
+    return listed ?? this.#direct.get(`${this.now(owner)}/${name}`);
   }
   /** True where a card of the stream, present or earlier, names the log. */
   lists({ owner, name }: StreamKey, logId: LogId): boolean {
@@ -265,8 +266,8 @@ export class Registries {
 
   /** How people here call an organisation: alias, else its own name, else undefined. */
   nameOf(owner: Did): string | undefined {
-    const now = this.#now(owner);
-    for (const [alias, did] of this.#aliases) if (this.#now(did) === now) return alias;
+    const now = this.now(owner);
+    for (const [alias, did] of this.#aliases) if (this.now(did) === now) return alias;
     return this.profile(owner)?.name;
   }
 
@@ -277,10 +278,10 @@ export class Registries {
   organisation(text: string): Result<Did> {
     if (text.startsWith('did:')) {
       const did = parseDid(text);
-      return did.ok ? ok(this.#now(did.value)) : did;
+      return did.ok ? ok(this.now(did.value)) : did;
     }
     const alias = this.#aliases.get(text);
-    if (alias !== undefined) return ok(this.#now(alias));
+    if (alias !== undefined) return ok(this.now(alias));
     const [first, ...others] = this.#byName.get(text) ?? [];
     if (first === undefined) {
       return err(
@@ -303,7 +304,7 @@ export class Registries {
     const slash = text.lastIndexOf('/');
     const name = text.slice(slash + 1);
     if (!isStreamName(name)) return err(fault('bad-name', `${JSON.stringify(name)} is not a name`));
-    const owner = slash < 0 ? ok(this.#now(this.#self)) : this.organisation(text.slice(0, slash));
+    const owner = slash < 0 ? ok(this.now(this.#self)) : this.organisation(text.slice(0, slash));
     return owner.ok ? ok({ owner: owner.value, name: asStreamName(name) }) : owner;
   }
 }

@@ -66,7 +66,8 @@ export class Streams implements Disposable {
   }
 
   /** The stream's view if the ledger has a log of it or a registry lists it. */
-  view(key: StreamKey): Result<StreamView> {
+  view(named: StreamKey): Result<StreamView> {
+    const key = { owner: this.#parts.registries.now(named.owner), name: named.name };
     const found = this.#find(key) ?? this.#search(key);
     if (found !== undefined) return ok(this.#render(found));
     return err(unknown(`${this.#parts.registries.nameOf(key.owner) ?? key.owner}/${key.name}`));
@@ -166,7 +167,7 @@ export class Streams implements Disposable {
     const readable = logs.filter((log) => log.genesis !== undefined);
     const kept = readable.findLast(({ state }) => state !== 'closed') ?? readable.at(-1);
     return {
-      display: owner === self ? name : `${this.#unique(owner) ?? owner}/${name}`,
+      display: owner === registries.now(self) ? name : `${this.#unique(owner) ?? owner}/${name}`,
       owner,
       ...(organisation === undefined ? {} : { organisation }),
       name,
