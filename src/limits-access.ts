@@ -30,6 +30,8 @@ export const accessLimits = {
   maxRequestAgeMs: 2_592_000_000,
   /** Epochs ahead of the open one whose keys a reader of a sealed stream gets before they open. */
   keyLeaseEpochs: 24,
+  /** Links of chains by which epoch keys went out that are remembered; the oldest goes. */
+  maxKeyChains: 100_000,
   /** Longest wait before a reader asks again for epoch keys that it did not get. */
   maxKeyBackoffMs: 60_000,
   /** How often open requests are asked about, and how often the logs of a granted stream. */
@@ -43,4 +45,6 @@ export const accessLimits = {
   maxDeliveryPieces: 64,
   /** Consumers, by peer, log and grant, with an account of their own; all others share one a log. */
   maxUsageRows: 100_000,
+  /** Newest deliveries of a log that one trace looks at; of older ones it tells between which times. */
+  maxTracedDeliveries: 2000,
 } as const;

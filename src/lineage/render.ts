@@ -2,7 +2,7 @@
 import type { Signer } from '../crypto.ts';
 import { fault } from '../errors.ts';
 import type { LineageGraph } from './graph.ts';
-import { consumersJson, consumersText } from './consumers.ts';
+import { consumersJson, consumersText, type Given } from './consumers.ts';
 import { renderIntoto } from './intoto.ts';
 import { renderOpenLineage } from './openlineage.ts';
 import { provOf } from './prov-export.ts';
@@ -51,12 +51,16 @@ export function renderTrace(
 }
 
 /** Where an event went, of a trace down; `usage` for a format that only a trace has. */
-export function renderConsumers(graph: LineageGraph, format: TraceFormat): Result<Rendered> {
+export function renderConsumers(
+  graph: LineageGraph,
+  format: TraceFormat,
+  given: readonly Given[] | undefined,
+): Result<Rendered> {
   if (format === 'json') {
-    return ok({ type: 'application/json', text: `${consumersJson(graph)}\n` });
+    return ok({ type: 'application/json', text: `${consumersJson(graph, given)}\n` });
   }
   if (format === 'tree') {
-    return ok({ type: 'text/plain; charset=utf-8', text: consumersText(graph) });
+    return ok({ type: 'text/plain; charset=utf-8', text: consumersText(graph, given) });
   }
   return err(fault('usage', `--consumers is written as tree or json, not as ${format}`));
 }

@@ -69,6 +69,8 @@ export interface UsageApi {
   ofGrant(id: string): UsageView | undefined;
   /** By stream and organisation. */
   readers(): readonly ReaderView[];
-  /** Who was given an entry, or keys of its log; the last first. */
+  /** Who was given an entry, or keys of its log, and between which times at the most; the last first. */
   ofEntry(log: LogId, index: number): readonly DeliveredView[];
+  /** The same, each delivery by itself as far back as `maxTracedDeliveries` of the journal reach. */
+  deliveriesOf(log: LogId, index: number): Promise<readonly DeliveredView[]>;
 }

@@ -20,6 +20,7 @@ import type {
 } from '../evidence-api.ts';
 import type { Home } from '../home.ts';
 import type { Actor, StreamView } from '../node-api.ts';
+import type { UsageApi } from '../usage-api.ts';
 import { repairLogs } from '../repair-logs.ts';
 import type { Runtime } from '../runtime.ts';
 import { contentsCheck } from '../sealed/contents.ts';
@@ -43,6 +44,7 @@ export interface EvidenceParts {
   readonly registries: Registries;
   readonly streams: Streams;
   readonly journal: Journal;
+  readonly usage: { readonly api: UsageApi };
   readonly sealed: SealedRoom;
   readonly network: () => { readonly gossip: GossipNode } | undefined;
 }
@@ -143,10 +145,11 @@ export class Evidence implements EvidenceApi {
   }
 
   #lineage(): LineageParts {
-    const { ledger, streams, registries, home } = this.#parts;
+    const { ledger, streams, registries, home, usage } = this.#parts;
     const { config, keys } = home;
     const { limits } = config;
-    return { ledger, streams, registries, limits, signer: keys.peer, foreign: this.#foreign() };
+    const named = { ledger, streams, registries, limits, usage: usage.api };
+    return { ...named, signer: keys.peer, foreign: this.#foreign() };
   }
 
   #foreign(): ForeignParts | undefined {

@@ -10,6 +10,7 @@ import type { ForeignLog } from '../../ledger/foreign-log.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { withAttestations } from '../../lineage/attestations.ts';
 import type { LineageGraph, Origin } from '../../lineage/graph.ts';
+import type { Given } from '../../lineage/consumers.ts';
 import { marquezGraph, type MarquezNode } from '../../lineage/marquez.ts';
 import { renderConsumers, renderTrace } from '../../lineage/render.ts';
 import { walkLineage, type LineagePort } from '../../lineage/walk.ts';
@@ -18,6 +19,7 @@ import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
 import type { Limits } from '../config-schema.ts';
 import type { TraceRequest, TraceView } from '../evidence-api.ts';
 import type { StreamView } from '../node-api.ts';
+import type { UsageApi } from '../usage-api.ts';
 import { ForeignLogs, unreachable, type ForeignParts } from './foreign-logs.ts';
 import type { Registries } from './registries.ts';
 import { oneLog, type Streams } from './streams.ts';
@@ -39,6 +41,8 @@ export interface LineageParts {
   readonly limits: LineageLimits;
   /** The peer's: signs in-toto statements. */
   readonly signer: Signer;
+  /** To whom this home gave what. */
+  readonly usage?: Pick<UsageApi, 'ofEntry' | 'deliveriesOf'> | undefined;
   /** Where what is not kept here is read from; absent in a stopped node. */
   readonly foreign?: ForeignParts | undefined;
 }
@@ -67,11 +71,28 @@ export async function traceEvent(
   if (!graph.ok) return graph;
   const rendered =
     request.consumers === true
-      ? renderConsumers(graph.value, request.format)
+      ? renderConsumers(graph.value, request.format, await givenOf(parts, graph.value))
       : renderTrace(graph.value, request.format, parts.signer);
   if (!rendered.ok) return rendered;
   const { verdict, nodes } = graph.value;
   return ok({ verdict, steps: nodes.size, ...rendered.value });
+}
+
+/** To whom the event was given, and what was made of it here. */
+async function givenOf(
+  { usage }: LineageParts,
+  graph: LineageGraph,
+): Promise<readonly Given[] | undefined> {
+  if (usage === undefined) return undefined;
+  const given: Given[] = [];
+  for (const [ref, { place, kind }] of graph.nodes) {
+    if (kind !== 'event') continue;
+    const { logId, from } = place;
+    const found =
+      ref === graph.root ? await usage.deliveriesOf(logId, from) : usage.ofEntry(logId, from);
+    given.push(...found.map((one) => ({ ref, ...one })));
+  }
+  return given;
 }
 
 async function walk(

@@ -12,7 +12,7 @@
 import { fromUtf8 } from '../../bytes.ts';
 import type { DeliveryWay } from '../../gossip/usage-port.ts';
 import { formatTime, parseTime } from '../../time.ts';
-import type { EventBytes } from '../../types.ts';
+import type { EventBytes, LogId } from '../../types.ts';
 import { journalTypes, type JournalEntry } from '../core/journal.ts';
 import { JsonView } from '../json-view.ts';
 import { aboutOf, type About } from './account.ts';
@@ -27,13 +27,18 @@ export const countNames: Readonly<Record<DeliveryWay, 'events' | 'proofs' | 'epo
   keys: 'epochs',
 };
 
+/** Of the entries about one log. */
+export function subjectOf(logId: LogId): string {
+  return `hw:${logId}`;
+}
+
 export function deliveryEntry(about: About, piece: Piece): JournalEntry {
   const { logId, owner, stream, way, organisation, peer, grant } = about;
   const { from, to, count, bytes, first, last, gaps } = piece;
   const who = { organisation, peer, grant };
   return {
     type: journalTypes.delivered,
-    subject: `hw:${logId}`,
+    subject: subjectOf(logId),
     data: {
       log: logId,
       owner,

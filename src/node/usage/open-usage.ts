@@ -10,6 +10,7 @@ import type { Registries } from '../core/registries.ts';
 import type { Streams } from '../core/streams.ts';
 import type { Home } from '../home.ts';
 import type { Runtime } from '../runtime.ts';
+import { readDelivery, subjectOf } from './delivery-entry.ts';
 import { UsageRoom } from './usage-room.ts';
 
 export interface UsagePorts {
@@ -39,6 +40,7 @@ export function openUsage(ports: UsagePorts): Promise<Result<UsageRoom>> {
     countPublic: home.config.deliveries.public,
     isGiven: (grant) => grants()?.isGiven(grant) === true,
     madeOf: (grant) => grants()?.madeOf(grant),
+    journaled: (log) => journaled(ledger, ownLogs.journal()?.logId, log, home.config.limits),
     nameOf: (did) => registries.nameOf(did),
     streamName: (owner, name) => {
       const view = streams.view({ owner, name });
@@ -62,4 +64,24 @@ async function append(
     indexes.push(receipt.value.index);
   }
   return ok(indexes);
+}
+
+/** By the index of subjects, backwards. */
+async function* journaled(
+  ledger: Ledger,
+  journal: LogId | undefined,
+  log: LogId,
+  limits: { readonly maxTracedDeliveries: number },
+): AsyncGenerator<NonNullable<ReturnType<typeof readDelivery>>> {
+  if (journal === undefined) return;
+  let left = limits.maxTracedDeliveries;
+  const subject = subjectOf(log);
+  for await (const index of ledger.subjectIndexes(journal, subject, { reverse: true })) {
+    if (left === 0) return;
+    left -= 1;
+    const entry = await ledger.entry(journal, index);
+    const event = entry.ok ? entry.value.event : undefined;
+    const found = event === undefined ? undefined : readDelivery(event);
+    if (found !== undefined) yield found;
+  }
 }

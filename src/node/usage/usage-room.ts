@@ -34,6 +34,7 @@ export interface UsageParts {
   readonly countPublic: boolean;
   /** A grant that this home has given. */
   readonly isGiven: UsageViewParts['isGiven'];
+  readonly journaled: UsageViewParts['journaled'];
   readonly madeOf: UsageViewParts['madeOf'];
   readonly nameOf: UsageViewParts['nameOf'];
   readonly streamName: UsageViewParts['streamName'];

@@ -4,8 +4,8 @@ import { asPeerId, type Did, type LogId, type StreamName } from '../../types.ts'
 import type { DeliveredView, ReaderView, UsageApi, UsageByPeer, UsageView } from '../usage-api.ts';
 import { peerKey } from '../../gossip/peer-id.ts';
 import { didFromKey } from '../../ids.ts';
-import type { About, Account } from './account.ts';
-import { totalsOf } from './pieces.ts';
+import { nameOf, type About, type Account } from './account.ts';
+import { totalsOf, type Piece } from './pieces.ts';
 import { isContent, type UsageBook } from './usage-book.ts';
 
 export interface UsageViewParts {
@@ -14,6 +14,10 @@ export interface UsageViewParts {
   readonly isGiven: (grant: string) => boolean;
   /** Of a grant that the holder of one of ours has made of it: that one, and who may read by it. */
   readonly madeOf: (grant: string) => { readonly given: string; readonly holder: Did } | undefined;
+  /** Deliveries of a log that the journal has, the newest first, as many as are looked at. */
+  readonly journaled: (
+    log: LogId,
+  ) => AsyncIterable<{ readonly about: About; readonly piece: Piece }>;
   readonly nameOf: (did: Did) => string | undefined;
   readonly streamName: (owner: Did, stream: StreamName) => string;
 }
@@ -54,22 +58,44 @@ export class UsageViews implements UsageApi {
   }
 
   ofEntry(log: LogId, index: number): readonly DeliveredView[] {
-    const { book } = this.#parts;
-    const found: DeliveredView[] = [];
+    const accounts = [...this.#parts.book.ofLog(log)];
+    return newestFirst(accounts.flatMap((account) => this.#holding(account, index)));
+  }
+
+  async deliveriesOf(log: LogId, index: number): Promise<readonly DeliveredView[]> {
+    const { book, journaled } = this.#parts;
+    const exact = new Map<string, DeliveredView[]>();
+    const add = (about: About, piece: Piece): void => {
+      if (!holds(about, piece, index)) return;
+      const key = nameOf(about);
+      exact.set(key, [...(exact.get(key) ?? []), this.#delivered(about, piece)]);
+    };
     for (const account of book.ofLog(log)) {
-      const { way, organisation, peer, grant } = account.about;
-      if (way === 'proof') continue;
-      const who = {
-        ...this.#who(organisation),
-        ...(peer === undefined ? {} : { peer }),
-        ...(grant === undefined ? {} : { grant }),
-      };
-      for (const { from, to, first, last, gaps } of book.pieces(account)) {
-        if (way !== 'keys' && (index < from || index >= to)) continue;
-        found.push({ ...who, way, first, last, ...(gaps ? { gaps } : {}) });
-      }
+      for (const piece of [...account.writing, ...account.open.list()]) add(account.about, piece);
     }
-    return found.toSorted((a, b) => b.last - a.last);
+    for await (const { about, piece } of journaled(log)) add(about, piece);
+    // What the journal does not reach is known by its ends.
+    const rest = [...book.ofLog(log)].filter(({ about }) => !exact.has(nameOf(about)));
+    const known = rest.flatMap((account) => this.#holding(account, index));
+    return newestFirst([...[...exact.values()].flat(), ...known]);
+  }
+
+  #holding(account: Account, index: number): readonly DeliveredView[] {
+    const { about } = account;
+    const pieces = this.#parts.book.pieces(account).filter((piece) => holds(about, piece, index));
+    return pieces.map((piece) => this.#delivered(about, piece));
+  }
+
+  #delivered({ way, organisation, peer, grant }: About, piece: Piece): DeliveredView {
+    return {
+      ...this.#who(organisation),
+      ...(peer === undefined ? {} : { peer }),
+      way,
+      ...(grant === undefined ? {} : { grant }),
+      first: piece.first,
+      last: piece.last,
+      ...(piece.gaps ? { gaps: true } : {}),
+    };
   }
 
   #view(accounts: readonly Account[]): UsageView | undefined {
@@ -117,6 +143,15 @@ export class UsageViews implements UsageApi {
     const organisationName = this.#parts.nameOf(organisation);
     return { organisation, ...(organisationName === undefined ? {} : { organisationName }) };
   }
+}
+
+/** Content that holds the entry, or keys of its log. */
+function holds({ way }: About, { from, to }: Piece, index: number): boolean {
+  return way === 'keys' || (way !== 'proof' && index >= from && index < to);
+}
+
+function newestFirst(found: readonly DeliveredView[]): readonly DeliveredView[] {
+  return found.toSorted((a, b) => b.last - a.last);
 }
 
 /** Accounts of the same peer in several logs, as one. */

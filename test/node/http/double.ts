@@ -12,6 +12,7 @@ import { buildServer } from '../../../src/node/http/server.ts';
 import type { BackupApi } from '../../../src/node/core/backup.ts';
 import type { EvidenceApi } from '../../../src/node/evidence-api.ts';
 import type { GrantsApi } from '../../../src/node/grants-api.ts';
+import type { SealedApi } from '../../../src/node/sealed-api.ts';
 import type { ForksApi } from '../../../src/node/forks-api.ts';
 import type { TreeApi, UrlApi } from '../../../src/node/tree-api.ts';
 import type {
@@ -135,13 +136,19 @@ export class Double implements NodeApi {
   };
 
   readonly grants: GrantsApi = noGrants;
+  readonly keyEpochs: SealedApi = { epochs: () => Promise.resolve(ok([])), shred: notUsed };
   /** What readers with a bearer were given. */
   readonly handed: (readonly [Consumer, Handed])[] = [];
   readonly deliveries: UsagePort = {
     meter: (consumer) => ({ delivered: (handed) => this.handed.push([consumer, handed]) }),
     delivered: (consumer, handed) => this.handed.push([consumer, handed]),
   };
-  readonly usage: UsageApi = { ofGrant: () => undefined, readers: () => [], ofEntry: () => [] };
+  readonly usage: UsageApi = {
+    ofGrant: () => undefined,
+    readers: () => [],
+    ofEntry: () => [],
+    deliveriesOf: () => Promise.resolve([]),
+  };
 
   ready(): boolean {
     return this.isReady;

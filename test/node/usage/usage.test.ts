@@ -78,6 +78,7 @@ class Home {
       append: (_log, events) => Promise.resolve(this.#append(events)),
       countPublic,
       isGiven: (grant) => grant === 'given',
+      journaled: () => this.#journaled(),
       madeOf: (grant) => (grant === 'made' ? { given: 'given', holder: carl } : undefined),
       nameOf: (one) => (one === beta ? 'beta' : undefined),
       streamName: (_owner, name) => name,
@@ -102,6 +103,14 @@ class Home {
       return known >= 0 ? known : this.entries.push(event) - 1;
     });
     return this.broken === 'after' ? down : ok(indexes);
+  }
+
+  async *#journaled(): ReturnType<UsageParts['journaled']> {
+    await Promise.resolve();
+    for (const event of this.entries.toReversed()) {
+      const found = readDelivery(event);
+      if (found !== undefined) yield found;
+    }
   }
 
   async *#batches(from: LogIndex): ReturnType<UsageParts['reader']['batches']> {
