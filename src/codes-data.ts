@@ -94,6 +94,8 @@ export const dataCodes = {
   'epoch-order': ['invalid', 'Epochs grow; a generation is the same as before or one more.'],
   'epoch-range': ['invalid', 'Name epochs from 0 to 2^32, the first before the last.'],
   'epoch-not-covered': ['denied', 'The keys that were granted do not reach this epoch.'],
+  'epoch-unknown': ['missing', 'hw stream epochs STREAM lists the epochs of a sealed stream.'],
+  'epoch-open': ['conflict', 'Wait for the next epoch: it opens with the next event that is due.'],
   'epoch-key': ['invalid', 'The producer delivered a key that its own log contradicts: tell it.'],
   'epoch-policy': ['usage', 'Name a time (--epoch 1h), a number of events (--epoch 1000events), or both.'],
   'epoch-keys-missing': [
@@ -279,6 +281,10 @@ export const dataCodes = {
   'input-missing': ['incomplete', 'Export it where the inputs are kept, after hw trace has them.'],
   'log-read-only': ['denied', 'Only the writer of a log appends to it.'],
   'log-exists': ['conflict', 'The log exists already.'],
+  'writer-revoked': [
+    'conflict',
+    'Its owner goes on from the last good entry: hw stream recover STREAM --reason fork. Reading goes on.',
+  ],
   'log-frozen': [
     'conflict',
     'Its owner opens a successor: hw stream recover STREAM --reason fork. Reading goes on.',

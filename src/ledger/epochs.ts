@@ -4,6 +4,7 @@
  */
 import { fault } from '../errors.ts';
 import { readUint48 } from '../bytes.ts';
+import type { CborMap } from '../cbor.ts';
 import { limits } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asTimeMs, type LogId } from '../types.ts';
@@ -80,6 +81,7 @@ export class Epochs {
       const opening = openedBy(entry);
       if (!opening.ok) return opening;
       if (opening.value !== undefined) opened.push(opening.value);
+      markShredded(opened, entry);
     }
     const read = { size, resets, opened, policy };
     this.#keep(handle.logId, read);
@@ -104,6 +106,19 @@ export function openedBy({ index, leaf, map }: ControlEntry): Result<OpenedEpoch
   }
   const { epoch, generation, check } = control.value;
   return ok({ epoch, generation, check, index, time: asTimeMs(readUint48(leaf, 1)) });
+}
+
+/** The epoch that a control entry shreds (shreds.ts); undefined for every other map. */
+function shreddedBy({ type, epoch }: CborMap): number | undefined {
+  return type === 'shred' && typeof epoch === 'number' ? epoch : undefined;
+}
+
+/** What an entry shreds is marked so; it means nothing for an epoch that was never opened. */
+function markShredded(opened: OpenedEpoch[], { index, map }: ControlEntry): void {
+  const epoch = shreddedBy(map);
+  const place = epoch === undefined ? -1 : opened.findIndex((one) => one.epoch === epoch);
+  const found = opened[place];
+  if (found !== undefined) opened[place] = { ...found, shredded: found.shredded ?? index };
 }
 
 /** By its number, which no other epoch of the log has; epochs are in order. */

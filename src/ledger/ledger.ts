@@ -49,9 +49,10 @@ import { WitnessBook } from './witness-book.ts';
 import { keyChainOf } from './prover.ts';
 import { applyWire } from './replica.ts';
 import { batchesOf, blocksOf, entriesOf, entryOf, tailOf } from './replay.ts';
-import { Retention } from './retention.ts';
+import { Retention, type RetentionWriter } from './retention.ts';
 import { Scrub } from './scrub.ts';
 import type { OpenedEpoch } from './sealing.ts';
+import { Shreds } from './shreds.ts';
 import { Successors } from './successors.ts';
 import { TableRows } from './table-rows.ts';
 
@@ -74,6 +75,7 @@ export class Ledger implements AsyncDisposable {
   readonly scrub: Scrub;
   /** The epochs that a sealed log has opened. */
   readonly epochs: EpochsOf;
+  readonly shreds: Shreds;
   readonly identities: Identities;
   readonly #env: LedgerEnv;
   readonly #workers: LogWorkers;
@@ -95,12 +97,14 @@ export class Ledger implements AsyncDisposable {
     this.keys = new LogKeys(env);
     this.cosigned = new Cosigned(env, this.keys);
     this.witnessed = new WitnessBook(env);
-    this.retention = new Retention(env, {
+    const writer: RetentionWriter = {
       append: async (logId, map) => {
         const own = workers.writer(logId);
         return own.ok ? own.value.maintain(map) : own;
       },
-    });
+    };
+    this.retention = new Retention(env, writer);
+    this.shreds = new Shreds(env, writer);
     this.scrub = new Scrub(env, {
       idsMended: (logId) => workers.idsMended(logId),
       healed: (logId) => workers.reloaded(logId),

@@ -16,6 +16,8 @@ export interface OpenedEpoch {
   readonly index: LogIndex;
   /** Recorded time of the control entry. */
   readonly time: TimeMs;
+  /** Of the later entry that shreds it: its keys are to be destroyed by all who hold them. */
+  readonly shredded?: LogIndex;
 }
 
 /** The epoch that a writer is about to open. */

@@ -20,6 +20,7 @@ import type {
 import type { BackupApi } from './core/backup.ts';
 import type { EvidenceApi } from './evidence-api.ts';
 import type { RecoveryApi } from './recovery-api.ts';
+import type { SealedApi } from './sealed-api.ts';
 import type { WitnessApi } from './witness-api.ts';
 import type { GrantsApi } from './grants-api.ts';
 import type { ForksApi } from './forks-api.ts';
@@ -252,6 +253,7 @@ export interface NodeApi {
   readonly tree: TreeApi;
   readonly urls: UrlApi;
   readonly grants: GrantsApi;
+  readonly keyEpochs: SealedApi;
 
   peers(): readonly PeerView[];
   setPeerState(

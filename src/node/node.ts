@@ -20,7 +20,7 @@ import { Journal, journalTypes } from './core/journal.ts';
 import { NodeCore, type CoreParts } from './core/node-core.ts';
 import { OwnLogs } from './core/own-logs.ts';
 import { OtherRegistries } from './core/other-registries.ts';
-import { Rates } from './core/rates.ts';
+import { ratesOf, type Rates } from './core/rates.ts';
 import { Registries } from './core/registries.ts';
 import { RegistryFeed } from './core/registry-feed.ts';
 import { guardOfNode, watchRestoreGuard } from './core/restore-guard.ts';
@@ -45,6 +45,7 @@ import { openUsage, type UsagePorts } from './usage/open-usage.ts';
 import type { UsageRoom } from './usage/usage-room.ts';
 import { openKeys } from './sealed/open-keys.ts';
 import { SealedRoom } from './sealed/sealed-room.ts';
+import { watchShreds } from './sealed/shredding.ts';
 import { WitnessNode } from './witness/witness-node.ts';
 
 /** Starts a node; on a fault everything that was opened is closed again. */
@@ -152,6 +153,7 @@ class Starting {
     const journal = this.#openJournal(ledger, ownLogs);
     this.#watchGuard(ledger, journal);
     this.#stack.use(watchForks(ledger, journal, this.#log));
+    this.#stack.use(watchShreds({ ledger, journal, sealed: opened.sealed }, this.#log));
     const follows = this.#openFollows({ ledger, registries, streams, control, journal });
     const others = new OtherRegistries(ledger, owners.value, {
       unfollowed: (logId) => this.#network?.gossip.unfollow(logId),
@@ -169,16 +171,12 @@ class Starting {
     const warn = (subject: string, problem: Fault): void => this.#warn(journal, subject, problem);
     const ways = { ledger, follows, feed, journal, fetch, track, warn };
     this.#stack.use(watchSuccession({ ...ways, owners: owners.value }));
-    const ports = { home: this.#home, ledger, registries, ownLogs, journal, track, warn };
+    const { sealed } = opened;
+    const ports = { home: this.#home, ledger, registries, ownLogs, sealed, journal, track, warn };
     const rooms = await this.#openRooms({ ...ports, streams }, follows);
     if (!rooms.ok) return rooms;
     await feed.start();
-    const rates = this.#stack.use(
-      new Rates(this.#runtime, () => [
-        ledger.stats().publishedEvents,
-        ledger.stats().appliedEvents,
-      ]),
-    );
+    const rates = this.#stack.use(ratesOf(this.#runtime, ledger));
     const placed = { ledger, control, follows, host: this.#runtime, home: this.#home };
     const urlFollows = openUrlFollows(placed, (url, it) => this.#warn(journal, `url ${url}`, it));
     const witness = this.#openWitness(ledger, registries, journal);
@@ -208,7 +206,7 @@ class Starting {
 
   /** Who may read, and who has read. */
   async #openRooms(
-    ports: Omit<UsagePorts, 'runtime' | 'grants'> & Pick<RoomParts, 'track'>,
+    ports: Omit<UsagePorts, 'runtime' | 'grants'> & Pick<RoomParts, 'track' | 'sealed'>,
     follows: Follows,
   ): Promise<Result<Pick<Parts, 'access' | 'usage'>>> {
     let room: AccessRoom | undefined;

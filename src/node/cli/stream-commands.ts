@@ -56,6 +56,25 @@ export const streamCommands: readonly CommandSpec[] = [
     async () => (await import('./retention.ts')).policy,
   ),
   spec(
+    'stream epochs <stream>',
+    'the key epochs of a sealed stream, and which of them can be read here',
+    'hw stream epochs orders',
+    [],
+    async () => (await import('./epochs.ts')).epochs,
+  ),
+  spec(
+    'stream shred <stream>',
+    'destroy the keys of one epoch of a sealed stream, here and at all who heed the log, for good',
+    'hw stream shred orders --epoch 3 --yes',
+    [
+      ['--epoch <n>', 'number of the epoch (hw stream epochs)'],
+      ['--log <log>', 'which log of the stream, where it has several'],
+      ['--yes', 'really: without it nothing is done'],
+      why,
+    ],
+    async () => (await import('./epochs.ts')).shred,
+  ),
+  spec(
     'redact <event>',
     'take the content of one event out of the log, here and at all who follow, for good',
     "hw redact 'orders#2' --reason 'asked by the customer'",

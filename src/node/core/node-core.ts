@@ -55,7 +55,9 @@ import type { Registries } from './registries.ts';
 import { unknown } from './registries.ts';
 import { StreamRetention } from './retention.ts';
 import { metricsOf, statusOf } from './status.ts';
+import type { SealedApi } from '../sealed-api.ts';
 import type { SealedRoom } from '../sealed/sealed-room.ts';
+import { Shredding } from '../sealed/shredding.ts';
 import type { Streams } from './streams.ts';
 import type { UrlFollows } from './url-follows.ts';
 import { Urls } from './urls.ts';
@@ -108,6 +110,7 @@ export class NodeCore implements NodeApi {
   readonly tree: TreeApi;
   readonly urls: UrlApi;
   readonly grants: GrantsApi;
+  readonly keyEpochs: SealedApi;
   readonly sealed: SealedRoom;
   readonly usage: UsageApi;
   readonly deliveries: UsagePort;
@@ -126,6 +129,7 @@ export class NodeCore implements NodeApi {
     this.witness = parts.witness;
     this.grants = parts.access.desk;
     this.sealed = parts.sealed;
+    this.keyEpochs = new Shredding(parts);
     this.usage = parts.usage.api;
     this.deliveries = parts.usage;
     this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));

@@ -1,5 +1,6 @@
 /** Events a second over the last few seconds, from counters that only grow. */
 import type { Host } from '../../host.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
 
 const windowMs = 5000;
 const sampleMs = 500;
@@ -35,4 +36,12 @@ export class Rates implements Disposable {
     this.#samples.push({ at, counts: this.#read() });
     while (at - (this.#samples[0]?.at ?? at) > windowMs) this.#samples.shift();
   }
+}
+
+/** Of events that are published and taken in here. */
+export function ratesOf(
+  host: ConstructorParameters<typeof Rates>[0],
+  ledger: Pick<Ledger, 'stats'>,
+): Rates {
+  return new Rates(host, () => [ledger.stats().publishedEvents, ledger.stats().appliedEvents]);
 }

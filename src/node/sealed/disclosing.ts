@@ -27,9 +27,9 @@ export interface DisclosedEvent {
 
 export class Disclosing implements EventKeys {
   readonly #ledger: SealedLedger;
-  readonly #room: Pick<SealedRoom, 'keyFor' | 'own'>;
+  readonly #room: Pick<SealedRoom, 'keyFor' | 'own' | 'isShredded'>;
 
-  constructor(ledger: SealedLedger, room: Pick<SealedRoom, 'keyFor' | 'own'>) {
+  constructor(ledger: SealedLedger, room: Pick<SealedRoom, 'keyFor' | 'own' | 'isShredded'>) {
     this.#ledger = ledger;
     this.#room = room;
   }
@@ -65,7 +65,7 @@ export class Disclosing implements EventKeys {
     const opening = openingOf(epochs, readUint32(leaf, leafAt.sealedEpoch));
     const epochKey = opening && this.#room.keyFor(logId, opening);
     if (opening === undefined || epochKey === undefined) {
-      const shredded = opening !== undefined && this.#room.own.isShredded(logId, opening);
+      const shredded = opening !== undefined && this.#room.isShredded(logId, opening);
       return err(closed(shredded, readUint32(leaf, leafAt.sealedEpoch), index));
     }
     const place = { log: logIdHash(logId), index, leaf };

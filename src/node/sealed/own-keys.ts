@@ -148,7 +148,11 @@ export class OwnKeys {
 export function sealingOf(own: OwnKeys, others: Pick<Sealing, 'keyFor'>): Sealing {
   return {
     cipher: own.cipher,
-    keyFor: (log, opening) => own.keyFor(log, opening) ?? others.keyFor(log, opening),
+    keyFor: (log, opening) => {
+      // What the log shreds is opened by nobody, whatever a backup has brought back.
+      if (opening.shredded !== undefined) return undefined;
+      return own.keyFor(log, opening) ?? others.keyFor(log, opening);
+    },
     next: (log, next) => own.next(log, next),
   };
 }

@@ -48,7 +48,13 @@ export class SealedRoom {
 
   /** Own keys first, then those that were delivered; verified against the opening. */
   keyFor(log: LogId, opening: OpenedEpoch): Uint8Array | undefined {
+    if (opening.shredded !== undefined) return undefined;
     return this.own.keyFor(log, opening) ?? this.got.keyFor(log, opening);
+  }
+
+  /** The log says so, or its owner here has destroyed the keys of a log that was closed. */
+  isShredded(log: LogId, opening: OpenedEpoch): boolean {
+    return opening.shredded !== undefined || this.own.isShredded(log, opening);
   }
 
   /**
@@ -68,7 +74,7 @@ export class SealedRoom {
     const opening = openingOf(epochs, epoch);
     const key = opening && this.keyFor(logId, opening);
     if (opening === undefined || key === undefined || body === undefined) {
-      const shredded = opening !== undefined && this.own.isShredded(logId, opening);
+      const shredded = opening !== undefined && this.isShredded(logId, opening);
       return { sealed: { epoch, reason: shredded ? 'shredded' : 'no-key' } };
     }
     const place = { log: logIdHash(logId), index, leaf };

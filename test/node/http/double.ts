@@ -13,6 +13,7 @@ import type { BackupApi } from '../../../src/node/core/backup.ts';
 import type { EvidenceApi } from '../../../src/node/evidence-api.ts';
 import type { GrantsApi } from '../../../src/node/grants-api.ts';
 import type { SealedApi } from '../../../src/node/sealed-api.ts';
+import type { SealedApi } from '../../../src/node/sealed-api.ts';
 import type { ForksApi } from '../../../src/node/forks-api.ts';
 import type { TreeApi, UrlApi } from '../../../src/node/tree-api.ts';
 import type {
@@ -136,6 +137,7 @@ export class Double implements NodeApi {
   };
 
   readonly grants: GrantsApi = noGrants;
+  readonly keyEpochs: SealedApi = { epochs: () => Promise.resolve(ok([])), shred: notUsed };
   readonly keyEpochs: SealedApi = { epochs: () => Promise.resolve(ok([])), shred: notUsed };
   /** What readers with a bearer were given. */
   readonly handed: (readonly [Consumer, Handed])[] = [];
