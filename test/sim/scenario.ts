@@ -5,11 +5,11 @@
  * acknowledged and nothing stored twice.
  */
 import { type LogId } from '../../src/types.ts';
-import { Dice } from './dice.ts';
+import type { Dice } from './dice.ts';
 import { Producer } from './producer.ts';
-import { calm, SimNetwork, type NetworkFaults } from './sim-network.ts';
-import { ofRunning, problemOf, SimNode, simNetworkDocument } from './sim-node.ts';
-import { VirtualTime } from './virtual-time.ts';
+import { calm } from './sim-network.ts';
+import { ofRunning, type SimNode } from './sim-node.ts';
+import { Simulation } from './simulation.ts';
 
 export interface ScenarioOptions {
   readonly peers: number;
@@ -52,63 +52,48 @@ export async function runScenario(
   options: Partial<ScenarioOptions> = {},
 ): Promise<ScenarioResult> {
   const scenario = new Scenario(seed, { ...usual, ...options });
-  try {
-    await scenario.run();
-  } catch (cause) {
-    scenario.problems.push(problemOf(cause));
-  }
+  await scenario.tell(scenario.run());
   return scenario.result();
 }
 
-class Scenario {
-  readonly problems: string[] = [];
-  readonly #seed: number;
+class Scenario extends Simulation {
   readonly #options: ScenarioOptions;
-  readonly #time = new VirtualTime();
-  readonly #dice: Dice;
-  readonly #network: SimNetwork;
-  readonly #nodes: SimNode[] = [];
-  readonly #producers: Producer[] = [];
   readonly #follows = new Map<SimNode, LogId[]>();
-  #crashes = 0;
   #partitions = 0;
   #convergedMs = 0;
   #counted = { blocks: 0, byGossip: 0, bySync: 0 };
 
   constructor(seed: number, options: ScenarioOptions) {
-    this.#seed = seed;
+    super(seed);
     this.#options = options;
-    this.#dice = new Dice(seed);
-    this.#network = new SimNetwork(this.#time, this.#dice.fork(), stormy(this.#dice));
   }
 
   async run(): Promise<void> {
-    await this.#within(this.#build(), 'the start');
+    await this.within(this.#build(), 'the start');
     this.#plan();
-    await this.#time.pass(stormMs);
-    this.#network.faults = calm;
-    if (this.#options.sabotage === 'unhealed') this.#split(this.#dice);
-    else this.#network.heal();
-    if (this.#options.sabotage === 'phantom') this.#producers[0]?.believePhantom();
-    const done = await this.#time.until(() => this.#converged(), convergeMs);
-    this.#convergedMs = this.#time.nowMs;
+    await this.time.pass(stormMs);
+    this.network.faults = calm;
+    if (this.#options.sabotage === 'unhealed') this.#split(this.dice);
+    else this.network.heal();
+    if (this.#options.sabotage === 'phantom') this.producers[0]?.believePhantom();
+    const done = await this.time.until(() => this.#converged(), convergeMs);
+    this.#convergedMs = this.time.nowMs;
     if (!done) this.#explain();
-    for (const producer of this.#producers) {
-      this.problems.push(...(await this.#within(producer.check(), 'the check')));
-    }
+    await this.checkProducers();
     await this.#verifyOne();
-    await this.#within(this.#stopAll(), 'the end');
+    this.#count();
+    await this.stopAll();
   }
 
   result(): ScenarioResult {
     return {
-      seed: this.#seed,
+      seed: this.seed,
       problems: this.problems,
-      traceHash: this.#network.traceHash(),
-      events: this.#network.events,
-      acknowledged: this.#producers.reduce((sum, producer) => sum + producer.acknowledged, 0),
+      traceHash: this.network.traceHash(),
+      events: this.network.events,
+      acknowledged: this.acknowledged,
       virtualSeconds: this.#convergedMs / 1000,
-      crashes: this.#crashes,
+      crashes: this.crashes,
       partitions: this.#partitions,
       ...this.#counted,
     };
@@ -116,49 +101,46 @@ class Scenario {
 
   async #build(): Promise<void> {
     const { peers, producers, batches, gossip } = this.#options;
-    const document = simNetworkDocument(this.#dice);
-    for (let i = 0; i < peers; i++) {
-      this.#nodes.push(new SimNode(this.#network, this.#dice.fork(), document, `n${i}`));
-    }
-    for (const [i, node] of this.#nodes.entries()) {
-      const earlier = this.#dice.shuffle(this.#nodes.slice(0, i)).slice(0, 2);
+    this.addNodes(peers);
+    for (const [i, node] of this.nodes.entries()) {
+      const earlier = this.dice.shuffle(this.nodes.slice(0, i)).slice(0, 2);
       const bootstrap = earlier.map((other) => other.peer);
-      node.options = { gossip, livePulls: this.#dice.chance(0.5), bootstrap };
+      node.options = { gossip, livePulls: this.dice.chance(0.5), bootstrap };
     }
     const logs: LogId[] = [];
-    for (const node of this.#nodes.slice(0, producers)) {
+    for (const node of this.nodes.slice(0, producers)) {
       await node.start();
       const logId = await node.create('orders');
       logs.push(logId);
-      this.#producers.push(new Producer(node, logId, this.#dice.fork(), batches, stormMs));
+      this.producers.push(new Producer(node, logId, this.dice.fork(), batches, stormMs));
     }
-    for (const node of this.#nodes) this.#follows.set(node, this.#choose(node, logs));
+    for (const node of this.nodes) this.#follows.set(node, this.#choose(node, logs));
     // One in ten comes late; the producers are there from the start.
-    for (const node of this.#nodes) {
-      const late = !node.up && this.#dice.chance(0.1);
-      const atMs = late ? this.#dice.between(5000, stormMs) : this.#dice.below(1000);
-      this.#time.after(atMs, () => this.#do(this.#join(node)));
+    for (const node of this.nodes) {
+      const late = !node.up && this.dice.chance(0.1);
+      const atMs = late ? this.dice.between(5000, stormMs) : this.dice.below(1000);
+      this.time.after(atMs, () => this.do(this.#join(node)));
     }
   }
 
   /** Every log but now and then one, never its own. */
   #choose(node: SimNode, logs: readonly LogId[]): LogId[] {
-    return logs.filter((_, i) => this.#nodes[i] !== node && !this.#dice.chance(0.15));
+    return logs.filter((_, i) => this.nodes[i] !== node && !this.dice.chance(0.15));
   }
 
   async #join(node: SimNode): Promise<void> {
     if (!node.up) await node.start();
     for (const logId of this.#follows.get(node) ?? []) await node.follow(logId);
-    this.#producers.find((producer) => producer.node === node)?.begin();
+    this.producers.find((producer) => producer.node === node)?.begin();
   }
 
   /** Draws when the network splits and who crashes; everybody is back when the storm ends. */
   #plan(): void {
-    const dice = this.#dice.fork();
+    const dice = this.dice.fork();
     for (let atMs = dice.between(4000, 10_000); atMs < stormMs - 8000;) {
       const lastsMs = dice.between(2000, 7000);
-      this.#time.after(atMs, () => this.#split(dice));
-      this.#time.after(atMs + lastsMs, () => this.#network.heal());
+      this.time.after(atMs, () => this.#split(dice));
+      this.time.after(atMs + lastsMs, () => this.network.heal());
       atMs += lastsMs + dice.between(2000, 12_000);
     }
     const crashes = Math.ceil(this.#options.peers / 5);
@@ -166,16 +148,16 @@ class Scenario {
       // Producers are the ones with something to lose: they crash more often.
       const node =
         i % 3 === 0
-          ? this.#producers[dice.below(this.#producers.length)]?.node
-          : dice.pick(this.#nodes);
+          ? this.producers[dice.below(this.producers.length)]?.node
+          : dice.pick(this.nodes);
       const atMs = dice.between(2000, stormMs - 6000);
       const downMs = dice.between(200, 5000);
       const lost = dice.chance(0.5) ? 'nothing' : 'unsynced';
-      this.#time.after(atMs, () => {
+      this.time.after(atMs, () => {
         if (node?.up !== true) return;
-        this.#crashes += 1;
+        this.crashes += 1;
         node.crash(lost);
-        this.#time.after(downMs, () => this.#do(this.#back(node)));
+        this.time.after(downMs, () => this.do(this.#back(node)));
       });
     }
   }
@@ -183,7 +165,7 @@ class Scenario {
   #split(dice: Dice): void {
     this.#partitions += 1;
     const parts = dice.chance(0.3) ? 3 : 2;
-    this.#network.partition(new Map(this.#nodes.map((node) => [node.peer, dice.below(parts)])));
+    this.network.partition(new Map(this.nodes.map((node) => [node.peer, dice.below(parts)])));
   }
 
   async #back(node: SimNode): Promise<void> {
@@ -191,17 +173,17 @@ class Scenario {
     await node.start();
     // Following is durable, but a crash may have come before it.
     for (const logId of this.#follows.get(node) ?? []) await node.follow(logId);
-    this.#producers.find((producer) => producer.node === node)?.begin();
+    this.producers.find((producer) => producer.node === node)?.begin();
   }
 
   #converged(): boolean {
-    return this.#producers.every((producer) => producer.done) && this.#behind().length === 0;
+    return this.producers.every((producer) => producer.done) && this.#behind().length === 0;
   }
 
   /** Who has not what the producer has. */
   #behind(): string[] {
     const behind: string[] = [];
-    for (const { node: producer, logId } of this.#producers) {
+    for (const { node: producer, logId } of this.producers) {
       const head = producer.ledger?.log(logId);
       if (head === undefined) return [`${producer.name} is down`];
       for (const [node, follows] of this.#follows) {
@@ -215,51 +197,26 @@ class Scenario {
   }
 
   #explain(): void {
-    for (const { node, done } of this.#producers) {
-      if (!done) this.problems.push(`${node.name} could not publish everything`);
-    }
+    this.tellUnpublished();
     this.problems.push(...this.#behind().slice(0, 10));
   }
 
   /** The full audit of one follower, and its tree against the receipts. */
   async #verifyOne(): Promise<void> {
-    const node = this.#dice.pick(this.#nodes.slice(this.#options.producers));
+    const node = this.dice.pick(this.nodes.slice(this.#options.producers));
     for (const logId of node === undefined ? [] : (this.#follows.get(node) ?? [])) {
-      const report = await this.#within(ofRunning(node?.ledger?.verify(logId)), 'the audit');
+      const report = await this.within(ofRunning(node?.ledger?.verify(logId)), 'the audit');
       if (report.ok && report.value.verdict === 'intact') continue;
       const what = report.ok ? report.value.verdict : report.error.code;
       this.problems.push(`${node?.name}: the audit says ${what}`);
     }
   }
 
-  async #stopAll(): Promise<void> {
-    for (const producer of this.#producers) this.#counted.blocks += producer.blocks;
-    for (const { counted } of this.#nodes) {
+  #count(): void {
+    for (const producer of this.producers) this.#counted.blocks += producer.blocks;
+    for (const { counted } of this.nodes) {
       this.#counted.byGossip += counted.byGossip;
       this.#counted.bySync += counted.bySync;
     }
-    await Promise.all(this.#nodes.filter((node) => node.up).map((node) => node.stop()));
   }
-
-  /** Work that an event began: a throw in it is a problem of the run. */
-  #do(work: Promise<void>): void {
-    work.catch((cause: unknown) => {
-      this.problems.push(problemOf(cause));
-    });
-  }
-
-  #within<T>(work: Promise<T>, what: string): Promise<T> {
-    return this.#time.run(work, what);
-  }
-}
-
-/** How bad the weather of this seed is. */
-export function stormy(dice: Dice): NetworkFaults {
-  return {
-    minDelayMs: 1,
-    maxDelayMs: dice.between(20, 300),
-    loss: dice.between(0, 20) / 100,
-    duplication: dice.between(0, 10) / 100,
-    resets: dice.between(0, 10) / 1000,
-  };
 }

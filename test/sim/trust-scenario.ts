@@ -13,12 +13,10 @@ import { verifyForkProof } from '../../src/ledger/fork-proof.ts';
 import type { MemoryStore } from '../../src/ledger/memory-store.ts';
 import { asLogIndex, type LogId } from '../../src/types.ts';
 import { offlineEnv } from '../../src/verify.ts';
-import { Dice } from './dice.ts';
 import { Producer } from './producer.ts';
-import { stormy } from './scenario.ts';
-import { calm, SimNetwork } from './sim-network.ts';
-import { must, ofRunning, problemOf, SimNode, simNetworkDocument } from './sim-node.ts';
-import { VirtualTime } from './virtual-time.ts';
+import { calm } from './sim-network.ts';
+import { must, ofRunning, type SimNode } from './sim-node.ts';
+import { Simulation } from './simulation.ts';
 
 export interface TrustResult {
   readonly seed: number;
@@ -39,113 +37,96 @@ const restoreGuard = { mode: 'strict', waitMs: 10_000, restored: false } as cons
 
 export async function runTrust(seed: number, peers = 10): Promise<TrustResult> {
   const story = new Story(seed, peers);
-  try {
-    await story.run();
-  } catch (cause) {
-    story.problems.push(problemOf(cause));
-  }
+  await story.tell(story.run());
   return story.result();
 }
 
-class Story {
-  readonly problems: string[] = [];
-  readonly #seed: number;
-  readonly #time = new VirtualTime();
-  readonly #dice: Dice;
-  readonly #network: SimNetwork;
-  readonly #nodes: SimNode[] = [];
-  readonly #producers: Producer[] = [];
+class Story extends Simulation {
   /** What each peer follows by now, for when it comes back. */
   readonly #followed: LogId[] = [];
   readonly #peers: number;
-  #crashes = 0;
   #lost = 0;
   #setAside = 0;
 
   constructor(seed: number, peers: number) {
-    this.#seed = seed;
+    super(seed);
     this.#peers = peers;
-    this.#dice = new Dice(seed);
-    this.#network = new SimNetwork(this.#time, this.#dice.fork(), stormy(this.#dice));
   }
 
   async run(): Promise<void> {
     await this.#build();
-    const [restored, , cheat] = this.#nodes;
+    const [restored, , cheat] = this.nodes;
     if (restored === undefined || cheat === undefined) throw new Error('too few peers');
-    const forked = await this.#within(cheat.create('cheated'), 'the cheat begins');
+    const forked = await this.within(cheat.create('cheated'), 'the cheat begins');
     await this.#followAll(forked, cheat);
     for (const id of ['one', 'two']) await this.#publish(cheat, forked, id);
     this.#weather();
-    await this.#time.pass(this.#dice.between(3000, 6000));
-    const copy = await this.#within(restored.copy(), 'a copy');
+    await this.time.pass(this.dice.between(3000, 6000));
+    const copy = await this.within(restored.copy(), 'a copy');
     const marks = restored.marks();
-    this.#producers[0]?.begin();
+    this.producers[0]?.begin();
     const twin = await this.#cheat(cheat, forked);
     await this.#restore(restored, copy, marks);
-    const accepted = await this.#meet(forked, [...this.#nodes, twin]);
-    await this.#within(twin.stop(), 'the twin ends');
-    await this.#time.pass(Math.max(0, spanMs - this.#time.nowMs));
-    this.#network.faults = calm;
-    this.#network.heal();
+    const accepted = await this.#meet(forked, [...this.nodes, twin]);
+    await this.within(twin.stop(), 'the twin ends');
+    await this.time.pass(Math.max(0, spanMs - this.time.nowMs));
+    this.network.faults = calm;
+    this.network.heal();
     const next = await this.#recover(cheat, forked);
     await this.#converge(cheat, forked, next);
     await this.#check(cheat, forked, accepted);
-    await this.#within(this.#stopAll(), 'the end');
+    await this.stopAll();
   }
 
   result(): TrustResult {
     return {
-      seed: this.#seed,
+      seed: this.seed,
       problems: this.problems,
-      traceHash: this.#network.traceHash(),
-      acknowledged: this.#producers.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
+      traceHash: this.network.traceHash(),
+      acknowledged: this.acknowledged,
       lost: this.#lost,
       setAside: this.#setAside,
-      crashes: this.#crashes,
-      virtualSeconds: this.#time.nowMs / 1000,
+      crashes: this.crashes,
+      virtualSeconds: this.time.nowMs / 1000,
     };
   }
 
   async #build(): Promise<void> {
-    const document = simNetworkDocument(this.#dice);
-    for (let i = 0; i < this.#peers; i++) {
-      this.#nodes.push(new SimNode(this.#network, this.#dice.fork(), document, `n${i}`));
-    }
-    for (const node of this.#nodes) {
-      const others = this.#nodes.filter((one) => one !== node);
-      const bootstrap = this.#dice.shuffle(others).slice(0, 4);
-      const livePulls = this.#dice.chance(0.5);
-      const gossip = !this.#dice.chance(0.1);
+    this.addNodes(this.#peers);
+    for (const node of this.nodes) {
+      const others = this.nodes.filter((one) => one !== node);
+      const bootstrap = this.dice.shuffle(others).slice(0, 4);
+      const livePulls = this.dice.chance(0.5);
+      const gossip = !this.dice.chance(0.1);
       node.options = {
         gossip,
         livePulls,
         bootstrap: bootstrap.map(({ peer }) => peer),
         restoreGuard,
       };
-      await this.#within(node.start(), 'the start');
+      await this.within(node.start(), 'the start');
     }
-    for (const node of this.#nodes.slice(0, 2)) {
-      const logId = await this.#within(node.create('orders'), 'a log');
+    for (const node of this.nodes.slice(0, 2)) {
+      const logId = await this.within(node.create('orders'), 'a log');
       await this.#followAll(logId, node);
-      const producer = new Producer(node, logId, this.#dice.fork(), 10, spanMs);
-      this.#producers.push(producer);
+      const producer = new Producer(node, logId, this.dice.fork(), 10, spanMs);
+      this.producers.push(producer);
       producer.begin();
     }
   }
 
   /** The second producer loses power, and followers crash and come back, all through the story. */
   #weather(): void {
-    const dice = this.#dice.fork();
-    const [, powerless] = this.#nodes;
-    const victims = [powerless, ...dice.shuffle(this.#nodes.slice(4)).slice(0, 2)];
+    const dice = this.dice.fork();
+    const [, powerless] = this.nodes;
+    const victims = [powerless, ...dice.shuffle(this.nodes.slice(4)).slice(0, 2)];
     for (const node of victims) {
       const lost = node === powerless || dice.chance(0.5) ? 'unsynced' : 'nothing';
-      this.#time.after(dice.between(1000, spanMs - 15_000), () => {
+      this.time.after(dice.between(1000, spanMs - 15_000), () => {
         if (node?.up !== true) return;
-        this.#crashes += 1;
+        this.crashes += 1;
         node.crash(lost);
-        this.#time.after(dice.between(500, 5000), () => this.#do(this.#back(node)));
+        this.time.after(dice.between(500, 5000), () => this.do(this.#back(node)));
       });
     }
   }
@@ -154,35 +135,35 @@ class Story {
     if (node.up) return;
     await node.start();
     await this.#followIn(node, this.#followed);
-    this.#producers.find((one) => one.node === node)?.begin();
+    this.producers.find((one) => one.node === node)?.begin();
   }
 
   /** Two histories for two halves, with an honest producer on each side of the split. */
   async #cheat(cheat: SimNode, logId: LogId): Promise<SimNode> {
     const size = (node: SimNode): number => node.ledger?.log(logId)?.size ?? 0;
-    const common = (): boolean => this.#nodes.every((one) => size(one) >= size(cheat));
-    if (!(await this.#time.until(common, 120_000))) throw new Error('the common part is missing');
-    const twin = await this.#within(cheat.twin('twin'), 'the twin');
-    const sides = new Map(this.#nodes.map((node, i) => [node.peer, i % 2]));
-    this.#network.partition(sides.set(cheat.peer, 0).set(twin.peer, 1));
-    const near = this.#nodes.filter((_, i) => i % 2 === 1);
+    const common = (): boolean => this.nodes.every((one) => size(one) >= size(cheat));
+    if (!(await this.time.until(common, 120_000))) throw new Error('the common part is missing');
+    const twin = await this.within(cheat.twin('twin'), 'the twin');
+    const sides = new Map(this.nodes.map((node, i) => [node.peer, i % 2]));
+    this.network.partition(sides.set(cheat.peer, 0).set(twin.peer, 1));
+    const near = this.nodes.filter((_, i) => i % 2 === 1);
     twin.options = { ...cheat.options, bootstrap: near.map(({ peer }) => peer) };
-    await this.#within(twin.start(), 'the twin');
+    await this.within(twin.start(), 'the twin');
     await this.#signs(cheat, logId);
     await this.#signs(twin, logId);
     await this.#publish(cheat, logId, 'left');
-    const [more, other] = [this.#dice.between(1, 5), this.#dice.between(1, 5)];
+    const [more, other] = [this.dice.between(1, 5), this.dice.between(1, 5)];
     for (let i = 0; i < more; i++) await this.#publish(cheat, logId, `left ${i}`);
     for (let i = 0; i < other; i++) await this.#publish(twin, logId, `right ${i}`);
-    await this.#time.pass(this.#dice.between(2000, 5000));
-    this.#network.heal();
+    await this.time.pass(this.dice.between(2000, 5000));
+    this.network.heal();
     return twin;
   }
 
   /** A log that waits for a word of others at the start signs again; each half knows the common part. */
   async #signs(node: SimNode, logId: LogId): Promise<void> {
     const open = (): boolean => node.ledger?.log(logId)?.state === 'open';
-    if (!(await this.#time.until(open, 60_000))) throw new Error(`${node.name} never signs`);
+    if (!(await this.time.until(open, 60_000))) throw new Error(`${node.name} never signs`);
   }
 
   /** As soon as somebody else has all of it, the producer dies and comes back as it was. */
@@ -191,17 +172,17 @@ class Story {
     copy: MemoryStore,
     marks: Parameters<SimNode['restoreHome']>[1],
   ): Promise<void> {
-    const [producer] = this.#producers;
+    const [producer] = this.producers;
     if (producer === undefined) throw new Error('no producer');
     const { logId } = producer;
     const size = (one: SimNode): number => one.ledger?.log(logId)?.size ?? 0;
-    const safe = (): boolean => this.#nodes.filter((one) => size(one) === size(node)).length > 3;
-    if (!(await this.#time.until(() => node.up && safe(), 300_000))) throw new Error('never safe');
+    const safe = (): boolean => this.nodes.filter((one) => size(one) === size(node)).length > 3;
+    if (!(await this.time.until(() => node.up && safe(), 300_000))) throw new Error('never safe');
     const before = size(node);
-    this.#crashes += 1;
-    await this.#within(node.restoreHome(copy, marks), 'the restore');
+    this.crashes += 1;
+    await this.within(node.restoreHome(copy, marks), 'the restore');
     this.#lost += before - size(node);
-    await this.#within(this.#followIn(node, this.#followed), 'following');
+    await this.within(this.#followIn(node, this.#followed), 'following');
     producer.begin();
   }
 
@@ -211,37 +192,37 @@ class Story {
     nodes: readonly SimNode[],
   ): Promise<ReadonlyMap<SimNode, ReadonlySet<string>>> {
     const knows = (node: SimNode): boolean => node.ledger?.forks.known(logId) !== undefined;
-    if (!(await this.#time.until(() => nodes.every(knows), convergeMs))) {
+    if (!(await this.time.until(() => nodes.every(knows), convergeMs))) {
       const not = nodes.filter((node) => !knows(node)).map(({ name }) => name);
       throw new Error(`${not.join(' ')} never learned of the fork`);
     }
     const accepted = new Map<SimNode, ReadonlySet<string>>();
-    for (const node of this.#nodes) {
-      const proof = must(await this.#within(ofRunning(node.ledger?.forks.proof(logId)), 'a proof'));
+    for (const node of this.nodes) {
+      const proof = must(await this.within(ofRunning(node.ledger?.forks.proof(logId)), 'a proof'));
       if (proof === undefined || !verifyForkProof(offlineEnv(nodeCrypto), proof).ok) {
         this.problems.push(`${node.name}: its fork proof is none`);
       }
       if (node.ledger?.log(logId)?.state !== 'frozen')
         this.problems.push(`${node.name}: not frozen`);
-      accepted.set(node, await this.#within(wiresOf(node, logId), 'reading'));
+      accepted.set(node, await this.within(wiresOf(node, logId), 'reading'));
     }
     return accepted;
   }
 
   async #recover(cheat: SimNode, logId: LogId): Promise<LogId> {
-    const up = (): boolean => this.#nodes.every((node) => node.up);
-    await this.#time.until(up, 60_000);
-    const next = await this.#within(cheat.recover(logId), 'the recovery');
+    const up = (): boolean => this.nodes.every((node) => node.up);
+    await this.time.until(up, 60_000);
+    const next = await this.within(cheat.recover(logId), 'the recovery');
     await this.#publish(cheat, next, 'after');
     await this.#followAll(next, cheat);
     return next;
   }
 
   async #converge(cheat: SimNode, forked: LogId, next: LogId): Promise<void> {
-    const logs = this.#producers.map(({ logId, node }) => ({ logId, node }));
+    const logs = this.producers.map(({ logId, node }) => ({ logId, node }));
     logs.push({ logId: next, node: cheat });
     const behind = (): string[] =>
-      this.#nodes.flatMap((node) => {
+      this.nodes.flatMap((node) => {
         const closing = node.ledger?.log(forked)?.closing;
         const open = closing?.whole === true ? [] : [`${node.name}: the forked log is not whole`];
         const short = logs.flatMap(({ logId, node: writer }) => {
@@ -252,11 +233,9 @@ class Story {
         });
         return [...open, ...short];
       });
-    const done = (): boolean => this.#producers.every((one) => one.done) && behind().length === 0;
-    if (await this.#time.until(done, convergeMs)) return;
-    for (const { node, done: all } of this.#producers) {
-      if (!all) this.problems.push(`${node.name} could not publish everything`);
-    }
+    const done = (): boolean => this.producers.every((one) => one.done) && behind().length === 0;
+    if (await this.time.until(done, convergeMs)) return;
+    this.tellUnpublished();
     this.problems.push(...behind().slice(0, 10));
   }
 
@@ -265,11 +244,9 @@ class Story {
     forked: LogId,
     accepted: ReadonlyMap<SimNode, ReadonlySet<string>>,
   ): Promise<void> {
-    for (const producer of this.#producers) {
-      this.problems.push(...(await this.#within(producer.check(), 'the check')));
-    }
+    await this.checkProducers();
     const root = cheat.ledger?.log(forked)?.root ?? new Uint8Array(0);
-    for (const node of this.#nodes) {
+    for (const node of this.nodes) {
       const { ledger } = node;
       for (const { logId } of ledger?.forks.list() ?? []) {
         if (logId !== forked) this.problems.push(`${node.name}: an honest writer has forked`);
@@ -277,12 +254,12 @@ class Story {
       if (toHex(ledger?.log(forked)?.root ?? root) !== toHex(root)) {
         this.problems.push(`${node.name}: another end of the forked log`);
       }
-      const audit = must(await this.#within(ofRunning(ledger?.verify(forked)), 'the audit'));
+      const audit = must(await this.within(ofRunning(ledger?.verify(forked)), 'the audit'));
       if (audit.verdict !== 'intact')
         this.problems.push(`${node.name}: the audit says ${audit.verdict}`);
-      const kept = new Set(await this.#within(wiresOf(node, forked), 'reading'));
+      const kept = new Set(await this.within(wiresOf(node, forked), 'reading'));
       const evidence = must(
-        await this.#within(ofRunning(ledger?.successors.evidence(forked)), 'evidence'),
+        await this.within(ofRunning(ledger?.successors.evidence(forked)), 'evidence'),
       );
       this.#setAside += evidence.length;
       for (const { wire } of evidence) kept.add(toHex(nodeCrypto.sha256(wire)));
@@ -298,9 +275,8 @@ class Story {
 
   async #followAll(logId: LogId, writer: SimNode): Promise<void> {
     this.#followed.push(logId);
-    for (const node of this.#nodes) {
-      if (node !== writer && node.up)
-        await this.#within(this.#followIn(node, [logId]), 'following');
+    for (const node of this.nodes) {
+      if (node !== writer && node.up) await this.within(this.#followIn(node, [logId]), 'following');
     }
   }
 
@@ -314,23 +290,9 @@ class Story {
   async #publish(node: SimNode, logId: LogId, id: string): Promise<void> {
     const made = must(makeEvent({ specversion: '1.0', id, source: '/orders', type: 'order' }, 0));
     const results = must(
-      await this.#within(ofRunning(node.ledger?.publish(logId, [made])), 'a publish'),
+      await this.within(ofRunning(node.ledger?.publish(logId, [made])), 'a publish'),
     );
     for (const result of results) must(result);
-  }
-
-  async #stopAll(): Promise<void> {
-    await Promise.all(this.#nodes.filter((node) => node.up).map((node) => node.stop()));
-  }
-
-  #do(work: Promise<void>): void {
-    work.catch((cause: unknown) => {
-      this.problems.push(problemOf(cause));
-    });
-  }
-
-  #within<T>(work: Promise<T>, what: string): Promise<T> {
-    return this.#time.run(work, what);
   }
 }
 
