@@ -185,7 +185,10 @@ export const nodeCodes = {
   'freshness-key': ['denied', 'The registry names another freshness key; wait for its own line.'],
   'attributes-broken': ['invalid', 'The peer gave a proof that does not hold; ask another one.'],
   'grant-wider': ['denied', 'Nobody hands on more than he holds: hw grant show ID tells it.'],
-  'grant-needless': ['usage', 'Grants are for direct streams of this organisation.'],
+  'grant-needless': [
+    'usage',
+    'Grants are for direct and sealed streams; a public one is open to everybody.',
+  ],
   'grant-unknown': ['missing', 'hw grant list shows all that were given and got.'],
   'grant-none': ['missing', 'hw grant request STREAM asks for one; hw follow STREAM --grant FILE.'],
   'grant-full': ['full', 'Let grants expire or revoke some, or raise limits.maxGrants.'],

@@ -6,6 +6,8 @@ export const accessLimits = {
   maxRevocations: 100_000,
   /** Of these, such by keys that are known from nowhere; further ones are not taken. */
   maxStrangeRevocations: 10_000,
+  /** Blocks of a revoked writer that are kept where its log ends. */
+  maxRevokedBlocks: 16,
   /** Logs that one revocation of a writer names. */
   maxRevokedLogs: 4096,
   /** How old our view of an owner's revocations may be; then its direct streams are not served. */
@@ -32,6 +34,8 @@ export const accessLimits = {
   keyLeaseEpochs: 24,
   /** Links of chains by which epoch keys went out that are remembered; the oldest goes. */
   maxKeyChains: 100_000,
+  /** How long the revocation of a grant waits for the new generation; it begins as soon as it can. */
+  generationWaitMs: 5000,
   /** Longest wait before a reader asks again for epoch keys that it did not get. */
   maxKeyBackoffMs: 60_000,
   /** How often open requests are asked about, and how often the logs of a granted stream. */

@@ -49,7 +49,7 @@ export const wireEntries: Readonly<Record<keyof typeof protocols, WireEntry>> = 
   },
   access: {
     peer: 'greeted',
-    open: 'requests: the organisation that asks, for itself or its peer',
+    open: 'requests: the organisation that asks, for itself or its peer; epoch keys of a sealed log: a grant of `/flow/key` by the owner, shown to a peer of the owner, and they are sealed to the key in the profile of the organisation that asks',
     direct: `cards: ${byGrant}`,
     decided: 'src/node/access/access-gate.ts',
   },

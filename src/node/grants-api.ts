@@ -1,5 +1,5 @@
 /** Grants and requests for them, as the API shows them. */
-import type { Fields } from '../access/grant.ts';
+import type { Fields, GrantCommand } from '../access/grant.ts';
 import type { Fault } from '../errors.ts';
 import type { Result } from '../result.ts';
 import type { Did, TimeMs } from '../types.ts';
@@ -16,6 +16,8 @@ export interface GrantView {
   readonly side: 'given' | 'got' | 'through';
   /** As people here call it: `name` or `organisation/name`. */
   readonly stream: string;
+  /** `/flow/read`, or `/flow/key` where the stream is sealed. */
+  readonly command: GrantCommand;
   readonly owner: Did;
   readonly holder: Did;
   /** Alias or registry name of the holder, where known. */
@@ -64,7 +66,7 @@ export interface RequestView {
   readonly grant?: string;
   /** Id of the grant whose place it is to take. */
   readonly renews?: string;
-  /** Of a request to us: there is no such direct stream, so it cannot be accepted. */
+  /** Of a request to us: there is no such direct or sealed stream, so it cannot be accepted. */
   readonly unknownStream?: true;
 }
 
@@ -107,6 +109,8 @@ export interface GrantsApi {
   show(id: string): Result<GrantText>;
   /** Of a stream of others a part of what we hold. Codes: grant-none, grant-wider, grant-needless, grant-key-missing, grant-full. */
   create(stream: StreamView, input: GrantInput, actor: Actor): Promise<Result<GrantText>>;
+  /** Whether a follow target, `did:key:…/name`, can be kept here. Code: fields-unsupported, by a grant of attributes alone. */
+  followable(target: string): Result<void>;
   /** Keeps a grant that was made out to us. Codes: those of `checkGrant`, grant-holder. */
   accept(text: string, actor: Actor): Promise<Result<GrantView>>;
   revoke(id: string, actor: Actor): Promise<Result<GrantView>>;

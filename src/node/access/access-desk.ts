@@ -2,7 +2,15 @@
  * What an operator does with grants: give, take, show, revoke, ask for, answer. Every step is in the
  * journal.
  */
-import { mintGrant, orderGrant, type Grant, type GrantScope } from '../../access/grant.ts';
+import {
+  keyCommand,
+  mintGrant,
+  orderGrant,
+  readCommand,
+  type Grant,
+  type GrantCommand,
+  type GrantScope,
+} from '../../access/grant.ts';
 import { mintRevocation } from '../../access/revoke.ts';
 import { parseContainer } from '../../access/ucan-container.ts';
 import { readRevocation } from '../../access/ucan-revocations.ts';
@@ -58,6 +66,10 @@ export interface DeskParts {
   readonly gate: () => AccessGate;
   /** Undefined without a network. */
   readonly exchange: () => AccessExchange | undefined;
+  /** What a grant of a stream of ours is for; undefined for one that needs none, and where there is none. */
+  readonly commandOf: (stream: string) => GrantCommand | undefined;
+  /** Resolves when sealed streams have keys that a revoked reader has not. */
+  readonly generations: () => Promise<void>;
   /** A peer could not be told of a revocation: it is in the registry all the same. */
   readonly warn: (subject: string, problem: Fault) => void;
 }
@@ -86,7 +98,7 @@ export class AccessDesk implements GrantsApi {
     const audience = this.#parts.registries.organisation(input.to);
     if (!audience.ok) return audience;
     const own = stream.owner === this.#parts.ownLogs.organisation;
-    if (stream.visibility !== 'direct') {
+    if (stream.visibility === 'public') {
       return err(fault('grant-needless', `${stream.display} is ${stream.visibility}`));
     }
     const kept = own
@@ -129,6 +141,8 @@ export class AccessDesk implements GrantsApi {
     if (!revocation.ok) return revocation;
     const taken = await revocations.take(token, revocation.value);
     if (!taken.ok) return taken;
+    // What is sealed from now on is sealed with keys that nobody has been given.
+    await this.#parts.generations();
     this.#record(
       'grant.revoke',
       this.#views.nameOf(owner, stream),
@@ -142,6 +156,13 @@ export class AccessDesk implements GrantsApi {
       await recording().look();
     }
     return ok(this.#views.grant(kept.value));
+  }
+
+  followable(target: string): Result<void> {
+    const key = this.#parts.registries.parse(target);
+    const best = key.ok ? this.#parts.gate().best(key.value) : undefined;
+    if (best?.scope.fields !== 'attributes') return ok(undefined);
+    return err(fault('fields-unsupported', `what we hold of ${target} is for attributes alone`));
   }
 
   async handOn(id: string, peer: string, actor: Actor): Promise<Result<GrantText>> {
@@ -258,10 +279,14 @@ export class AccessDesk implements GrantsApi {
   ): Promise<Result<KeptGrant>> {
     const { home, runtime, grants } = this.#parts;
     if (!isStreamName(stream)) return err(fault('bad-name', `${stream} is not a name`));
-    if (home.readDelegation.length === 0) return err(noKey);
+    const command = this.#parts.commandOf(stream) ?? readCommand;
+    const held = command === keyCommand ? home.keyDelegation : home.readDelegation;
+    if (held.length === 0) return err(noKey);
+    if (command === keyCommand && input.fields === 'attributes') return err(bothOrNone);
     const { from, until, seconds, purpose, depth = 1, fields } = input;
     const now = runtime.clock.now();
-    const tokens = mintGrant(home.keys.peer, runtime.random, home.readDelegation, {
+    const tokens = mintGrant(home.keys.peer, runtime.random, held, {
+      command,
       owner: home.identity.organisation,
       audience,
       stream: asStreamName(stream),
@@ -311,6 +336,10 @@ function decided({ id, state }: KeptRequest): Fault {
   return fault('request-decided', `the request ${id} is ${state}`);
 }
 
+const bothOrNone = fault(
+  'fields-unsupported',
+  'an epoch key of a sealed stream opens attributes and data alike',
+);
 const noKey = fault(
   'grant-key-missing',
   'this peer has no leave of its organisation to give grants',

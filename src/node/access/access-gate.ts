@@ -29,7 +29,9 @@ import { fault, type Fault } from '../../errors.ts';
 import {
   maxGrantsTold,
   type AccessAnswer,
+  type AskKeys,
   type GrantRequest,
+  type KeysAnswer,
   type RequestId,
 } from '../../gossip/access-codec.ts';
 import type { AccessPort, Asker, RevocationTaken } from '../../gossip/access-port.ts';
@@ -37,6 +39,7 @@ import type { FreshnessPort } from '../../gossip/freshness-port.ts';
 import type { PortGenesis } from '../../gossip/ledger-port.ts';
 import { peerKey } from '../../gossip/peer-id.ts';
 import type { Host } from '../../host.ts';
+import type { Identities } from '../../identities.ts';
 import { didFromKey } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Did, LogId, PeerId, StreamName } from '../../types.ts';
@@ -66,6 +69,8 @@ export interface GateParts {
   };
   /** How fresh our view of an owner's registry is, where its revocations stand. */
   readonly freshness: FreshnessPort & { ageMs(owner: Did): number | undefined };
+  /** Organisations that go by another DID; absent where nobody does. */
+  readonly identities?: Identities;
   /** An organisation or a peer that this node has met or heard of. */
   readonly knows: (did: Did) => boolean;
   /** The card of a direct stream of ours. */
@@ -76,6 +81,8 @@ export interface GateParts {
   readonly onDenied: (asker: Asker, reason: Fault, others: number) => void;
   readonly onAnswered: (grant: KeptGrant, refusal: Fault | undefined) => void;
   readonly desk: Pick<AccessPort, 'request' | 'stateOf' | 'withdraw'>;
+  /** Epoch keys of our sealed logs; absent where there are none. */
+  readonly keys?: (ask: AskKeys, asker: Asker) => Promise<Result<KeysAnswer>>;
 }
 
 export class AccessGate implements AccessPort {
@@ -101,6 +108,7 @@ export class AccessGate implements AccessPort {
       self: didFromKey(signer.publicKey),
       replays: new Replays(startedAt, limits.maxInvocations),
       revocations: revocations.set,
+      ...(parts.identities === undefined ? {} : { identities: parts.identities }),
     };
   }
 
@@ -113,8 +121,9 @@ export class AccessGate implements AccessPort {
     const { owner, name, visibility } = genesis;
     const { organisation } = asker;
     const wanted = { owner, stream: name, visibility };
-    const key = visibility === 'direct' ? peerKey(asker.peer) : undefined;
-    if (visibility === 'direct' && key === undefined) {
+    const closed = visibility === 'direct' || as === 'keys';
+    const key = closed ? peerKey(asker.peer) : undefined;
+    if (closed && key === undefined) {
       return { kind: 'deny', reason: noKey, told: false };
     }
     const peer = key === undefined ? organisation : didFromKey(key);
@@ -132,7 +141,14 @@ export class AccessGate implements AccessPort {
   }
 
   onChange(listener: () => void): Disposable {
-    return this.#parts.revocations.onTaken(listener);
+    const taken = this.#parts.revocations.onTaken(listener);
+    const renamed = this.#parts.identities?.onChange(listener);
+    return {
+      [Symbol.dispose]: () => {
+        taken[Symbol.dispose]();
+        renamed?.[Symbol.dispose]();
+      },
+    };
   }
 
   /** From now on the logs of this card are read by grant. */
@@ -145,7 +161,8 @@ export class AccessGate implements AccessPort {
   }
 
   ownerOf(logId: LogId): Did | undefined {
-    return this.#followed.get(logId)?.owner;
+    const owner = this.#followed.get(logId)?.owner;
+    return owner && this.#now(owner);
   }
 
   show(logId: LogId, peer: PeerId): Result<Uint8Array> {
@@ -164,6 +181,18 @@ export class AccessGate implements AccessPort {
     const now = host.clock.now();
     const reading = { owner: stream.owner, audience: didFromKey(key), args, now };
     return ok(utf8(mintReading(signer, host.random, grant, reading)));
+  }
+
+  /** One of the grants that we hold, used to all that it allows. Codes: `grant-none`, those of a grant that cannot be opened. */
+  showKept(kept: KeptGrant, peer: PeerId): Result<Uint8Array> {
+    const key = peerKey(peer);
+    if (key === undefined) return err(noGrant);
+    const grant = this.open(kept);
+    if (!grant.ok) return grant;
+    const { host, signer } = this.#parts;
+    const [audience, now] = [didFromKey(key), host.clock.now()];
+    const reading = { owner: kept.scope.owner, audience, args: widestArgs(kept.scope), now };
+    return ok(utf8(mintReading(signer, host.random, grant.value, reading)));
   }
 
   /** What opens a stream for us, and all that it opens. */
@@ -186,10 +215,10 @@ export class AccessGate implements AccessPort {
     const seconds = this.#parts.host.clock.now() / 1000;
     for (const kept of this.#parts.grants.got()) {
       const { scope } = kept;
-      if (scope.owner !== owner || scope.stream !== name) continue;
+      if (this.#now(scope.owner) !== this.#now(owner) || scope.stream !== name) continue;
       if (scope.expires !== undefined && scope.expires < seconds) continue;
       if (this.isRevoked(kept)) continue;
-      if (best === undefined || reach(kept) > reach(best)) best = kept;
+      if (best === undefined || isBetter(kept, best)) best = kept;
     }
     return best;
   }
@@ -201,6 +230,11 @@ export class AccessGate implements AccessPort {
     }
     const grant = this.open(kept);
     return grant.ok && set.first(grant.value) !== undefined;
+  }
+
+  /** Is this delegation a link of the grant? */
+  mentions(kept: KeptGrant, ucan: string): boolean {
+    return kept.scope.id === ucan || kept.tokens.some((token) => this.#cidOf(token) === ucan);
   }
 
   #cidOf(token: Uint8Array): string {
@@ -226,11 +260,15 @@ export class AccessGate implements AccessPort {
     if (kept !== undefined) this.#parts.onAnswered(kept, refusal);
   }
 
-  async takeRevocation(token: Uint8Array): Promise<Result<RevocationTaken>> {
+  /** `recorded`: it stands in the owner's registry, and not only on a stranger's word. */
+  async takeRevocation(token: Uint8Array, recorded = false): Promise<Result<RevocationTaken>> {
     const { crypto, revocations, knows, limits } = this.#parts;
     const read = readRevocation(crypto, token);
     if (!read.ok) return read;
     if (revocations.knows(read.value)) return ok('known');
+    // A thief of a key could take back what still counts of it.
+    const stolen = this.#parts.identities?.void(read.value.revoker, undefined);
+    if (stolen !== undefined && !recorded) return ok('unrelated');
     // Anybody can revoke something with a key that he has just made.
     if (!knows(read.value.revoker)) {
       if (this.#strange >= limits.maxStrangeRevocations) return ok('unrelated');
@@ -248,6 +286,10 @@ export class AccessGate implements AccessPort {
   }
   withdraw(id: RequestId, asker: Asker): Promise<Result<AccessAnswer>> {
     return this.#parts.desk.withdraw(id, asker);
+  }
+
+  keys(ask: AskKeys, asker: Asker): Promise<Result<KeysAnswer>> {
+    return this.#parts.keys?.(ask, asker) ?? Promise.resolve(err(unknownLog));
   }
 
   card(grant: Uint8Array, asker: Asker): Result<string> {
@@ -274,9 +316,19 @@ export class AccessGate implements AccessPort {
     return found.slice(-maxGrantsTold).toReversed();
   }
 
+  /** One organisation, by any of its DIDs? */
+  isSame(a: Did, b: Did): boolean {
+    return this.#now(a) === this.#now(b);
+  }
+
+  #now(did: Did): Did {
+    return this.#parts.identities?.now(did) ?? did;
+  }
+
   #any({ owner, name }: Stream): KeptGrant | undefined {
     for (const kept of this.#parts.grants.got()) {
-      if (kept.scope.owner === owner && kept.scope.stream === name) return kept;
+      const same = this.#now(kept.scope.owner) === this.#now(owner);
+      if (same && kept.scope.stream === name) return kept;
     }
     return undefined;
   }
@@ -285,7 +337,7 @@ export class AccessGate implements AccessPort {
     const { organisation, host, limits, freshness } = this.#parts;
     return {
       court: this.#court,
-      organisation,
+      organisation: this.#now(organisation),
       now: host.clock.now(),
       viewAgeMs: (owner) => freshness.ageMs(owner),
       maxRevocationLagMs: limits.maxRevocationLagMs,
@@ -303,6 +355,12 @@ export class AccessGate implements AccessPort {
     this.#parts.onDenied(asker, reason, this.#denied);
     this.#denied = 0;
   }
+}
+
+/** One with data goes before one for attributes alone, whatever their ends. */
+function isBetter(one: KeptGrant, other: KeptGrant): boolean {
+  const [a, b] = [one, other].map(({ scope }) => (scope.fields === undefined ? 1 : 0));
+  return a === b ? reach(one) > reach(other) : (a ?? 0) > (b ?? 0);
 }
 
 /** First by the end of what it covers, then by its expiry. */

@@ -5,14 +5,14 @@
 import { nodeCrypto } from '../../crypto-node.ts';
 import type { Fault } from '../../errors.ts';
 import type { AccessExchange } from '../../gossip/access-exchange.ts';
+import { unknownLog } from '../../gossip/admission.ts';
 import { peerIdFromKey } from '../../gossip/peer-id.ts';
 import { didFromKey, didKey } from '../../ids.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import { ok, type Result } from '../../result.ts';
-import { asTimeMs, type Did, type StreamName } from '../../types.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { asTimeMs, type Did } from '../../types.ts';
 import type { StreamCard } from '../core/cards.ts';
 import { journalTypes, type Journal } from '../core/journal.ts';
-import { cardPartitions, ownChains } from '../core/own-chains.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
 import type { Registries } from '../core/registries.ts';
 import { parseRules, type AccessRule } from '../access-rules.ts';
@@ -20,11 +20,14 @@ import type { GrantsApi } from '../grants-api.ts';
 import { withGranting, type Home } from '../home.ts';
 import type { Check } from '../node-api.ts';
 import type { Runtime } from '../runtime.ts';
+import { KeysRoom, type KeysRoomParts } from '../sealed/keys-room.ts';
+import type { SealedRoom } from '../sealed/sealed-room.ts';
 import { AccessDesk } from './access-desk.ts';
 import { AccessGate } from './access-gate.ts';
 import { Asking } from './asking.ts';
 import { FreshnessBook } from './freshness-book.ts';
 import { GrantBook, type KeptGrant } from './grant-book.ts';
+import { GrantedStreams } from './granted-streams.ts';
 import { Incoming, type Answering } from './incoming.ts';
 import { OwnCopies } from './own-copies.ts';
 import { Readers } from './readers.ts';
@@ -41,6 +44,7 @@ export interface RoomParts {
   readonly ledger: Ledger;
   readonly registries: Registries;
   readonly ownLogs: OwnLogs;
+  readonly sealed: SealedRoom;
   readonly journal: Journal;
   readonly exchange: () => AccessExchange | undefined;
   readonly learned: (card: StreamCard) => Promise<void>;
@@ -61,6 +65,9 @@ export class AccessRoom implements Disposable {
   readonly #asking: Asking;
   readonly #renewal: Renewal;
   readonly #copies: OwnCopies;
+  readonly #streams: GrantedStreams;
+  readonly #nameOf: Views['nameOf'];
+  #keys: KeysRoom | undefined;
   readonly #owned = new DisposableStack();
   #timer: Disposable | undefined;
 
@@ -70,7 +77,9 @@ export class AccessRoom implements Disposable {
     this.revocations = books.revocations;
     const { home, runtime, registries, journal } = parts;
     const { organisation } = home.identity;
-    const isDirect = (name: string): boolean => this.#chains(name).length > 0;
+    this.#streams = new GrantedStreams(parts);
+    const commandOf: GrantedStreams['commandOf'] = (name) => this.#streams.commandOf(name);
+    const isGranted = (name: string): boolean => commandOf(name) !== undefined;
     const gate = (): AccessGate => this.gate;
     const views: Views = new Views({
       organisation,
@@ -78,11 +87,13 @@ export class AccessRoom implements Disposable {
       registries,
       now: () => runtime.clock.now(),
       isRevoked: (kept) => this.gate.isRevoked(kept),
-      isDirect,
+      isDirect: isGranted,
       problemOf: (id) => this.#asking.problemOf(id),
     });
     const nameOf: Views['nameOf'] = (owner, stream) => views.nameOf(owner, stream);
-    this.#asking = new Asking({ ...parts, ...books, gate, nameOf });
+    this.#nameOf = nameOf;
+    const keysWanted = (): void => this.#keys?.wanted(true);
+    this.#asking = new Asking({ ...parts, ...books, gate, nameOf, keysWanted });
     const incoming = new Incoming(
       {
         book: books.requests,
@@ -95,7 +106,7 @@ export class AccessRoom implements Disposable {
       },
       {
         give: (request, input) => desk.give(request, input),
-        exists: isDirect,
+        exists: isGranted,
         ...standing(books.grants, gate),
       },
     );
@@ -105,7 +116,8 @@ export class AccessRoom implements Disposable {
     this.recording = new Recording({ ...parts, ...books, gate, crypto: nodeCrypto, now });
     const recording = (): Recording => this.recording;
     const shared = { ...parts, ...books, gate, views, incoming, asking, renewal, recording };
-    const desk: AccessDesk = new AccessDesk(shared);
+    const generations = (): Promise<void> => this.#keys?.settled() ?? Promise.resolve();
+    const desk: AccessDesk = new AccessDesk({ ...shared, commandOf, generations });
     this.desk = desk;
     this.freshness = this.#owned.use(openFreshness(parts));
     this.gate = this.#openGate(incoming);
@@ -158,7 +170,7 @@ export class AccessRoom implements Disposable {
       limits: home.config.limits,
       freshness: this.freshness,
       knows: (did) => this.#knows(did),
-      cardOf: (stream) => this.#cardOf(stream),
+      cardOf: (stream) => this.#streams.cardOf(stream),
       onDenied: ({ peer, organisation: asker }, { code }, others) =>
         journal.record({
           type: journalTypes.security,
@@ -167,6 +179,7 @@ export class AccessRoom implements Disposable {
         }),
       onAnswered: (kept, refusal) => this.#asking.answered(kept, refusal),
       desk: incomingPort(incoming),
+      keys: (ask, asker) => this.#keys?.giving.keys(ask, asker) ?? Promise.resolve(err(unknownLog)),
     });
   }
 
@@ -199,7 +212,12 @@ export class AccessRoom implements Disposable {
     const books: Books = {
       grants: new GrantBook(ledger.rows, nodeCrypto, maxGrants),
       requests: new RequestBook(ledger.rows),
-      revocations: new RevocationBook(ledger.rows, nodeCrypto, maxRevocations, isOurs(home.identity)),
+      revocations: new RevocationBook(
+        ledger.rows,
+        nodeCrypto,
+        maxRevocations,
+        isOurs(home.identity),
+      ),
     };
     const grants = await books.grants.load();
     if (!grants.ok) return grants;
@@ -210,10 +228,21 @@ export class AccessRoom implements Disposable {
     const requests = await books.requests.load(oldest);
     if (!requests.ok) return requests;
     const room = new AccessRoom(parts, books);
+    const keys = await KeysRoom.open({ ...parts, ...books, ...room.#keyPorts() });
+    if (!keys.ok) return keys;
+    room.#keys = room.#owned.use(keys.value);
     room.#asking.start();
     room.#copies.start();
     parts.registries.onRevoked((...said) => parts.track(room.recording.read(...said)));
     return ok(room);
+  }
+
+  #keyPorts(): Pick<KeysRoomParts, 'gate' | 'answered' | 'nameOf'> {
+    return {
+      gate: () => this.gate,
+      answered: (kept, refusal) => this.#asking.answered(kept, refusal),
+      nameOf: (owner, stream) => this.#nameOf(owner, stream),
+    };
   }
 
   /** A grant that this home has given, by its id. */
@@ -244,6 +273,7 @@ export class AccessRoom implements Disposable {
     const asked = requests.all('out').some(({ owner }) => all.includes(owner));
     const kin = all.includes(this.#parts.home.identity.organisation);
     if (kin || asked || [...grants.got()].some(({ scope }) => all.includes(scope.owner))) {
+      this.#keys?.wanted(true);
       this.#look(true);
     }
   }
@@ -288,39 +318,10 @@ export class AccessRoom implements Disposable {
       await this.#asking.takeHanded();
     }
     await this.#asking.look(cardsNow);
+    this.#keys?.look();
     await this.#copies.look(again);
     await this.#renewal.look();
     await this.recording.look();
-  }
-
-  /** Own logs of a direct stream, as chains. */
-  #chains(name: string): ReturnType<typeof ownChains> {
-    const { ledger, home } = this.#parts;
-    const logs = ledger
-      .logs()
-      .filter(({ genesis }) => genesis?.visibility === 'direct' && genesis.name === name);
-    const found = logs[0]?.genesis?.name;
-    return found === undefined ? [] : ownChains(logs, this.#parts.ownLogs.organisation, found);
-  }
-
-  #cardOf(name: StreamName): StreamCard | undefined {
-    const { home } = this.#parts;
-    const chains = this.#chains(name);
-    const first = chains[0]?.[0];
-    if (first?.genesis === undefined) {
-      // A stream that another peer of ours writes: as that has told it.
-      const card = this.#parts.registries.card({ owner: home.identity.organisation, name });
-      return card?.visibility === 'direct' ? card : undefined;
-    }
-    const { contentType } = first.genesis;
-    return {
-      owner: home.identity.organisation,
-      name,
-      id: first.logId,
-      visibility: 'direct',
-      partitions: cardPartitions(chains, peerIdFromKey(home.identity.peerKey)),
-      ...(contentType === undefined ? {} : { contentType }),
-    };
   }
 
   #knows(did: Did): boolean {

@@ -2,7 +2,7 @@
  * What we ask of others: answers to our requests, and the logs of streams that we may read. Asked again
  * and again while it is open, so neither side needs to be up when the other acts.
  */
-import { checkGrant, handOn, orderGrant } from '../../access/grant.ts';
+import { checkGrant, handOn, keyCommand, orderGrant } from '../../access/grant.ts';
 import { parseContainer } from '../../access/ucan-container.ts';
 import { equal } from '../../bytes.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
@@ -34,6 +34,8 @@ export interface AskingParts {
   /** A card came or changed: what is followed by name is followed by its logs. */
   readonly learned: (card: StreamCard) => Promise<void>;
   readonly nameOf: (owner: Did, stream: string) => string;
+  /** A grant of epoch keys came. */
+  readonly keysWanted: () => void;
 }
 
 export class Asking {
@@ -78,6 +80,7 @@ export class Asking {
     }
     const nowMs = this.#parts.runtime.clock.monotonic();
     for (const kept of this.#parts.grants.got()) {
+      if (kept.scope.command === keyCommand) continue;
       const lastMs = this.#cardsMs.get(kept.scope.id) ?? -Infinity;
       const patienceMs = kept.card === undefined ? 0 : this.#parts.home.config.limits.accessCardMs;
       if (cardsNow || nowMs - lastMs >= patienceMs) await this.fetchCard(kept);
@@ -174,6 +177,8 @@ export class Asking {
   }
 
   async fetchCard(kept: KeptGrant): Promise<void> {
+    // A sealed stream is in its owner's registry: what is lacking are keys.
+    if (kept.scope.command === keyCommand) return this.#parts.keysWanted();
     const { exchange, grants, runtime } = this.#parts;
     const { owner, stream, id } = kept.scope;
     const gate = this.#parts.gate();

@@ -28,7 +28,7 @@ export class RevocationBook {
   readonly #crypto: Crypto;
   readonly #isOurs: (revoker: Did) => boolean;
   readonly #known = new Map<string, Known>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(revocation: Revocation) => void>();
 
   /** `isOurs`: whether it is for us to see that what this one revoked stands in the registry. */
   constructor(
@@ -68,7 +68,7 @@ export class RevocationBook {
     if (!added.ok || !added.value) return added;
     const name = this.#crypto.sha256(token);
     this.#remember(revocation, name, token);
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(revocation);
     const stored = await this.#rows.put(keyspace.revocations, { name, value: token.slice() });
     return stored.ok ? ok(true) : stored;
   }
@@ -110,7 +110,7 @@ export class RevocationBook {
     return ok(dropped);
   }
 
-  onTaken(listener: () => void): Disposable {
+  onTaken(listener: (revocation: Revocation) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
   }

@@ -48,6 +48,7 @@ export class Views {
       id: scope.id,
       side,
       stream: this.nameOf(scope.owner, scope.stream),
+      command: scope.command,
       owner: scope.owner,
       holder: scope.holder,
       ...(holderName === undefined ? {} : { holderName }),

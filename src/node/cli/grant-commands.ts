@@ -1,4 +1,4 @@
-/** Who may read direct streams. */
+/** Who may read direct and sealed streams. */
 import type { CommandSpec } from './command.ts';
 
 const common = { streams: false, ownSignals: false } as const;
@@ -22,7 +22,8 @@ export const grantCommands: readonly CommandSpec[] = [
   {
     ...common,
     usage: 'grant create <stream>',
-    summary: 'let somebody read a direct stream of ours, or a part of what we may read of others',
+    summary:
+      'let somebody read a direct or sealed stream of ours, or a part of what we may read of others',
     example: 'hw grant create orders --to beta --for 30d --out beta.grant',
     options: [
       ['--to <organisation>', 'DID, alias or registry name of who may read it'],
@@ -105,7 +106,7 @@ export const grantCommands: readonly CommandSpec[] = [
   {
     ...common,
     usage: 'grant request <stream>',
-    summary: 'ask the owner of a direct stream for a grant',
+    summary: 'ask the owner of a direct or sealed stream for a grant',
     example: 'hw grant request acme/orders --purpose "billing" --for 30d',
     options: [['--purpose <text>', 'for what; the owner reads it'], range[2], why],
     load: async () => (await import('./grant.ts')).request,

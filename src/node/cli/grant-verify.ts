@@ -1,5 +1,5 @@
 /** `hw grant verify FILE`: a grant checked with no node and no home. */
-import { checkGrant, orderGrant } from '../../access/grant.ts';
+import { checkGrant, keyCommand, orderGrant } from '../../access/grant.ts';
 import { parseContainer } from '../../access/ucan-container.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
 import { ok } from '../../result.ts';
@@ -19,18 +19,18 @@ export const verify: Action = async (context, [file = '']) => {
   if (!grant.ok) return grant;
   const scope = checkGrant(nodeCrypto, grant.value, context.runtime.clock.now());
   if (!scope.ok) return scope;
-  const { id, owner, holder, stream, from, to, expires, purpose, handOns } = scope.value;
+  const { id, command, owner, holder, stream, from, to, expires, purpose, handOns } = scope.value;
   const { fields, within } = scope.value;
-  const links = grant.value.chain.map(({ issuer, audience, command }) => ({
-    issuer,
-    audience,
-    command,
+  const links = grant.value.chain.map((link) => ({
+    issuer: link.issuer,
+    audience: link.audience,
+    command: link.command,
   }));
   await context.value({ ...scope.value, links });
   await context.say(
     `grant ${id} is valid`,
     `  owner       ${owner}`,
-    `  stream      ${stream}`,
+    `  stream      ${stream}${command === keyCommand ? ' (epoch keys)' : ''}`,
     `  holder      ${holder}`,
     `  recorded    ${from === 0 ? 'from the beginning' : time(from)} to ${to === undefined ? 'without end' : time(to)}`,
     `  expires     ${expires === undefined ? 'never' : time(expires * 1000)}`,

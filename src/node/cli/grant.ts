@@ -1,6 +1,7 @@
 /** `hw grant …` against the running node. */
 import { resolve } from 'node:path';
 import { fieldSets } from '../../access/grant.ts';
+import { keyCommand } from '../../access/grant.ts';
 import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { formatTime, parseTime } from '../../time.ts';
@@ -171,6 +172,7 @@ function grantLines(context: Context, grant: JsonView): readonly string[] {
   return [
     `grant ${grant.text('id') ?? ''}`,
     `  stream      ${grant.text('stream') ?? ''}`,
+    ...(grant.text('command') === keyCommand ? ['  for         its epoch keys: it is sealed'] : []),
     `  holder      ${holder(grant)}`,
     `  recorded    ${from ?? 'from the beginning'} to ${to ?? 'without end'}`,
     `  expires     ${expires === undefined ? 'never' : `${timeText(expires) ?? ''} (${left > 0 ? `in ${durationText(left)}` : 'over'})`}`,

@@ -1,4 +1,4 @@
-/** `/grants`: who may read direct streams, given and got, and requests for it. */
+/** `/grants`: who may read direct and sealed streams, given and got, and requests for it. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type, type TObject, type TOptional, type TString } from 'typebox';
 import { fieldSets } from '../../access/grant.ts';
@@ -119,7 +119,7 @@ export function grantRoutes(server: FastifyInstance, api: NodeApi): void {
   );
   server.post(
     '/grants',
-    { schema: { body: grantBody, summary: 'let somebody read a direct stream' } },
+    { schema: { body: grantBody, summary: 'let somebody read a direct or sealed stream' } },
     async (request, reply) => answer(reply, create(api, request), 201),
   );
   server.post(

@@ -39,7 +39,9 @@ export class Generations implements Disposable {
   readonly #listening: Disposable;
   /** Logs whose last attempt failed with this code: told once. */
   readonly #told = new Map<LogId, string>();
-  #working: Promise<void> = Promise.resolve();
+  /** Logs that are being looked at, and those to be looked at again after. */
+  readonly #busy = new Map<LogId, Promise<void>>();
+  readonly #again = new Set<LogId>();
 
   constructor(parts: GenerationsParts) {
     this.#parts = parts;
@@ -51,38 +53,41 @@ export class Generations implements Disposable {
 
   /** A grant of these streams was revoked: all of their logs begin a new generation. */
   revoked(streams: ReadonlySet<StreamName>): void {
-    const { ledger, leases, warn } = this.#parts;
+    const { ledger, leases, track, warn } = this.#parts;
     const logs = ledger.logs().filter(isOwnSealed);
-    const due = logs.filter(({ genesis }) => genesis !== undefined && streams.has(genesis.name));
-    if (due.length === 0) return;
-    this.#then(async () => {
-      for (const { logId } of due) {
-        const written = await leases.setDue(logId);
-        if (!written.ok) warn(`hw:${logId}`, written.error);
-      }
-    });
-    this.look();
+    for (const { logId, genesis } of logs) {
+      if (genesis === undefined || !streams.has(genesis.name)) continue;
+      const written = leases.setDue(logId);
+      track(written.then((done) => (done.ok ? undefined : warn(`hw:${logId}`, done.error))));
+      this.#begin(logId);
+    }
   }
 
   /** Does what is due and can be done; to be called now and then, since grants end by the clock. */
   look(): void {
-    this.#then(async () => {
-      for (const logId of this.#parts.leases.logs()) await this.#settle(logId);
-    });
+    for (const logId of this.#parts.leases.logs()) this.#begin(logId);
   }
 
-  /** Resolves when everything that was begun is done. */
-  idle(): Promise<void> {
-    return this.#working;
+  /** Resolves when everything that was begun is done; a log that waits for others may take its time. */
+  async idle(): Promise<void> {
+    while (this.#busy.size > 0) await Promise.all(this.#busy.values());
   }
 
   [Symbol.dispose](): void {
     this.#listening[Symbol.dispose]();
   }
 
-  #then(run: () => Promise<void>): void {
-    this.#working = this.#working.then(run);
-    this.#parts.track(this.#working);
+  #begin(logId: LogId): void {
+    if (this.#busy.has(logId)) {
+      this.#again.add(logId);
+      return;
+    }
+    const work = this.#settle(logId).finally(() => {
+      this.#busy.delete(logId);
+      if (this.#again.delete(logId)) this.#begin(logId);
+    });
+    this.#busy.set(logId, work);
+    this.#parts.track(work);
   }
 
   async #settle(logId: LogId): Promise<void> {
