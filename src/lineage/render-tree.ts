@@ -111,7 +111,8 @@ function details(node: LineageNode): readonly string[] {
     lines.push(claimed.join(', '), `activity ${activityText(activity)}`);
   }
   if (node.problem?.code === 'lineage-unreachable') lines.push(node.problem.message);
-  if (node.bodyMissing !== undefined) lines.push(`content not here: ${node.bodyMissing}`);
+  if (node.bodyMissing === 'sealed') lines.push('content sealed: no access');
+  else if (node.bodyMissing !== undefined) lines.push(`content not here: ${node.bodyMissing}`);
   for (const one of node.attestations) {
     const said = one.statement === undefined ? '' : `: ${printable(one.statement)}`;
     lines.push(`attested by ${one.organisation}, ${one.verdict}, ${one.ref}${said}`);

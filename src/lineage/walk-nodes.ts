@@ -50,7 +50,8 @@ export function entryNode(origin: Origin, place: Reference, traced: TracedEntry)
   const { entry, leafHash, problem } = traced;
   const { logId, from, to } = place;
   const event = entry.event === undefined ? undefined : factsOf(entry.event);
-  const gone = entry.kind === 'sealed' ? 'sealed' : entry.bodyMissing;
+  const closed = entry.kind === 'sealed' && entry.event === undefined;
+  const gone = entry.bodyMissing ?? (closed ? 'sealed' : undefined);
   const events = entry.kind === 'event' || entry.kind === 'sealed';
   return {
     ...origin,

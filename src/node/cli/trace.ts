@@ -98,10 +98,10 @@ async function traceStopped(
   return await withStoppedStreams(
     context,
     options,
-    async ({ home, ledger, streams, registries }) => {
+    async ({ home, ledger, streams, registries, sealed }) => {
       const { traceEvent } = await import('../core/lineage.ts');
       const { limits } = home.config;
-      const parts = { ledger, streams, registries, limits, signer: signer.value };
+      const parts = { ledger, streams, registries, sealed, limits, signer: signer.value };
       return await traceEvent(parts, request, context.signal);
     },
   );

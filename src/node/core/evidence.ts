@@ -145,10 +145,10 @@ export class Evidence implements EvidenceApi {
   }
 
   #lineage(): LineageParts {
-    const { ledger, streams, registries, home, usage } = this.#parts;
+    const { ledger, streams, registries, sealed, home, usage } = this.#parts;
     const { config, keys } = home;
     const { limits } = config;
-    const named = { ledger, streams, registries, limits, usage: usage.api };
+    const named = { ledger, streams, registries, sealed, limits, usage: usage.api };
     return { ...named, signer: keys.peer, foreign: this.#foreign() };
   }
 

@@ -5,9 +5,11 @@
  */
 import type { Signer } from '../../crypto.ts';
 import { fault } from '../../errors.ts';
+import { judgeEvent } from '../../event/judge.ts';
 import { parseReference, type Reference } from '../../ids.ts';
 import type { ForeignLog } from '../../ledger/foreign-log.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import type { TracedEntry } from '../../ledger/lineage-reader.ts';
 import { withAttestations } from '../../lineage/attestations.ts';
 import type { LineageGraph, Origin } from '../../lineage/graph.ts';
 import type { Given } from '../../lineage/consumers.ts';
@@ -19,6 +21,7 @@ import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
 import type { Limits } from '../config-schema.ts';
 import type { TraceRequest, TraceView } from '../evidence-api.ts';
 import type { StreamView } from '../node-api.ts';
+import type { SealedRoom } from '../sealed/sealed-room.ts';
 import type { UsageApi } from '../usage-api.ts';
 import { ForeignLogs, unreachable, type ForeignParts } from './foreign-logs.ts';
 import type { Registries } from './registries.ts';
@@ -43,6 +46,8 @@ export interface LineageParts {
   readonly signer: Signer;
   /** To whom this home gave what. */
   readonly usage?: Pick<UsageApi, 'ofEntry' | 'deliveriesOf'> | undefined;
+  /** What opens sealed events; absent: their content is not shown. */
+  readonly sealed?: OpensSealed | undefined;
   /** Where what is not kept here is read from; absent in a stopped node. */
   readonly foreign?: ForeignParts | undefined;
 }
@@ -141,7 +146,26 @@ export function eventOf(
   return log.ok ? ok({ logId: log.value.log, index: asLogIndex(Number(numbered[2])) }) : log;
 }
 
-function portOf({ ledger, streams, registries }: LineageParts, others?: ForeignLogs): LineagePort {
+type OpensSealed = Pick<SealedRoom, 'open'>;
+
+/** An entry as it can be read here: of a sealed one the event, where there is a key and it is one. */
+async function opened(
+  sealed: OpensSealed | undefined,
+  read: Promise<Result<TracedEntry>>,
+): Promise<Result<TracedEntry>> {
+  const traced = await read;
+  if (!traced.ok || sealed === undefined || traced.value.entry.kind !== 'sealed') return traced;
+  const content = await sealed.open(traced.value.entry);
+  if (!content.ok || !('event' in content.value)) return traced;
+  const { event } = content.value;
+  if (!judgeEvent(event).ok) return traced;
+  return ok({ ...traced.value, entry: { ...traced.value.entry, event } });
+}
+
+function portOf(
+  { ledger, streams, registries, sealed }: LineageParts,
+  others?: ForeignLogs,
+): LineagePort {
   const reader = ledger.lineage();
   const views = new Map<LogId, StreamView | undefined>();
   const viewOf = (logId: LogId): StreamView | undefined => {
@@ -156,7 +180,7 @@ function portOf({ ledger, streams, registries }: LineageParts, others?: ForeignL
     size: (logId: LogId) => reader.size(logId),
     closed: (logId: LogId) => viewOf(logId)?.visibility === 'direct',
     origin: (logId: LogId) => originOf(logId, viewOf(logId)),
-    entry: (logId: LogId, index: LogIndex) => reader.entry(logId, index),
+    entry: (logId: LogId, index: LogIndex) => opened(sealed, reader.entry(logId, index)),
     rangeRoot: (logId: LogId, from: LogIndex, to: LogIndex) => reader.rangeRoot(logId, from, to),
     children: (logId: LogId, index: LogIndex, max: number) => reader.children(logId, index, max),
   };
