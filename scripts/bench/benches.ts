@@ -6,6 +6,7 @@ import { audit, scrubImpact } from './audit.ts';
 import type { Bench } from './bench.ts';
 import { bundles } from './bundles.ts';
 import { publishDeduped } from './dedupe.ts';
+import { deliver } from './deliver.ts';
 import { figureSpecs, type FigureName } from './figures.ts';
 import { forkProof } from './forks.ts';
 import { memory } from './memory.ts';
@@ -31,6 +32,7 @@ export const benches: readonly Bench[] = [
   across,
   forkProof,
   access,
+  deliver,
   trace,
   bundles,
   witness,
