@@ -5,7 +5,7 @@ import { Identities } from '../identities.ts';
 import { keyOf, keyspace } from '../keyspace.ts';
 import { RecentMap } from '../recent-map.ts';
 import { ok, type Result } from '../result.ts';
-import type { LogId } from '../types.ts';
+import type { LogId, TreeSize } from '../types.ts';
 import { FilterMemory } from './dedupe.ts';
 import { Epochs } from './epochs.ts';
 import { ForkBook } from './fork-book.ts';
@@ -45,6 +45,10 @@ export class LedgerEnv {
   /** Owners that go by a newer DID; the node fills it. */
   readonly owners: Identities = new Identities();
   readonly epochs: Epochs;
+  /** Where logs end whose writer was revoked (log-ends.ts). */
+  readonly ends: Map<LogId, TreeSize> = new Map();
+  /** The next block of the log goes beyond its end. */
+  atEnd: (handle: LogHandle) => void = () => undefined;
   /** By log id; the ledger adds and removes. */
   readonly logs: Map<LogId, LogHandle> = new Map();
   readonly counters: Counters = {

@@ -52,6 +52,7 @@ export interface LedgerLimits {
   readonly maxForkEvidence: number;
   readonly maxCosignedPerLog: number;
   readonly maxCosignedAhead: number;
+  readonly maxRevokedBlocks: number;
   readonly maxWitnessedLogs: number;
   readonly maxWitnessQueue: number;
   readonly maxForeignForks: number;
@@ -142,6 +143,14 @@ export interface Head {
   readonly writerKey: PublicKey | undefined;
 }
 
+/** The key epoch of a sealed log in which its next event is sealed, if it is not due to end. */
+export interface OpenEpoch {
+  readonly epoch: number;
+  readonly generation: number;
+  /** Recorded time of the entry that opened it. */
+  readonly since?: TimeMs;
+}
+
 /**
  * `open`: takes what it should. `waiting`: an own log that may not sign yet (`reason` says why).
  * `frozen`: two histories are known. `damaged`: the stored tail does not verify; reading goes on as
@@ -168,6 +177,9 @@ export interface LogSummary extends Head {
   readonly retention: RetentionPolicy;
   /** Lowest index whose body is still offered, by the newest seal. */
   readonly lowest: LogIndex;
+  /** Of a sealed log: the epoch that is open, and the rest where its control entries were read. */
+  readonly epoch?: OpenEpoch;
+  readonly epochs?: EpochPolicy;
   /** False in a log that was followed; own logs are true even while no signer is attached. */
   readonly createdLocally: boolean;
 }
@@ -204,6 +216,13 @@ export interface EntryBatch {
   /** The stored body bytes (a view), undefined where there is none. */
   body(index: number): Uint8Array | undefined;
   entry(index: number): LedgerEntry;
+  /** Leaf and ciphertext (a view) of a sealed event; undefined for all else, and where the body is gone. */
+  sealed(index: number): SealedEntry | undefined;
+}
+
+export interface SealedEntry {
+  readonly leaf: Uint8Array;
+  readonly body: Uint8Array;
 }
 
 /** A block as it was received or made: exact bytes, checked against their stored hash when read. */

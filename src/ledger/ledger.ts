@@ -44,6 +44,7 @@ import { loadLedger } from './open-ledger.ts';
 import { LogKeys } from './log-keys.ts';
 import { LogProofs } from './log-proofs.ts';
 import { LogTree } from './log-tree.ts';
+import { LogEnds } from './log-ends.ts';
 import { LogWorkers } from './log-workers.ts';
 import { WitnessBook } from './witness-book.ts';
 import { keyChainOf } from './prover.ts';
@@ -60,6 +61,8 @@ export class Ledger implements AsyncDisposable {
   readonly proofs: LogProofs;
   readonly forks: Forks;
   readonly successors: Successors;
+  /** Logs whose writer was revoked. */
+  readonly ends: LogEnds;
   readonly cursors: Cursors;
   /** Tables of other rooms. */
   readonly rows: TableRows;
@@ -114,6 +117,7 @@ export class Ledger implements AsyncDisposable {
     this.backup = new BackupRows(store, env.options.guard);
     this.confirming = new Confirming(env, (logId) => workers.reloaded(logId));
     this.successors = new Successors(env, workers);
+    this.ends = new LogEnds(env, workers);
     this.#flushTimer = host.timers.every(limits.flushIntervalMs, () => void this.flush());
   }
 
@@ -354,6 +358,7 @@ export class Ledger implements AsyncDisposable {
   #stop(): void {
     this.#flushTimer[Symbol.dispose]();
     this.confirming[Symbol.dispose]();
+    this.ends[Symbol.dispose]();
   }
 
   #setPaused(logId: LogId, paused: boolean): Result<void> {

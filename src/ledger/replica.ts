@@ -19,6 +19,7 @@ import { judgeOld, judgeOther, rowWrite } from './fork-check.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { ApplyOutcome } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
+import { keepBeyondEnd, refuseBeyondEnd } from './log-ends.ts';
 import type { LogTiles } from './log-tiles.ts';
 import { checkGuard } from './open-log.ts';
 import { indexSealed } from './index-sealed.ts';
@@ -90,6 +91,11 @@ export class Replica {
     const handle = this.#handle;
     if (this.#line !== undefined || this.#isFull) await this.#waitForRoom();
     const tiles = handle.loaded === undefined ? await handle.tiles(this.#env) : ok(handle.loaded);
+    const beyond = refuseBeyondEnd(this.#env, handle, block);
+    if (beyond !== undefined) {
+      await keepBeyondEnd(this.#env, handle, block);
+      return this.#ignore(beyond);
+    }
     const closed = this.#refusal() ?? refuseWhenClosed(handle, via);
     if (closed !== undefined) return this.#ignore(closed);
     if (!tiles.ok) return this.#ignore(tiles.error);
