@@ -4,6 +4,7 @@ import type { Fault } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Did, LogId, PeerId } from '../types.ts';
 import type { AccessPort } from './access-port.ts';
+import type { AttributesPort } from './attribute-proofs.ts';
 import type { EvidencePort } from './evidence-port.ts';
 import type { GossipLimits } from './gossip-limits.ts';
 import type { LedgerPort } from './ledger-port.ts';
@@ -27,6 +28,8 @@ export interface GossipOptions {
   readonly evidence?: EvidencePort;
   /** Who may read direct logs. */
   readonly access?: AccessPort;
+  /** Proofs of events that disclose attributes; absent: none are served. */
+  readonly attributes?: AttributesPort;
   /** Told of what is delivered to others. */
   readonly usage?: UsagePort;
   /** Multiaddrs to stay connected to. */
@@ -47,13 +50,24 @@ export interface GossipOptions {
 
 /** What of it all parts share. */
 export function portsOf(options: GossipOptions): Ports {
-  const { transport, ledger, host, crypto, network, self, evidence, access, usage } = options;
-  return { transport, ledger, host, crypto, network, self, evidence, access, usage };
+  const { transport, ledger, host, crypto, network, self, evidence, access } = options;
+  const { usage, attributes } = options;
+  const more = { usage, attributes };
+  return { transport, ledger, host, crypto, network, self, evidence, access, ...more };
 }
 
 type Ports = Pick<
   Net,
-  'transport' | 'ledger' | 'host' | 'crypto' | 'network' | 'self' | 'evidence' | 'access' | 'usage'
+  | 'transport'
+  | 'ledger'
+  | 'host'
+  | 'crypto'
+  | 'network'
+  | 'self'
+  | 'evidence'
+  | 'access'
+  | 'usage'
+  | 'attributes'
 >;
 
 export type GossipEvent =

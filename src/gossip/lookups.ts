@@ -15,7 +15,8 @@ import type { KnownPeer } from './hello-codec.ts';
 import { fetchKeys } from './keys.ts';
 import type { KeyEntry } from './keys-codec.ts';
 import { usable, usablePeers, type Net } from './net.ts';
-import { decodeProof, encodeProof } from './proof-codec.ts';
+import { askAttributes } from './attribute-proofs.ts';
+import { decodeProof, encodeProof, type AttributesAnswer } from './proof-codec.ts';
 import type { Repairs, RepairStep } from './repairs.ts';
 import { askPeer, longLimit, protocols, shortLimit } from './serve.ts';
 import type { Session } from './sessions.ts';
@@ -88,6 +89,20 @@ export class Lookups {
   ): Promise<Result<T>> {
     return this.#first(request.logId, signal, async (session, until) => {
       const answer = await this.#prove(session, request, until);
+      return answer.ok ? take(answer.value) : answer;
+    });
+  }
+
+  /** A page of attributes, at most `count` events of the log from an index on. Codes: as above. */
+  attributes<T>(
+    logId: LogId,
+    page: { readonly from: LogIndex; readonly count: number },
+    take: Take<AttributesAnswer, T>,
+    signal: AbortSignal,
+  ): Promise<Result<T>> {
+    return this.#first(logId, signal, async (session, until) => {
+      const ask = { kind: 'askAttributes' as const, logId, ...page };
+      const answer = await askAttributes(this.#net, session, ask, until);
       return answer.ok ? take(answer.value) : answer;
     });
   }
@@ -175,7 +190,10 @@ export class Lookups {
     from: LogIndex,
     signal: AbortSignal,
   ): Promise<Result<string>> {
-    const read = { kind: 'read' as const, logId, from, live: false, maxBytes: 1 };
+    const granted = grantFor(this.#net, session, logId);
+    if (!granted.ok) return Promise.resolve(granted);
+    const page = { logId, from, live: false, maxBytes: 1 };
+    const read = { kind: 'read' as const, ...page, ...granted.value };
     const run = async (exchange: Exchange): Promise<Result<string>> => {
       const sent = await exchange.send(encodeBlocks(read));
       if (!sent.ok) return sent;

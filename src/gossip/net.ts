@@ -9,6 +9,7 @@ import type { Identities } from '../identities.ts';
 import type { Result } from '../result.ts';
 import type { Did, Hash, PeerId } from '../types.ts';
 import type { AccessPort } from './access-port.ts';
+import type { AttributesPort } from './attribute-proofs.ts';
 import type { Counters } from './counters.ts';
 import type { EvidencePort } from './evidence-port.ts';
 import type { GossipLimits } from './gossip-limits.ts';
@@ -75,6 +76,8 @@ export interface Net {
   readonly evidence?: EvidencePort | undefined;
   /** Absent in a node that serves no direct logs. */
   readonly access?: AccessPort | undefined;
+  /** Absent in a node that proves no attributes. */
+  readonly attributes?: AttributesPort | undefined;
   /** Absent in a node that does not keep what it delivers. */
   readonly usage?: UsagePort | undefined;
   /** Aborts when the node closes. */

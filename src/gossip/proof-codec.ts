@@ -12,7 +12,11 @@
  *   ← forks        [8, [logId 32…]]                 the answerer's; empty where the digest is its own
  *   → roots        [9, [[logId 32, size, root 32]…]]
  *   ← roots        [10, [[logId 32, checkpoint text]…]]  where the answerer has the size and another root
- *   → granted      [11, grant, request]             one of the first three, encoded, of a direct log
+ *   → granted      [11, grant, request]             one of the first three or of attributes, encoded, of a
+ *                                                    direct log
+ *   → attributes   [12, logId 32, from, count]      of the events from an index on
+ *   ← attributes   [13, next, size, [text…]]        an event proof each, attributes disclosed; `next` is
+ *                                                    where to go on: the answerer's size at the end
  *
  * A size of 0 is the answerer's head; the checkpoint is its own text there and '' for other sizes.
  * All is as the peer states it: proofs are verified by who asked, forks by their proof.
@@ -23,7 +27,7 @@ import { logIdHash } from '../ids.ts';
 import { protocol } from '../limits.ts';
 import type { ProofAnswer, ProofRequest } from '../proof-request.ts';
 import type { Result } from '../result.ts';
-import type { Hash, LogId, TreeSize } from '../types.ts';
+import type { Hash, LogId, LogIndex, TreeSize } from '../types.ts';
 import { decodeMessage, writeLogId, type Fields } from './message.ts';
 
 const maxCheckpointText = 2048;
@@ -46,6 +50,24 @@ export interface OtherRoot {
   readonly checkpoint: string;
 }
 
+/** Event proofs of one answer. */
+export const maxAttributeProofs = 128;
+
+export interface AskAttributes {
+  readonly kind: 'askAttributes';
+  readonly logId: LogId;
+  readonly from: LogIndex;
+  readonly count: number;
+}
+
+export interface AttributesAnswer {
+  readonly kind: 'attributes';
+  /** The first entry that was not looked at. */
+  readonly next: LogIndex;
+  readonly size: TreeSize;
+  readonly proofs: readonly string[];
+}
+
 export interface ProofAnswerMessage extends ProofAnswer {
   readonly kind: 'proof';
 }
@@ -59,7 +81,9 @@ export type ProofMessage =
   | { readonly kind: 'forks'; readonly logs: readonly LogId[] }
   | { readonly kind: 'askRoots'; readonly rows: readonly RootRow[] }
   | { readonly kind: 'roots'; readonly rows: readonly OtherRoot[] }
-  | { readonly kind: 'granted'; readonly grant: Uint8Array; readonly request: Uint8Array };
+  | { readonly kind: 'granted'; readonly grant: Uint8Array; readonly request: Uint8Array }
+  | AskAttributes
+  | AttributesAnswer;
 
 /** The proof of a fork is a copy. Faults: `message-shape`, those of dag-cbor, or a refusal. */
 export function decodeProof(frame: Uint8Array): Result<ProofMessage> {
@@ -104,6 +128,8 @@ export function decodeProof(frame: Uint8Array): Result<ProofMessage> {
         request: f.bytes(256).slice(),
       }),
     ],
+    [12, 4, readAskAttributes],
+    [13, 4, readAttributes],
   );
 }
 
@@ -151,6 +177,13 @@ export function encodeProof(message: ProofMessage): Uint8Array {
       return writer.finish();
     case 'granted':
       return writer.list(3).uint(11).bytes(message.grant).bytes(message.request).finish();
+    case 'askAttributes':
+      writeLogId(writer.list(4).uint(12), message.logId).uint(message.from);
+      return writer.uint(message.count).finish();
+    case 'attributes':
+      writer.list(4).uint(13).uint(message.next).uint(message.size).list(message.proofs.length);
+      for (const proof of message.proofs) writer.text(proof);
+      return writer.finish();
   }
 }
 
@@ -165,6 +198,17 @@ function writeHashes(writer: CborWriter, hashes: readonly Uint8Array[]): CborWri
   writer.list(hashes.length);
   for (const hash of hashes) writer.bytes(hash);
   return writer;
+}
+
+function readAskAttributes(f: Fields): AskAttributes {
+  const [logId, from] = [f.logId(), f.index()];
+  return { kind: 'askAttributes', logId, from, count: f.uint(maxAttributeProofs) };
+}
+
+function readAttributes(f: Fields): AttributesAnswer {
+  const [next, size] = [f.index(), f.size()];
+  const proofs = f.each(maxAttributeProofs, (field) => field.text(protocol.maxMessageBytes));
+  return { kind: 'attributes', next, size, proofs };
 }
 
 function readRoot(fields: Fields): RootRow {

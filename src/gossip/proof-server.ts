@@ -6,6 +6,7 @@ import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, asTreeSize, type Hash, type TreeSize } from '../types.ts';
 import type { PortLog, ProofPort } from './ledger-port.ts';
 import { admit, unknownLog } from './admission.ts';
+import { answerAttributes } from './attribute-proofs.ts';
 import { meterOf } from './metering.ts';
 import { isShared, type Net } from './net.ts';
 import {
@@ -53,6 +54,9 @@ async function answerTo(
     case 'granted': {
       const inner = decodeProof(request.request);
       if (!inner.ok) return inner;
+      if (inner.value.kind === 'askAttributes') {
+        return answerAttributes(net, session, inner.value, request.grant);
+      }
       if (!isProofRequest(inner.value)) return err(fault('message-shape', 'not a request'));
       return prove(net, session, inner.value, request.grant);
     }
@@ -72,6 +76,9 @@ async function answerTo(
     }
     case 'askRoots':
       return ok({ kind: 'roots', rows: otherRoots(net, request.rows) });
+    case 'askAttributes':
+      return answerAttributes(net, session, request, undefined);
+    case 'attributes':
     case 'proof':
     case 'fork':
     case 'forks':

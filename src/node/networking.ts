@@ -17,6 +17,7 @@ import { ok, type Result } from '../result.ts';
 import type { LogId, PeerId } from '../types.ts';
 import { WorkSet } from '../work-set.ts';
 import type { AccessRoom } from './access/access-room.ts';
+import { attributesPort } from './core/attributes.ts';
 import type { ControlState } from './core/control-state.ts';
 import { NetworkControl, type Reachable } from './core/network-control.ts';
 import type { Networked } from './core/node-core.ts';
@@ -85,6 +86,7 @@ export async function joinNetwork(parts: NetworkingParts): Promise<Result<Networ
     evidence: parts.evidence,
     access: parts.access.gate,
     usage: parts.usage,
+    attributes: attributesPort(parts.ledger),
     limits: { ...limits, ...home.config.limits },
     knowsLog: (logId) => parts.registries.ofLog(logId) !== undefined,
     onDefect: (cause) => parts.log.error({ error: String(cause) }, 'gossip met a defect'),

@@ -5,6 +5,7 @@
  */
 import type { Fault } from '../errors.ts';
 import type { UsagePort } from '../gossip/usage-port.ts';
+import type { EpochPolicy } from '../ledger/epoch-policy.ts';
 import type { RetentionPolicy } from '../ledger/retention-policy.ts';
 import type { Result } from '../result.ts';
 import type {
@@ -17,13 +18,17 @@ import type {
   StreamName,
   TimeMs,
 } from '../types.ts';
+import type { AttributesApi } from './core/attributes.ts';
 import type { BackupApi } from './core/backup.ts';
 import type { EvidenceApi } from './evidence-api.ts';
 import type { RecoveryApi } from './recovery-api.ts';
+import type { RekeyApi } from './rekey-api.ts';
 import type { SealedApi } from './sealed-api.ts';
 import type { WitnessApi } from './witness-api.ts';
 import type { GrantsApi } from './grants-api.ts';
 import type { ForksApi } from './forks-api.ts';
+import type { SealedWhy } from './sealed/sealed-room.ts';
+import type { SuccessionView } from './succession-view.ts';
 import type { TreeApi, UrlApi } from './tree-api.ts';
 import type { RetentionApi, RetentionView } from './retention-api.ts';
 import type { UsageApi } from './usage-api.ts';
@@ -66,6 +71,12 @@ export interface LogView {
   /** Lowest index whose content is still offered. */
   readonly lowest: number;
   readonly problem?: Fault;
+  /** Of a sealed log: the key epoch that is open, and when it was opened. */
+  readonly epoch?: {
+    readonly epoch: number;
+    readonly generation: number;
+    readonly since?: TimeMs;
+  };
   /** The log that this one goes on from, after a recovery. */
   readonly predecessor?: LogId;
   /** Of a closed log: where it ends, what goes on, and whether all up to there is here. */
@@ -84,6 +95,8 @@ export interface StreamView {
   /** Alias or registry name of the owner, where known. */
   readonly organisation?: string;
   readonly name: StreamName;
+  /** DIDs that the owner had before; absent where there are none. */
+  readonly succeeded?: readonly SuccessionView[];
   /** The log of partition 0: the stream's identity. */
   readonly id: LogId;
   readonly visibility: 'public' | 'sealed' | 'direct';
@@ -94,6 +107,8 @@ export interface StreamView {
   readonly contentType?: string;
   /** What is kept of the content; absent where nothing of the stream is here. */
   readonly retention?: RetentionView;
+  /** Of a sealed stream whose control entries are here: when its key epochs end. */
+  readonly epochs?: EpochPolicy;
   /** Local logs; empty for a stream that is only known from a registry. */
   readonly logs: readonly LogView[];
 }
@@ -103,7 +118,9 @@ export interface Delivery {
   readonly log: LogId;
   readonly index: LogIndex;
   readonly recordedTime: TimeMs;
-  readonly event: EventBytes;
+  /** Absent exactly where `sealed` says why it cannot be read. */
+  readonly event?: EventBytes;
+  readonly sealed?: SealedWhy;
   /** Makes the position token after this event (ledger.md "Positions"): SSE id, cursor value. */
   position(): string;
 }
@@ -134,7 +151,9 @@ export interface ReadRequest {
 export interface NewStream {
   readonly name: string;
   readonly partitions?: number;
-  readonly visibility?: 'public' | 'direct';
+  readonly visibility?: 'public' | 'sealed' | 'direct';
+  /** Of a sealed stream: when its key epochs end; an hour where absent. */
+  readonly epochs?: EpochPolicy;
   readonly contentType?: string;
   readonly description?: string;
   readonly retention?: RetentionPolicy;
@@ -146,6 +165,7 @@ export interface PeerView {
   readonly peer: PeerId;
   readonly organisation?: Did;
   readonly name?: string;
+  readonly succeeded?: readonly SuccessionView[];
   readonly address?: string;
   readonly connected: boolean;
   readonly state: 'ok' | 'paused' | 'banned' | 'refused';
@@ -170,6 +190,7 @@ export interface StatusView {
   readonly ready: boolean;
   readonly organisation: Did;
   readonly name?: string;
+  readonly succeeded?: readonly SuccessionView[];
   readonly peer: PeerId;
   readonly network?: { readonly id: string; readonly name: string; readonly version: number };
   readonly api: string;
@@ -253,7 +274,9 @@ export interface NodeApi {
   readonly tree: TreeApi;
   readonly urls: UrlApi;
   readonly grants: GrantsApi;
+  readonly attributes: AttributesApi;
   readonly keyEpochs: SealedApi;
+  readonly rekeying: RekeyApi;
 
   peers(): readonly PeerView[];
   setPeerState(

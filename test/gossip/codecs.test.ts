@@ -127,6 +127,18 @@ const proof: fc.Arbitrary<ProofMessage> = fc.oneof(
     rows: fc.array(fc.record({ logId, checkpoint: text(200) }), { maxLength: 4 }),
   }),
   fc.record({ kind: fc.constant('granted' as const), grant: bytes(64), request: bytes(64) }),
+  fc.record({
+    kind: fc.constant('askAttributes' as const),
+    logId,
+    from: index,
+    count: fc.nat(128),
+  }),
+  fc.record({
+    kind: fc.constant('attributes' as const),
+    next: index,
+    size,
+    proofs: fc.array(text(60), { maxLength: 3 }),
+  }),
 );
 const blocks: fc.Arbitrary<BlocksMessage> = fc.oneof(
   fc.record(

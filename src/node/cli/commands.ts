@@ -99,7 +99,11 @@ export const commands: readonly CommandSpec[] = [
     'replay <stream>',
     'print the history up to now, one CloudEvent a line',
     'hw replay orders --from start --limit 10',
-    [...positions, ['--speed <n>', "pace by the events' time: 1 original, 10 ten times as fast"]],
+    [
+      ...positions,
+      ['--speed <n>', "pace by the events' time: 1 original, 10 ten times as fast"],
+      ['--fields <fields>', 'attributes: these alone, each with its proof where --json is given'],
+    ],
     async () => (await import('./read.ts')).replay,
     { streams: true, planned: plannedReads },
   ),

@@ -44,7 +44,13 @@ export const take: Action = async (context, [file = ''], options) => {
   if (!imported.ok) return imported;
   await context.value(imported.value.value);
   await context.say(...grantLines(context, imported.value));
-  await context.note(`hw follow ${imported.value.text('stream') ?? ''} keeps a copy of it now`);
+  const stream = imported.value.text('stream') ?? '';
+  const alone = imported.value.text('fields') !== undefined;
+  await context.note(
+    alone
+      ? `hw replay ${stream} --fields attributes reads it now`
+      : `hw follow ${stream} keeps a copy of it now`,
+  );
   return ok(0);
 };
 

@@ -20,6 +20,14 @@ export const tail: Action = (context, [stream = ''], options) =>
 
 /** By the running node, else from the store itself; only a cursor needs the node. */
 export const replay: Action = async (context, [stream = ''], options) => {
+  const fields = options.text('fields') ?? 'data';
+  if (fields === 'attributes') {
+    const { replayAttributes } = await import('./replay-attributes.ts');
+    return replayAttributes(context, stream, options);
+  }
+  if (fields !== 'data') {
+    return err(fault('fields-unsupported', `--fields ${fields}`, { pointer: '--fields' }));
+  }
   const from = options.text('from') ?? 'start';
   const holder = await lockHolder(context.paths, context.runtime);
   const offline = holder === undefined && options.text('cursor') === undefined;
@@ -36,13 +44,14 @@ async function replayStopped(
 ): Promise<Result<number>> {
   const asked = readRequest(options, from);
   if (!asked.ok) return asked;
-  return withStoppedHome(context, options, async (home, ledger) => {
+  return withStoppedHome(context, options, async (home, ledger, sealed) => {
     const { replayOffline } = await import('../offline-replay.ts');
     const { runtime, signal, json } = context;
     const chunks = await replayOffline(home, ledger, stream, asked.value, {
       runtime,
       signal,
       json,
+      sealed,
     });
     return chunks.ok ? print(context, chunks.value) : chunks;
   });

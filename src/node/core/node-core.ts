@@ -36,12 +36,13 @@ import type {
 } from '../node-api.ts';
 import type { UsageApi } from '../usage-api.ts';
 import type { UsageRoom } from '../usage/usage-room.ts';
+import { attributesOf, type AttributesApi } from './attributes.ts';
 import { Backups, type BackupApi } from './backup.ts';
 import type { ControlState } from './control-state.ts';
 import { Evidence } from './evidence.ts';
 import type { Follows } from './follows.ts';
 import { ForkDesk } from './forks.ts';
-import { historyOf, readHistory } from './history.ts';
+import { contentAt, historyOf, readHistory } from './history.ts';
 import type { Journal } from './journal.ts';
 import { LogFiles } from './log-files.ts';
 import type { NetworkControl, Reachable } from './network-control.ts';
@@ -55,7 +56,9 @@ import type { Registries } from './registries.ts';
 import { unknown } from './registries.ts';
 import { StreamRetention } from './retention.ts';
 import { metricsOf, statusOf } from './status.ts';
+import type { RekeyApi } from '../rekey-api.ts';
 import type { SealedApi } from '../sealed-api.ts';
+import { Rekeying } from '../sealed/rekeying.ts';
 import type { SealedRoom } from '../sealed/sealed-room.ts';
 import { Shredding } from '../sealed/shredding.ts';
 import type { Streams } from './streams.ts';
@@ -110,7 +113,9 @@ export class NodeCore implements NodeApi {
   readonly tree: TreeApi;
   readonly urls: UrlApi;
   readonly grants: GrantsApi;
+  readonly attributes: AttributesApi;
   readonly keyEpochs: SealedApi;
+  readonly rekeying: RekeyApi;
   readonly sealed: SealedRoom;
   readonly usage: UsageApi;
   readonly deliveries: UsagePort;
@@ -128,8 +133,10 @@ export class NodeCore implements NodeApi {
     );
     this.witness = parts.witness;
     this.grants = parts.access.desk;
+    this.attributes = attributesOf(parts);
     this.sealed = parts.sealed;
     this.keyEpochs = new Shredding(parts);
+    this.rekeying = new Rekeying(parts.sealed, parts.journal);
     this.usage = parts.usage.api;
     this.deliveries = parts.usage;
     this.evidence = new Evidence(parts, (organisation, name) => this.stream(organisation, name));
@@ -194,6 +201,8 @@ export class NodeCore implements NodeApi {
     const { follows } = this.#parts;
     const canonical = follows.target(target);
     if (!canonical.ok) return canonical;
+    const allowed = this.grants.followable(canonical.value);
+    if (!allowed.ok) return allowed;
     const done = await follows.follow(canonical.value);
     if (!done.ok) return done;
     this.#parts.journal.did('follow', canonical.value, actor);
@@ -257,7 +266,8 @@ export class NodeCore implements NodeApi {
       );
       return Promise.resolve(err(problem));
     }
-    return readHistory(historyOf(this.#parts.ledger), this.#parts.runtime, stream, request, signal);
+    const { ledger, sealed, runtime } = this.#parts;
+    return readHistory(historyOf(ledger, sealed), runtime, stream, request, signal);
   }
 
   logId(text: string): Result<LogId> {
@@ -267,16 +277,19 @@ export class NodeCore implements NodeApi {
   }
 
   async event(log: LogId, index: number): Promise<Result<Delivery>> {
-    const entry = await this.#parts.ledger.entry(log, asLogIndex(index));
+    const { ledger, sealed } = this.#parts;
+    const entry = await ledger.entry(log, asLogIndex(index));
     if (!entry.ok) return entry;
-    const { event, kind, recordedTime, bodyMissing } = entry.value;
+    const { kind, bodyMissing } = entry.value;
     if (bodyMissing !== undefined) return err(bodyFault(asLogIndex(index), bodyMissing));
-    if (event === undefined) {
-      return err(
-        fault('event-unknown', `entry ${index} is a ${kind} without a readable event`, { index }),
-      );
+    const content = await contentAt(historyOf(ledger, sealed), log, entry.value.index);
+    if (!content.ok) return content;
+    if (content.value !== undefined) {
+      return ok({ log, index: entry.value.index, ...content.value, position: () => '' });
     }
-    return ok({ log, index: asLogIndex(index), recordedTime, event, position: () => '' });
+    return err(
+      fault('event-unknown', `entry ${index} is a ${kind} without a readable event`, { index }),
+    );
   }
 
   async setCursor(name: string, position: string): Promise<Result<void>> {

@@ -60,6 +60,7 @@ export const entryPoints: Readonly<Record<string, EntryPoint>> = {
   'GET /streams/:org/:name/events/:index/proof': reading,
   'POST /streams/:org/:name/events/:index/redact': controlling,
   'GET /streams/:org/:name/epochs': reading,
+  'POST /streams/:org/:name/epochs': controlling,
   'POST /streams/:org/:name/epochs/:epoch/shred': controlling,
   'GET /streams/:org/:name/checkpoint': reading,
   'GET /streams/:org/:name/consistency': reading,

@@ -26,6 +26,7 @@ import { callerOf, loggedUrl } from './callers.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { grantRoutes } from './grant-routes.ts';
 import { epochRoutes } from './epoch-routes.ts';
+import { rekeyRoutes } from './rekey-routes.ts';
 import { forkRoutes } from './fork-routes.ts';
 import { InFlight } from './in-flight.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -119,6 +120,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   backupRoutes(server, parts);
   forkRoutes(server, api);
   epochRoutes(server, api);
+  rekeyRoutes(server, api);
   recoveryRoutes(server, api);
   grantRoutes(server, api);
   attributeRoutes(server, parts);

@@ -11,8 +11,9 @@ import type { HttpLimits } from '../../../src/node/http/parts.ts';
 import { buildServer } from '../../../src/node/http/server.ts';
 import type { BackupApi } from '../../../src/node/core/backup.ts';
 import type { EvidenceApi } from '../../../src/node/evidence-api.ts';
+import type { AttributesApi } from '../../../src/node/core/attributes.ts';
 import type { GrantsApi } from '../../../src/node/grants-api.ts';
-import type { SealedApi } from '../../../src/node/sealed-api.ts';
+import type { RekeyApi } from '../../../src/node/rekey-api.ts';
 import type { SealedApi } from '../../../src/node/sealed-api.ts';
 import type { ForksApi } from '../../../src/node/forks-api.ts';
 import type { TreeApi, UrlApi } from '../../../src/node/tree-api.ts';
@@ -43,12 +44,14 @@ export const log: LogId = logIdFromHash(asHash(new Uint8Array(32).fill(5)));
 const owner = didFromKey(asPublicKey(new Uint8Array(32).fill(6)));
 
 const none = (): Promise<Result<never>> => Promise.resolve(err(fault('grant-unknown', 'none')));
+const noAttributes: AttributesApi = { page: none };
 const noGrants: GrantsApi = {
   list: () => ok({ grants: [], requests: [] }),
   show: () => err(fault('grant-unknown', 'none')),
   create: none,
   accept: none,
   revoke: none,
+  followable: () => ok(undefined),
   handOn: none,
   renew: none,
   request: none,
@@ -137,7 +140,8 @@ export class Double implements NodeApi {
   };
 
   readonly grants: GrantsApi = noGrants;
-  readonly keyEpochs: SealedApi = { epochs: () => Promise.resolve(ok([])), shred: notUsed };
+  readonly attributes: AttributesApi = noAttributes;
+  readonly rekeying: RekeyApi = { rekey: notUsed };
   readonly keyEpochs: SealedApi = { epochs: () => Promise.resolve(ok([])), shred: notUsed };
   /** What readers with a bearer were given. */
   readonly handed: (readonly [Consumer, Handed])[] = [];

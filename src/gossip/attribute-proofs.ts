@@ -1,0 +1,112 @@
+/**
+ * Attributes without data (access.md "Tokens"): of a direct log, for who has a grant, be it of these alone;
+ * all other logs are read as blocks by everybody. Each event comes as a proof of its own that discloses its attributes; the
+ * reader verifies it by the log's id alone. What is no event, was recorded outside of the grant's range or
+ * has no content any more is passed over; that something was left out a reader cannot see.
+ */
+import { fault } from '../errors.ts';
+import { err, ok, type Result } from '../result.ts';
+import { asLogIndex, type LogId, type LogIndex, type TimeMs } from '../types.ts';
+import { admit, grantFor, unknownLog } from './admission.ts';
+import type { Exchange } from './exchange.ts';
+import { meterOf } from './metering.ts';
+import type { Net } from './net.ts';
+import {
+  decodeProof,
+  encodeProof,
+  maxAttributeProofs,
+  type AskAttributes,
+  type AttributesAnswer,
+} from './proof-codec.ts';
+import { askPeer, longLimit, protocols } from './serve.ts';
+import type { Session } from './sessions.ts';
+
+/** What the ledger gives; floor 3 fills it. */
+export interface AttributesPort {
+  /** Undefined for what is no event or has no content here. Codes: those of making a proof. */
+  prove(
+    logId: LogId,
+    index: LogIndex,
+  ): Promise<Result<{ readonly recorded: TimeMs; readonly proof: string } | undefined>>;
+  /** When an entry was recorded. */
+  recordedAt(logId: LogId, index: LogIndex): Promise<Result<TimeMs>>;
+}
+
+/** Bytes of the proofs of one answer: it is one frame. */
+const maxPageBytes = 200_000;
+/** Entries that are looked at for one answer. */
+const maxLooked = 1024;
+
+export async function answerAttributes(
+  net: Net,
+  session: Session,
+  { logId, from, count }: AskAttributes,
+  grant: Uint8Array | undefined,
+): Promise<Result<AttributesAnswer>> {
+  const admitted = admit(net, session, logId, grant, 'proofs');
+  if (!admitted.ok) return admitted;
+  const { log, permit } = admitted.value;
+  const port = net.attributes;
+  if (port === undefined || log.size === 0) return err(unknownLog);
+  if (permit === undefined) {
+    return err(fault('fields-unsupported', 'this log is read as blocks, by everybody'));
+  }
+  const { from: begin, to: end = Number.MAX_SAFE_INTEGER } = permit.args;
+  const proofs: string[] = [];
+  let bytes = 0;
+  let at: number = from;
+  const last = Math.min(log.size, from + maxLooked);
+  for (; at < last && proofs.length < Math.min(count, maxAttributeProofs); at++) {
+    const index = asLogIndex(at);
+    const recorded = await port.recordedAt(logId, index);
+    if (!recorded.ok) return recorded;
+    if (recorded.value < begin) continue;
+    if (recorded.value >= end) {
+      at = log.size;
+      break;
+    }
+    const proved = await port.prove(logId, index);
+    if (!proved.ok) return proved;
+    if (proved.value === undefined) continue;
+    const { length } = proved.value.proof;
+    if (length > maxPageBytes) {
+      return err(fault('proof-too-large', `the proof of entry ${at} has ${length} bytes`));
+    }
+    if (bytes + length > maxPageBytes) break;
+    // What was taken back meanwhile is not sent.
+    const ended = net.access?.ended(permit);
+    if (ended !== undefined) return err(ended);
+    bytes += length;
+    proofs.push(proved.value.proof);
+  }
+  const meter = meterOf(net, session, logId, permit, 'proof');
+  if (proofs.length > 0) meter?.delivered({ from, to: at, count: proofs.length, bytes });
+  return ok({ kind: 'attributes', next: asLogIndex(at), size: log.size, proofs });
+}
+
+/** A page of attributes from one peer, as it states them. Codes: those of `askPeer`, message-shape. */
+export function askAttributes(
+  net: Net,
+  session: Session,
+  ask: AskAttributes,
+  signal: AbortSignal,
+): Promise<Result<AttributesAnswer>> {
+  const granted = grantFor(net, session, ask.logId);
+  if (!granted.ok) return Promise.resolve(granted);
+  const { grant } = granted.value;
+  const plain = encodeProof(ask);
+  const frame =
+    grant === undefined ? plain : encodeProof({ kind: 'granted', grant, request: plain });
+  const run = async (exchange: Exchange): Promise<Result<AttributesAnswer>> => {
+    const sent = await exchange.send(frame);
+    if (!sent.ok) return sent;
+    const next = await exchange.next();
+    const answer = next.ok ? decodeProof(next.value) : next;
+    if (!answer.ok) return answer;
+    const { value } = answer;
+    const forward =
+      value.kind === 'attributes' && (value.next > ask.from || value.next >= value.size);
+    return forward ? ok(value) : err(fault('message-shape', 'not a page of attributes'));
+  };
+  return askPeer(net, session, protocols.proof, longLimit(net), run, signal);
+}
