@@ -7,11 +7,9 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fromBase64, toBase64, utf8 } from '../../src/bytes.ts';
-import type { Signer } from '../../src/crypto.ts';
-import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
-import { didFromKey } from '../../src/ids.ts';
+import { nodeCrypto } from '../../src/crypto-node.ts';
 import type { Result } from '../../src/result.ts';
-import { asStreamName, asTimeMs, type Did, type TimeMs } from '../../src/types.ts';
+import { asStreamName, asTimeMs, type TimeMs } from '../../src/types.ts';
 import {
   handOn,
   mintGrant,
@@ -19,6 +17,7 @@ import {
   mintReading,
   orderGrant,
 } from '../../src/access/grant.ts';
+import { person, type Person } from '../../test/access/tokens.ts';
 import { mintRevocation } from '../../src/access/revoke.ts';
 import { encodeUcan, type UcanMap, type UcanValue } from '../../src/access/ucan-cbor.ts';
 import { formatContainer, parseContainer } from '../../src/access/ucan-container.ts';
@@ -32,14 +31,6 @@ export const folder: URL = new URL('../../test/access/corpus/', import.meta.url)
 export const now: TimeMs = asTimeMs(1_763_683_200_000);
 const seconds = now / 1000;
 
-export interface Person {
-  readonly signer: Signer;
-  readonly did: Did;
-}
-function person(n: number): Person {
-  const signer = signerFromSeed(new Uint8Array(32).fill(n));
-  return { signer, did: didFromKey(signer.publicKey) };
-}
 export const owner: Person = person(1);
 export const serving: Person = person(2);
 const readerOrg = person(3);

@@ -16,7 +16,7 @@ export interface Person {
   readonly did: Did;
 }
 
-function person(n: number): Person {
+export function person(n: number): Person {
   const signer = signerFromSeed(new Uint8Array(32).fill(n));
   return { signer, did: didFromKey(signer.publicKey) };
 }

@@ -15,7 +15,7 @@ import { frameHeader } from '../../src/gossip/frames.ts';
 import { networkIdText } from '../../src/gossip/network-document.ts';
 import { protocols } from '../../src/gossip/serve.ts';
 import { topicOf } from '../../src/gossip/topics.ts';
-import { didFromKey, logIdHash } from '../../src/ids.ts';
+import { logIdHash } from '../../src/ids.ts';
 import { buildBlock, type Draft } from '../../src/ledger/build-block.ts';
 import { parseCheckpoint, signCheckpoint } from '../../src/ledger/checkpoint.ts';
 import type { LogState, UnknownLog } from '../../src/ledger/log-state.ts';
@@ -24,7 +24,6 @@ import {
   asHash,
   asLogIndex,
   asPeerId,
-  asStreamName,
   asTimeMs,
   type LogId,
   type ParsedEvent,
@@ -32,7 +31,7 @@ import {
 } from '../../src/types.ts';
 import { env } from '../support/judges.ts';
 import { until } from '../support/until.ts';
-import { owner, realPeer, type RealPeer } from './real-peer.ts';
+import { orders, owner, realPeer, type RealPeer } from './real-peer.ts';
 import { value, World } from './support.ts';
 
 const stranger = signerFromSeed(new Uint8Array(32).fill(77));
@@ -171,19 +170,7 @@ describe('an honest peer with a hostile one, over libp2p', function () {
 
   before(async () => {
     writer = await realPeer(document);
-    const created = await writer.ledger.create(
-      {
-        owner: didFromKey(owner.publicKey),
-        name: asStreamName('orders'),
-        partition: 0,
-        partitions: 1,
-        recoveryHash: nodeCrypto.sha256(new Uint8Array(32)),
-        visibility: 'public',
-        retention: { keep: 'all' },
-        proof: [],
-      },
-      owner,
-    );
+    const created = await writer.ledger.create(orders, owner);
     logId = value(created);
     near = await realPeer(document, [logId], signerFromSeed(new Uint8Array(32).fill(41)));
     far = await realPeer(document, [logId], signerFromSeed(new Uint8Array(32).fill(42)));

@@ -1,12 +1,10 @@
 /** Real ledgers and real libp2p on loopback, without a node around them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { nodeCrypto } from '../../src/crypto-node.ts';
 import { makeEvent } from '../../src/event/make.ts';
-import { didFromKey } from '../../src/ids.ts';
-import { asStreamName, type ParsedEvent } from '../../src/types.ts';
+import type { ParsedEvent } from '../../src/types.ts';
 import { until } from '../support/until.ts';
-import { owner, realPeer, type RealPeer } from './real-peer.ts';
+import { orders, owner, realPeer, type RealPeer } from './real-peer.ts';
 import { value, World } from './support.ts';
 
 function events(from: number, count: number): ParsedEvent[] {
@@ -31,21 +29,7 @@ describe('gossip node over libp2p and real ledgers', function () {
   it('brings history by sync and news by gossip, to a late joiner too', async () => {
     const { document } = new World();
     await using writer = await realPeer(document);
-    const logId = value(
-      await writer.ledger.create(
-        {
-          owner: didFromKey(owner.publicKey),
-          name: asStreamName('orders'),
-          partition: 0,
-          partitions: 1,
-          recoveryHash: nodeCrypto.sha256(new Uint8Array(32)),
-          visibility: 'public',
-          retention: { keep: 'all' },
-          proof: [],
-        },
-        owner,
-      ),
-    );
+    const logId = value(await writer.ledger.create(orders, owner));
     value(await writer.ledger.publish(logId, events(0, 2000)));
     const servers = [{ peer: writer.transport.self, addresses: writer.transport.addresses() }];
     const size = (at: RealPeer): number => at.ledger.log(logId)?.size ?? 0;

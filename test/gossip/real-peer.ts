@@ -12,10 +12,12 @@ import { peerKey } from '../../src/gossip/peer-id.ts';
 import { allTopics } from '../../src/gossip/topics.ts';
 import { didFromKey } from '../../src/ids.ts';
 import { MemoryGuard } from '../../src/ledger/guard.ts';
+import type { NewLog } from '../../src/ledger/ledger-types.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory-store.ts';
 import { limits, protocol } from '../../src/limits.ts';
 import type { LogId } from '../../src/types.ts';
+import { newLog } from '../support/ledger-home.ts';
 import { makeTransport, realHost } from './libp2p-support.ts';
 import { value } from './support.ts';
 
@@ -26,6 +28,8 @@ export interface RealPeer extends AsyncDisposable {
 }
 
 export const owner: Signer = signerFromSeed(new Uint8Array(32).fill(31));
+/** A log of the owner, for a ledger of this test. */
+export const orders: NewLog = { ...newLog, owner: didFromKey(owner.publicKey) };
 
 export async function realPeer(
   document: NetworkDocument,

@@ -3,14 +3,13 @@ import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
 import type { Ledger } from '../../src/ledger/ledger.ts';
-import { homePaths, openHome } from '../../src/node/home.ts';
-import { lockHome } from '../../src/node/home-lock.ts';
+import { openHome } from '../../src/node/home.ts';
 import { openHomeLedger } from '../../src/node/open-ledger.ts';
 import { asLogIndex } from '../../src/types.ts';
 import { must } from '../support/result.ts';
 import { faultOf, hw, json, real, tempFolder } from './cli/harness.ts';
 import { dig } from './http/client.ts';
-import { createStream, testNode, type TestNode } from './running.ts';
+import { createStream, heldNode } from './running.ts';
 
 const path = '/streams/acme/orders';
 
@@ -18,19 +17,8 @@ function event(id: string): object {
   return { specversion: '1.0', id, source: '/shop', type: 'order.placed', data: { id } };
 }
 
-async function running(folder: string): Promise<TestNode> {
-  await using stack = new AsyncDisposableStack();
-  const node = await testNode({ folder });
-  const paths = homePaths(folder);
-  stack.use(must(await lockHome(paths, real)));
-  stack.use(node);
-  writeFileSync(paths.nodeInfo, JSON.stringify({ api: node.client.address }));
-  const kept = stack.move();
-  return { ...node, [Symbol.asyncDispose]: () => kept.disposeAsync() };
-}
-
 async function publish(folder: string, ids: readonly string[]): Promise<void> {
-  await using node = await running(folder);
+  await using node = await heldNode(folder);
   const answer = await node.client.batch(`${path}/events`, ids.map(event));
   assert.equal(answer.status, 202, answer.text);
 }
@@ -48,7 +36,7 @@ function orders(ledger: Ledger): string {
 /** A home whose own stream was continued by a copy of the home too; it has met one block of that. */
 async function forked(folder: string, other: string): Promise<string> {
   {
-    await using node = await running(folder);
+    await using node = await heldNode(folder);
     await createStream(node.client, 'orders');
   }
   await publish(folder, ['one']);
@@ -81,7 +69,7 @@ describe('a node with a forked stream', function () {
     using other = tempFolder();
     const log = await forked(folder.path, other.path);
     const home = ['--home', folder.path];
-    await using node = await running(folder.path);
+    await using node = await heldNode(folder.path);
     const refused = await node.client.batch(`${path}/events`, [event('four')]);
     assert.equal(refused.status, 409);
     assert.equal(dig(JSON.parse(refused.text), 'code'), 'log-frozen');

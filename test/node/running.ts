@@ -1,6 +1,8 @@
 /** A real node on a home of its own, without a network, and HTTP calls to it. */
 import assert from 'node:assert/strict';
-import { openHome } from '../../src/node/home.ts';
+import { writeFileSync } from 'node:fs';
+import { homePaths, openHome } from '../../src/node/home.ts';
+import { lockHome } from '../../src/node/home-lock.ts';
 import { createHome } from '../../src/node/home-create.ts';
 import type { Config, Limits } from '../../src/node/config-schema.ts';
 import { startNode } from '../../src/node/node.ts';
@@ -79,6 +81,18 @@ export async function testNode(options: NodeOptions = {}): Promise<TestNode> {
     log: () => written.join(''),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** The same, and it holds its home as `hw up` does: commands on the folder find it. */
+export async function heldNode(folder: string): Promise<TestNode> {
+  await using stack = new AsyncDisposableStack();
+  const node = await testNode({ folder });
+  const paths = homePaths(folder);
+  stack.use(must(await lockHome(paths, real)));
+  stack.use(node);
+  writeFileSync(paths.nodeInfo, JSON.stringify({ api: node.client.address }));
+  const kept = stack.move();
+  return { ...node, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** Makes a stream; fails where it cannot be made. */

@@ -6,24 +6,10 @@ import { fromBase64, fromHex } from '../../../src/bytes.ts';
 import { nodeCrypto } from '../../../src/crypto-node.ts';
 import { verifyRangeMember } from '../../../src/ledger/range-member.ts';
 import { verifyRange } from '../../../src/ledger/range.ts';
-import { lockHome } from '../../../src/node/home-lock.ts';
-import { homePaths } from '../../../src/node/home.ts';
 import { asHash } from '../../../src/types.ts';
 import { must } from '../../support/result.ts';
-import { createStream, testNode, type TestNode } from '../running.ts';
-import { faultOf, hw, json, real, tempFolder, type Ran } from './harness.ts';
-
-/** A node that holds its home as `hw up` does. */
-async function running(folder: string): Promise<TestNode> {
-  await using stack = new AsyncDisposableStack();
-  const node = await testNode({ folder });
-  const paths = homePaths(folder);
-  stack.use(must(await lockHome(paths, real)));
-  stack.use(node);
-  writeFileSync(paths.nodeInfo, JSON.stringify({ api: node.client.address }));
-  const kept = stack.move();
-  return { ...node, [Symbol.asyncDispose]: () => kept.disposeAsync() };
-}
+import { createStream, heldNode, type TestNode } from '../running.ts';
+import { faultOf, hw, json, tempFolder, type Ran } from './harness.ts';
 
 async function publish(node: TestNode, stream: string, events: readonly object[]): Promise<string> {
   const whole = events.map((event, i) => {
@@ -59,7 +45,7 @@ describe('hw export --bundle and hw verify out.hwb', function () {
   it('give the same bundle from a running node and the store of the stopped one', async () => {
     using folder = tempFolder();
     const home = ['--home', folder.path];
-    const node = await running(folder.path);
+    const node = await heldNode(folder.path);
     const file = join(folder.path, 'a.hwb');
     const page = join(folder.path, 'a.html');
     try {
@@ -117,7 +103,7 @@ describe('hw export --bundle and hw verify out.hwb', function () {
   it('exit 3, 4 and 1: changed, not trusted, not there', async () => {
     using folder = tempFolder();
     const home = ['--home', folder.path];
-    const node = await running(folder.path);
+    const node = await heldNode(folder.path);
     const file = join(folder.path, 'a.hwb');
     try {
       await createStream(node.client, 'orders');
@@ -167,7 +153,7 @@ describe('hw export --bundle and hw verify out.hwb', function () {
   it('prove a range and one entry in it, over HTTP and as a file', async () => {
     using folder = tempFolder();
     const home = ['--home', folder.path];
-    const node = await running(folder.path);
+    const node = await heldNode(folder.path);
     const file = join(folder.path, 'a.range-proof');
     try {
       await createStream(node.client, 'orders');

@@ -6,15 +6,13 @@ import { fromBase64, utf8 } from '../../../src/bytes.ts';
 import { nodeCrypto } from '../../../src/crypto-node.ts';
 import { parseCheckpoint, type ParsedCheckpoint } from '../../../src/ledger/checkpoint.ts';
 import { verifyConsistency } from '../../../src/ledger/proof.ts';
-import { lockHome } from '../../../src/node/home-lock.ts';
-import { homePaths } from '../../../src/node/home.ts';
 import { asHash } from '../../../src/types.ts';
 import { offlineEnv, verifyEventProof } from '../../../src/verify.ts';
 import { dids } from '../../support/proofs.ts';
 import { must } from '../../support/result.ts';
 import { dig } from '../http/client.ts';
-import { createStream, testNode, type TestNode } from '../running.ts';
-import { faultOf, hw, json, real, tempFolder, type Ran } from './harness.ts';
+import { createStream, heldNode, type TestNode } from '../running.ts';
+import { faultOf, hw, json, tempFolder, type Ran } from './harness.ts';
 
 const events = ['2026-01-31T12:00:00Z', undefined, undefined].map((time, i) => ({
   specversion: '1.0',
@@ -27,22 +25,15 @@ const events = ['2026-01-31T12:00:00Z', undefined, undefined].map((time, i) => (
 
 const path = '/streams/acme/orders';
 
-/**
- * A node that holds its home as `hw up` does, with the stream orders: genesis, seal, three events,
- * seal.
- */
+/** A node with the stream orders: genesis, seal, three events, seal. */
 async function withOrders(folder: string): Promise<TestNode> {
   await using stack = new AsyncDisposableStack();
-  const node = await testNode({ folder });
-  const paths = homePaths(folder);
-  stack.use(must(await lockHome(paths, real)));
-  stack.use(node);
-  writeFileSync(paths.nodeInfo, JSON.stringify({ api: node.client.address }));
+  const node = stack.use(await heldNode(folder));
   await createStream(node.client, 'orders');
   const answer = await node.client.batch(`${path}/events`, events);
   assert.equal(answer.status, 202, answer.text);
-  const kept = stack.move();
-  return { ...node, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  stack.move();
+  return node;
 }
 
 async function checkpointOf(node: TestNode): Promise<ParsedCheckpoint> {
