@@ -81,6 +81,12 @@ export class Identities {
     return [newest, ...olds.toSorted((a, b) => this.#steps(a) - this.#steps(b))];
   }
 
+  /** How the organisation that has this DID came to its newest one. */
+  past(did: Did): readonly Succession[] {
+    const all = this.all(did);
+    return all.length < 2 ? [] : this.list().filter(({ from }) => all.includes(from));
+  }
+
   /** What became of this very DID. */
   of(did: Did): Succession | undefined {
     return this.#byOld.get(did);

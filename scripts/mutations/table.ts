@@ -23,7 +23,13 @@ export interface Checks {
   readonly checks: readonly (readonly [string, string, string?])[];
 }
 
-export const all: readonly Checks[] = [...judging, ...handingOn, ...reading, ...epochs, ...succession];
+export const all: readonly Checks[] = [
+  ...judging,
+  ...handingOn,
+  ...reading,
+  ...epochs,
+  ...succession,
+];
 
 export const mutations: readonly Mutation[] = all.flatMap(({ file, checks }) =>
   checks.map(([check, find, replace = 'if (false)']) => ({ file, check, find, replace })),

@@ -8,6 +8,7 @@ import type { OwnLogs } from './core/own-logs.ts';
 import { retentionFinding } from './core/retention.ts';
 import { scrubFinding } from './core/scrubbing.ts';
 import type { Streams } from './core/streams.ts';
+import type { Successions } from './core/successions.ts';
 import type { UrlFollows } from './core/url-follows.ts';
 import { freeBytes } from './disk.ts';
 import type { Home } from './home.ts';
@@ -28,6 +29,7 @@ export interface CheckedParts {
   readonly follows: Follows;
   readonly urlFollows: UrlFollows;
   readonly ownLogs: OwnLogs;
+  readonly owners: Pick<Successions, 'findings'>;
   readonly journal: Journal;
   readonly witness: WitnessNode;
   readonly access: AccessRoom;
@@ -59,7 +61,7 @@ export class NodeChecks {
 
   async #findings(): Promise<readonly Omit<Check, 'since'>[]> {
     const { home, runtime, ledger, streams, follows, urlFollows, ownLogs, journal } = this.#parts;
-    const { witness, access, listeners } = this.#parts;
+    const { witness, access, listeners, owners } = this.#parts;
     const network = this.#parts.network();
     const judged = judge({
       streams: streams.list(false),
@@ -77,6 +79,7 @@ export class NodeChecks {
       scrubFinding(ledger.scrub.report()),
       retentionFinding(ledger.retention),
       ...urlFollows.findings(),
+      ...owners.findings(),
       ...access.findings(),
       ...(listeners()?.findings() ?? []),
       ...witnessFindings(witness, runtime.clock.now()),

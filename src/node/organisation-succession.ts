@@ -17,6 +17,7 @@ import type { Signer } from '../crypto.ts';
 import { nodeCrypto } from '../crypto-node.ts';
 import { fault } from '../errors.ts';
 import { makeEvent } from '../event/make.ts';
+import { peerIdFromKey } from '../gossip/peer-id.ts';
 import type { Host } from '../host.ts';
 import type { SuccessionTerms } from '../identities.ts';
 import { didFromKey } from '../ids.ts';
@@ -28,7 +29,9 @@ import { formatTime } from '../time.ts';
 import { asStreamName, dataKind, type Did, type LogId, type TimeMs } from '../types.ts';
 import { GrantBook } from './access/grant-book.ts';
 import { registryTypes, succeededData } from './core/cards.ts';
+import { Journal, type AppendJournal } from './core/journal.ts';
 import { ownNewest } from './core/own-chains.ts';
+import { journalName } from './core/own-logs.ts';
 import { exists, fileFault, readBytes, replaceFile } from './files.ts';
 import {
   formerOrganisationPath,
@@ -47,6 +50,8 @@ export interface SucceedRequest {
   readonly reason: 'lost' | 'stolen';
   /** When the key may have come into other hands. */
   readonly since?: TimeMs;
+  /** For the journal. */
+  readonly why?: string;
   /** Of the recovery key, where it is not in the home. */
   readonly recoveryFile?: string;
 }
@@ -98,6 +103,7 @@ export async function succeedOrganisation(
   const terms = { reason: request.reason, kept: kept.value, ...since(request) };
   const said = await succeedRegistry(home, host, ledger, keys, next.value, terms);
   if (!said.ok) return said;
+  await note(host, ledger, keys.peer, request, { from, to: didFromKey(next.value.publicKey) });
   const finished = await finish(home, host, next.value, from);
   if (!finished.ok) return finished;
   return ok({ ...said.value, from, to: didFromKey(next.value.publicKey), kept: kept.value.size });
@@ -274,6 +280,23 @@ async function say(
   const receipt = published.ok ? published.value[0] : published;
   if (receipt === undefined) return err(fault('internal', 'an event without a result'));
   return receipt.ok ? ok(undefined) : receipt;
+}
+
+/** In the journal too. What cannot be written there does not keep the organisation from going on. */
+async function note(
+  host: Host,
+  ledger: Ledger,
+  peer: Signer,
+  { reason, why }: SucceedRequest,
+  { from, to }: { readonly from: Did; readonly to: Did },
+): Promise<void> {
+  const log = ownNewest(ledger.logs(), didFromKey(peer.publicKey), journalName, 0);
+  if (log === undefined || !ledger.attachSigner(log.logId, peer).ok) return;
+  const append: AppendJournal = (events) => ledger.publish(log.logId, events);
+  const id = peerIdFromKey(peer.publicKey);
+  await using journal = new Journal(host, id, append, () => undefined);
+  const actor = why === undefined ? { who: 'cli' } : { who: 'cli', why };
+  journal.did('key.succeed', from, actor, { to, reason });
 }
 
 /**

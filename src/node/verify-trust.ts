@@ -81,10 +81,11 @@ async function judgeLog(
   const asked = policies.some(({ quorum }) => quorum.kind !== 'none');
   const missing = asked ? await uncovered(ledger, log, met?.size ?? 0, nowMs) : undefined;
   if (missing !== undefined) reasons.push(missing);
-  const owner = ledger.log(log.log)?.genesis?.owner;
+  const { genesis, formerOwner } = ledger.log(log.log) ?? {};
+  const owner = genesis?.owner;
   if (
     stated.owners.length > 0 &&
-    !stated.owners.some((did) => did === owner || did === log.signer)
+    !stated.owners.some((did) => [owner, formerOwner, log.signer].includes(did))
   ) {
     reasons.push(fault('owner-untrusted', `the owner is ${owner ?? 'not known'}`));
   }

@@ -6,7 +6,7 @@ import { ok, type Result } from '../../result.ts';
 import { exists, fileFault, systemCode } from '../files.ts';
 import type { HomeView } from '../home.ts';
 import { lockHolder, lockHome } from '../home-lock.ts';
-import { keyInfo, keyNames, SeedReader } from '../home-keys.ts';
+import { keyInfo, keyNames, keyPath, SeedReader } from '../home-keys.ts';
 import { JsonView } from '../json-view.ts';
 import { loadTls, tlsFinding, tlsKeyMode } from '../tls.ts';
 import type { Check } from '../node-api.ts';
@@ -48,8 +48,21 @@ async function homeChecks(context: Context): Promise<readonly Check[]> {
     if (!info.ok) keys.push(failed(`key ${name}`, info.error));
   }
   checks.push(...(keys.length === 0 ? [fine('keys', context.paths.keys)] : keys));
+  checks.push(...(await offlineKeys(context)));
   checks.push(...(await tokenChecks(context)), ...(await tlsChecks(context, home.value)));
   checks.push(await diskCheck(context));
+  return checks;
+}
+
+/** Keys that no running node needs: whoever takes this machine should not find them here. */
+async function offlineKeys({ paths }: Context): Promise<readonly Check[]> {
+  const checks: Check[] = [];
+  for (const name of ['organisation', 'recovery'] as const) {
+    const file = keyPath(paths, name);
+    if (!(await exists(file))) continue;
+    const hint = `No running node needs it: move ${file} to a place that is offline.`;
+    checks.push({ ...fine(`${name} key`, 'lies in this home'), hint });
+  }
   return checks;
 }
 

@@ -13,6 +13,7 @@ import { nearest } from '../nearest.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import type { Options } from './options.ts';
+import { actor } from './endpoints.ts';
 import { existingPassphrase } from './passphrase.ts';
 import { takeHome } from './stopped.ts';
 import { table } from './table.ts';
@@ -176,6 +177,7 @@ export const succeed: Action = async (context, _args, options) => {
   const done = await succeedOrganisation(own.home, context.runtime, ask, {
     reason,
     ...(since.value === undefined ? {} : { since: since.value }),
+    ...actor(options),
     ...(given === undefined ? {} : { recoveryFile: resolve(context.runtime.directory, given) }),
   });
   if (!done.ok) return done;

@@ -2,6 +2,7 @@
 import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { JsonView } from '../json-view.ts';
+import { pastLines } from '../succession-view.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { actor, callNode } from './endpoints.ts';
@@ -30,7 +31,12 @@ export const show: Action = async (context, [peer = '']) => {
     .map((name) => [name, found.text(name)] as const)
     .filter(([, text]) => text !== undefined)
     .map(([name, text]) => `  ${name.padEnd(13)}${text}`);
-  await context.say(peer, ...lines, `  connected    ${found.flag('connected') ? 'yes' : 'no'}`);
+  await context.say(
+    peer,
+    ...lines,
+    ...pastLines(found, 13),
+    `  connected    ${found.flag('connected') ? 'yes' : 'no'}`,
+  );
   return ok(0);
 };
 

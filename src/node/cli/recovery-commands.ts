@@ -62,6 +62,7 @@ export const keyCommands: readonly CommandSpec[] = [
       ['--since <time>', 'of --stolen: since when, RFC 3339; for people who read it'],
       ['--key <file>', 'the recovery key, where it is kept elsewhere'],
       passphraseFile,
+      why,
     ],
     load: async () => (await import('./key.ts')).succeed,
   },

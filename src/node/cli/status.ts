@@ -1,6 +1,7 @@
 /** `hw status`: one screen that says whether all is well, and if not, why and what to do. */
 import { ok } from '../../result.ts';
 import type { JsonView } from '../json-view.ts';
+import { pastLines } from '../succession-view.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { callNode } from './endpoints.ts';
@@ -28,6 +29,7 @@ function statusLines(context: Context, view: JsonView): readonly string[] {
   return [
     `${name ?? 'node'} ${view.flag('ready') ? 'is ready' : 'is not ready'} (${view.text('version') ?? ''}${up})`,
     `  organisation  ${view.text('organisation') ?? ''}`,
+    ...pastLines(view, 14),
     `  network       ${network.text('name') ?? network.text('id') ?? 'none'}`,
     `  api           ${view.text('api') ?? ''}`,
     ...view.list('addresses').map((address) => `  listening     ${String(address.value)}`),
@@ -67,6 +69,6 @@ export function checkLines(context: Context, check: JsonView): readonly string[]
   const hint = check.text('hint');
   return [
     `${level.padEnd(8)}${check.text('name') ?? ''}${reason === undefined ? '' : `: ${reason}`}${check.flag('ok') ? '' : age}`,
-    ...(hint === undefined || check.flag('ok') ? [] : [`        ${hint}`]),
+    ...(hint === undefined ? [] : [`        ${hint}`]),
   ];
 }

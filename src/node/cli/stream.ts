@@ -2,10 +2,12 @@
 import { fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { JsonView } from '../json-view.ts';
+import { pastLines } from '../succession-view.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { actor, callNode, callStream } from './endpoints.ts';
 import type { Options } from './options.ts';
+import { epochLines, policyLines, sealingOf } from './rekey.ts';
 import { keptText, retentionOf } from './retention.ts';
 import { countText, shortId, table } from './table.ts';
 
@@ -16,6 +18,8 @@ export const create: Action = async (context, [name = ''], options) => {
   if (!retention.ok) return retention;
   const quorum = options.count('quorum', 1);
   if (!quorum.ok) return quorum;
+  const sealing = sealingOf(options);
+  if (!sealing.ok) return sealing;
   const keys = options.list('witness');
   if (keys.length === 0 && quorum.value !== undefined) {
     return err(fault('usage', '--quorum counts the keys of --witness', { pointer: '--quorum' }));
@@ -26,7 +30,7 @@ export const create: Action = async (context, [name = ''], options) => {
     witnesses,
     retention: retention.value,
     partitions: partitions.value,
-    visibility: options.text('visibility'),
+    ...sealing.value,
     contentType: options.text('contentType'),
     description: options.text('description'),
     ...actor(options),
@@ -81,17 +85,20 @@ async function showStream(context: Context, view: JsonView): Promise<Result<numb
   await context.say(
     displayName(view),
     `  owner       ${view.text('owner') ?? ''}`,
+    ...pastLines(view, 12),
     `  visibility  ${view.text('visibility') ?? ''}, ${view.number('partitions') ?? 1} partition(s)`,
     `  state       ${streamState(view)}`,
     ...(view.at('retention').value === undefined
       ? []
       : [`  keeps       ${keptText(view.at('retention'))}`]),
+    ...policyLines(view.at('epochs')),
   );
   for (const log of view.list('logs')) {
     await context.say(
       `  log         ${log.text('log') ?? ''}`,
       `    size      ${countText(log.number('size') ?? 0)} entries in ${countText(log.number('blocks') ?? 0)} blocks`,
       ...lowestLines(log),
+      ...epochLines(log.at('epoch')),
       `    root      ${log.text('root') ?? ''}`,
       `    role      ${log.text('role') ?? ''}, ${log.text('state') ?? ''}`,
     );

@@ -24,6 +24,7 @@ export const journalTypes = {
   fork: 'org.headwater.security.fork',
   repaired: 'org.headwater.store.repaired',
   recovered: 'org.headwater.stream.recovered',
+  succeeded: 'org.headwater.organisation.succeeded',
   access: 'org.headwater.access.step',
   delivered: 'org.headwater.access.delivered',
 } as const;

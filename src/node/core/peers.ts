@@ -8,6 +8,7 @@ import { RecentMap } from '../../recent-map.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asPeerId, type Did, type PeerId, type TimeMs } from '../../types.ts';
 import type { PeerView } from '../node-api.ts';
+import { pastOf } from '../succession-view.ts';
 import type { ControlState } from './control-state.ts';
 import type { Registries } from './registries.ts';
 
@@ -150,9 +151,10 @@ export class Peers {
     };
   }
 
-  #named(organisation: Did | undefined): Pick<PeerView, 'organisation' | 'name'> {
+  #named(organisation: Did | undefined): Pick<PeerView, 'organisation' | 'name' | 'succeeded'> {
     if (organisation === undefined) return {};
     const name = this.#registries.nameOf(organisation);
-    return name === undefined ? { organisation } : { organisation, name };
+    const known = { organisation, ...pastOf(this.#registries.identities, organisation) };
+    return name === undefined ? known : { ...known, name };
   }
 }

@@ -123,6 +123,10 @@ export class Registries {
     this.#byOwner.set(this.now(owner), { logId, root, streams: new Map(), listed: new Map() });
   }
 
+  /** Who goes by another DID than before. */
+  get identities(): Identities {
+    return this.#owners.identities;
+  }
   /** The DID that an organisation has now. */
   now(owner: Did): Did {
     return this.#owners.identities.now(owner);

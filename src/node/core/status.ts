@@ -2,6 +2,7 @@
 import type { PeerView, StatusView } from '../node-api.ts';
 import { metricsText } from './metrics.ts';
 import type { CoreParts } from './node-core.ts';
+import { pastOf } from '../succession-view.ts';
 import { scrubView } from './scrubbing.ts';
 
 export async function statusOf(parts: CoreParts, peers: readonly PeerView[]): Promise<StatusView> {
@@ -12,7 +13,8 @@ export async function statusOf(parts: CoreParts, peers: readonly PeerView[]): Pr
   return {
     version,
     ready: parts.isReady(),
-    organisation: home.identity.organisation,
+    organisation: ledger.identities.now(home.identity.organisation),
+    ...pastOf(ledger.identities, home.identity.organisation),
     name: home.config.organisation,
     peer,
     ...(joined === undefined

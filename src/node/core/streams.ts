@@ -14,6 +14,7 @@ import type { Did, LogId, PublicKey, StreamName } from '../../types.ts';
 import type { LogView, StreamView } from '../node-api.ts';
 import { logsOf, type StreamCard } from './cards.ts';
 import { firstLog, inOrder, lagOf, successionOf } from './chains.ts';
+import { pastOf } from '../succession-view.ts';
 import type { ControlState } from './control-state.ts';
 import { viewOf } from './retention-view.ts';
 import { unknown, type Registries, type StreamKey } from './registries.ts';
@@ -24,7 +25,7 @@ export interface StreamLedger {
   /** Forks that are known; a stand-in has none. */
   readonly forks?: { known(logId: LogId): KnownFork | undefined };
   /** Owners that go by another DID; a stand-in has none. */
-  readonly identities?: Pick<Identities, 'onChange'>;
+  readonly identities?: Pick<Identities, 'onChange' | 'past'>;
   onAppended(
     listener: (block: { readonly logId: LogId; readonly firstIndex: number }) => void,
   ): Disposable;
@@ -169,6 +170,7 @@ export class Streams implements Disposable {
     return {
       display: owner === registries.now(self) ? name : `${this.#unique(owner) ?? owner}/${name}`,
       owner,
+      ...pastOf(this.#parts.ledger.identities, owner),
       ...(organisation === undefined ? {} : { organisation }),
       name,
       id: first,
@@ -179,6 +181,7 @@ export class Streams implements Disposable {
       paused: control.has('pausedStreams', first),
       ...(contentType === undefined ? {} : { contentType }),
       ...(kept === undefined ? {} : { retention: viewOf(kept.retention) }),
+      ...(kept?.epochs === undefined ? {} : { epochs: kept.epochs }),
       logs: inOrder(logs.map((log) => this.#log(log))),
     };
   }
@@ -208,6 +211,7 @@ export class Streams implements Disposable {
       ...successionOf(log),
       ...(log.size === 0 ? {} : { lastTime: log.time }),
       lowest: log.lowest,
+      ...(log.epoch === undefined ? {} : { epoch: log.epoch }),
       writerKey: log.writerKey === undefined ? '' : this.#writer(log.writerKey),
       ...(log.reason === undefined ? {} : { problem: log.reason }),
       ...forkOf(this.#parts.ledger.forks?.known(log.logId)),

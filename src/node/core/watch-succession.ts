@@ -2,6 +2,7 @@
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { SuccessionNews } from '../../ledger/successors.ts';
 import type { Fault } from '../../errors.ts';
+import type { Succession } from '../../identities.ts';
 import type { LogId } from '../../types.ts';
 import type { Follows } from './follows.ts';
 import { journalTypes, type Journal } from './journal.ts';
@@ -21,7 +22,27 @@ export interface SuccessionPorts {
 }
 
 export function watchSuccession(ports: SuccessionPorts): Disposable {
-  return ports.ledger.successors.onNews((news) => act(ports, news));
+  const watched = new DisposableStack();
+  watched.use(ports.ledger.successors.onNews((news) => act(ports, news)));
+  const { identities } = ports.ledger;
+  const told = new Set(identities.list().map(tellingOf));
+  watched.use(
+    identities.onChange(() => {
+      for (const one of identities.list()) {
+        if (told.has(tellingOf(one))) continue;
+        told.add(tellingOf(one));
+        const { from, to, terms } = one;
+        const data = { to, reason: terms?.reason, registry: `hw:${one.registry}` };
+        ports.journal.record({ type: journalTypes.succeeded, subject: from, data });
+      }
+    }),
+  );
+  return watched;
+}
+
+/** Told when it is known, and once more when it is known why. */
+function tellingOf({ from, to, terms }: Succession): string {
+  return `${from} ${to} ${terms?.reason ?? ''}`;
 }
 
 function act(ports: SuccessionPorts, { kind, logId, successor, reason }: SuccessionNews): void {
