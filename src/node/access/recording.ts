@@ -51,7 +51,7 @@ export class Recording {
     const believed = this.#speaksFor(owner, read.value.revoker) ? expires : undefined;
     // Of one that nobody can use any more nothing need be known.
     const over = believed !== undefined && isOver(believed, now());
-    if (!over) await gate().takeRevocation(token);
+    if (!over) await gate().takeRevocation(token, true);
     revocations.stands(read.value, believed);
     return read.value;
   }

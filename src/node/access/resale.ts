@@ -75,7 +75,8 @@ export class Resale {
     const live = [...grants.got()].filter((kept) => {
       const { scope } = kept;
       const ended = scope.expires !== undefined && scope.expires * 1000 <= now;
-      return scope.owner === owner && scope.stream === name && !ended && !gate().isRevoked(kept);
+      const same = gate().isSame(scope.owner, owner) && scope.stream === name;
+      return same && !ended && !gate().isRevoked(kept);
     });
     return live.toSorted((a, b) => (b.scope.expires ?? Infinity) - (a.scope.expires ?? Infinity));
   }
