@@ -7,7 +7,9 @@ import type { Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
 import { isDisclosedPart } from '../core/prove.ts';
 import type { NodeApi } from '../node-api.ts';
+import { attributeRoutes } from './attribute-routes.ts';
 import { countOne } from './counting.ts';
+import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
 import { logOf, numberOf, onlyLogOf, textOf } from './request.ts';
 import {
@@ -19,7 +21,9 @@ import {
   streamParams,
 } from './schemas.ts';
 
-export function proofRoutes(server: FastifyInstance, api: NodeApi): void {
+export function proofRoutes(server: FastifyInstance, parts: HttpParts): void {
+  const { api } = parts;
+  attributeRoutes(server, parts);
   const event = { querystring: proofQuery, summary: 'proof of one event, as text' };
   server.get(
     '/streams/:org/:name/events/:index/proof',

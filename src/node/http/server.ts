@@ -23,7 +23,6 @@ import { bundleRoutes, rangeRoutes } from './bundle-routes.ts';
 import { backupRoutes } from './backup-routes.ts';
 import { addressGroup } from './attempts.ts';
 import { callerOf, loggedUrl } from './callers.ts';
-import { attributeRoutes } from './attribute-routes.ts';
 import { grantRoutes } from './grant-routes.ts';
 import { epochRoutes } from './epoch-routes.ts';
 import { rekeyRoutes } from './rekey-routes.ts';
@@ -110,7 +109,7 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   });
   streamRoutes(server, api);
   evidenceRoutes(server, parts);
-  proofRoutes(server, api);
+  proofRoutes(server, parts);
   rangeRoutes(server, api);
   bundleRoutes(server, parts);
   retentionRoutes(server, api);
@@ -123,7 +122,6 @@ export async function buildServer(api: NodeApi, options: HttpOptions): Promise<F
   rekeyRoutes(server, api);
   recoveryRoutes(server, api);
   grantRoutes(server, api);
-  attributeRoutes(server, parts);
   controlRoutes(server, api);
   networkRoutes(server, api);
   stateRoutes(server, api);
