@@ -14,7 +14,9 @@ import { didFromKey } from '../../src/ids.ts';
 import { MemoryGuard } from '../../src/ledger/guard.ts';
 import type { NewLog } from '../../src/ledger/ledger-types.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
+import type { LedgerOptions } from '../../src/ledger/ledger-types.ts';
 import { MemoryStore } from '../../src/ledger/memory-store.ts';
+import type { Store } from '../../src/ledger/store.ts';
 import { limits, protocol } from '../../src/limits.ts';
 import type { LogId } from '../../src/types.ts';
 import { newLog } from '../support/ledger-home.ts';
@@ -35,6 +37,7 @@ export async function realPeer(
   document: NetworkDocument,
   follows: readonly LogId[] = [],
   organisation: Signer = owner,
+  more: Pick<LedgerOptions, 'sealing'> & { readonly store?: Store } = {},
 ): Promise<RealPeer> {
   const known = new KnownNetwork(nodeCrypto, document.id);
   value(known.offer(document.wire));
@@ -47,6 +50,7 @@ export async function realPeer(
       judges: { event: judgeEvent, writeProof: (claim) => checkWriteProof(nodeCrypto, claim) },
       limits: { ...protocol, ...limits },
       nodeSecret: new Uint8Array(32),
+      ...more,
     }),
   );
   for (const logId of follows) value(await ledger.follow(logId));

@@ -35,6 +35,16 @@ function partsOf(ledger: Ledger, sealed?: LineageParts['sealed']): LineageParts 
   };
 }
 
+async function trace(
+  ledger: Ledger,
+  event: string,
+  direction: 'up' | 'down',
+  sealed?: LineageParts['sealed'],
+): Promise<{ verdict: string; steps: number; text: string }> {
+  const request = { event, direction, format: 'tree' } as const;
+  return must(await traceEvent(partsOf(ledger, sealed), request, new AbortController().signal));
+}
+
 describe('lineage through sealed logs', () => {
   let folder: Awaited<ReturnType<typeof tempDir>>;
   /** 2 epoch, 3 4 events. */
@@ -55,16 +65,6 @@ describe('lineage through sealed logs', () => {
     open = end.with([{ kind: 'event', event: namedEvent('out', '4'), parents: cites }]);
   });
   afterEach(() => folder[Symbol.asyncDispose]());
-
-  async function trace(
-    ledger: Ledger,
-    event: string,
-    direction: 'up' | 'down',
-    sealed?: LineageParts['sealed'],
-  ): Promise<{ verdict: string; steps: number; text: string }> {
-    const request = { event, direction, format: 'tree' } as const;
-    return must(await traceEvent(partsOf(ledger, sealed), request, new AbortController().signal));
-  }
 
   it('is proved without any key, and says that the content is not to be read', async () => {
     await using ledger = await ledgerOf([inputs, sums, open]);
