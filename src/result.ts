@@ -1,5 +1,5 @@
 /** Failures that a peer, a user or a disk can cause are returned; only our own mistakes are thrown. */
-import type { Fault } from './errors.ts';
+import { HeadwaterError, type Fault } from './errors.ts';
 
 export type Result<T, E = Fault> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
@@ -10,6 +10,16 @@ export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
 
 export function err<E>(error: E): { readonly ok: false; readonly error: E } {
   return { ok: false, error };
+}
+
+/** The result of work that throws a HeadwaterError where it fails: streams, iterators, reading. */
+export async function caught<T>(run: () => Result<T> | Promise<Result<T>>): Promise<Result<T>> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (cause instanceof HeadwaterError) return err(cause.fault);
+    throw cause;
+  }
 }
 
 /**

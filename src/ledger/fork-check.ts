@@ -4,10 +4,10 @@
  * forks.ts is the face of this.
  */
 import { equal } from '../bytes.ts';
-import { fault, HeadwaterError, type Fault } from '../errors.ts';
+import { fault, type Fault } from '../errors.ts';
 import { logIdHash, logIdFromHash } from '../ids.ts';
 import { hashKey, keyOf, keyspace, logKey, prefixRange } from '../keyspace.ts';
-import { err, ok, type Result, type Verdict } from '../result.ts';
+import { caught, err, ok, type Result, type Verdict } from '../result.ts';
 import { asLogIndex, asTreeSize, type PublicKey, type TreeSize } from '../types.ts';
 import type { DecodedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
@@ -134,7 +134,7 @@ async function prove(
   const { genesisLeaf } = head.state;
   const side = { controls: ours.value, checkpoint: head.checkpoint, tree: tree.value };
   const { crypto, judges } = env.options;
-  try {
+  return caught(async () => {
     const made =
       link === undefined
         ? await makeForkProof({ crypto, judges }, genesisLeaf, side, theirs)
@@ -142,10 +142,7 @@ async function prove(
     if (!made.ok) return made;
     const proven = verifyForkProof({ crypto, judges }, made.value);
     return proven.ok ? await takeProof(env, proven.value, made.value, 'own') : proven;
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
+  });
 }
 
 function linked(

@@ -7,10 +7,10 @@
  * log's head, whose checkpoint is signed by the key in force at that size.
  */
 import { equal } from '../bytes.ts';
-import { at, fault, HeadwaterError, type Fault } from '../errors.ts';
+import { at, fault, type Fault } from '../errors.ts';
 import { logIdHash } from '../ids.ts';
 import { RecentMap } from '../recent-map.ts';
-import { err, ok, type Result } from '../result.ts';
+import { caught, err, ok, type Result } from '../result.ts';
 import { asLogIndex, type Hash, type LogId, type LogIndex } from '../types.ts';
 import { verifyCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { controlsOf } from './controls.ts';
@@ -210,14 +210,5 @@ export class LineageReader {
     if (!batch.ok) return batch;
     this.#blocks.set(`${log}${batch.value.block}`, batch.value);
     return batch;
-  }
-}
-
-async function caught<T>(read: () => Promise<Result<T>>): Promise<Result<T>> {
-  try {
-    return await read();
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
   }
 }

@@ -3,8 +3,8 @@
  * tiles and blocks carry checksums, and the leaves of a bundle are held against their tile.
  */
 import { equal } from '../bytes.ts';
-import { HeadwaterError, fault } from '../errors.ts';
-import { err, ok, type Result } from '../result.ts';
+import { fault } from '../errors.ts';
+import { caught, err, ok, type Result } from '../result.ts';
 import { asBlockNumber, asLogIndex, type LogId } from '../types.ts';
 import { decodeBlock } from './block-codec.ts';
 import { makeLeaves } from './block-leaves.ts';
@@ -32,14 +32,10 @@ export class LogTree {
       const message = `the log has ${handle.size} entries, which is too few for ${formatTilePath(path)}`;
       return err(fault('tile-unknown', message));
     }
-    try {
-      return await (path.level === 'entries'
-        ? this.#bundle(handle, path)
-        : this.#hashes(handle, path.level, path));
-    } catch (cause) {
-      if (cause instanceof HeadwaterError) return err(cause.fault);
-      throw cause;
-    }
+    const { level } = path;
+    return caught(() =>
+      level === 'entries' ? this.#bundle(handle, path) : this.#hashes(handle, level, path),
+    );
   }
 
   /** A wire block, full or reduced, as it is stored. Codes: log-unknown, block-unknown, store-corrupt. */

@@ -2,8 +2,8 @@
  * Proofs from the stored tiles. Each is checked against the root before it is given: the disk can
  * lie, and a wrong proof would look like a broken log.
  */
-import { HeadwaterError, fault, type Fault } from '../errors.ts';
-import { err, ok, type Result } from '../result.ts';
+import { fault, type Fault } from '../errors.ts';
+import { caught, err, ok, type Result } from '../result.ts';
 import { asTreeSize, type Hash, type LogIndex, type TreeSize } from '../types.ts';
 import { controlsOf } from './controls.ts';
 import type { LogHead } from './head-record.ts';
@@ -145,12 +145,7 @@ async function withTiles<T>(
   const tiles = await handle.tiles(env);
   if (!tiles.ok) return tiles;
   if (head === undefined) return err(overHead(handle, 0));
-  try {
-    return await run(tiles.value, head);
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
+  return caught(() => run(tiles.value, head));
 }
 
 /** The head's own root where that is asked for, else from the tiles. */

@@ -9,7 +9,7 @@
  */
 import { HeadwaterError, at, fault } from '../errors.ts';
 import { keyspace, numberKey } from '../keyspace.ts';
-import { err, ok, type Result } from '../result.ts';
+import { caught, ok, type Result } from '../result.ts';
 import { asLogIndex, asTreeSize, type LogIndex } from '../types.ts';
 import { BlockRecord } from './block-record.ts';
 import { RecordBatch, type MissingBodies } from './entry-batch.ts';
@@ -205,7 +205,7 @@ export async function batchAt(
   return caught(async () => {
     const missing = form === 'reduced' ? await whyMissing(env, handle) : nothingMissing;
     const range = { from: firstIndex, to: size };
-    return new RecordBatch(env.options.crypto, handle.logId, record.value, range, missing);
+    return ok(new RecordBatch(env.options.crypto, handle.logId, record.value, range, missing));
   });
 }
 
@@ -216,17 +216,7 @@ export async function entryOf(
   index: LogIndex,
 ): Promise<Result<LedgerEntry>> {
   const batch = await batchAt(env, handle, index);
-  return batch.ok ? caught(() => batch.value.entry(index)) : batch;
-}
-
-/** What reading throws becomes a result. */
-async function caught<T>(read: () => T | Promise<T>): Promise<Result<T>> {
-  try {
-    return ok(await read());
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
+  return batch.ok ? caught(() => ok(batch.value.entry(index))) : batch;
 }
 
 async function whyMissing(env: LedgerEnv, handle: LogHandle): Promise<MissingBodies> {

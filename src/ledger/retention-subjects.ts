@@ -1,6 +1,5 @@
 /** Which events have been superseded by a later one of their subject. */
-import { HeadwaterError } from '../errors.ts';
-import { err, ok, type Result } from '../result.ts';
+import { caught, ok, type Result } from '../result.ts';
 import { asBlockNumber, asLogIndex } from '../types.ts';
 import { decodeBody } from './body.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -46,15 +45,12 @@ export async function supersededBy(
     next = size;
   }
   if (next === from) next = handle.size; // Nothing of it can be read.
-  const indexes: number[] = [];
-  try {
+  return caught(async () => {
+    const indexes: number[] = [];
     for (const [subject, index] of newest) {
       const range = { to: asLogIndex(index) };
       for await (const older of subjectIndexes(env, handle, subject, range)) indexes.push(older);
     }
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
-  return ok({ indexes: indexes.toSorted((a, b) => a - b), next });
+    return ok({ indexes: indexes.toSorted((a, b) => a - b), next });
+  });
 }

@@ -7,7 +7,7 @@ import { equal } from '../bytes.ts';
 import type { Hasher } from '../crypto.ts';
 import { fault, HeadwaterError } from '../errors.ts';
 import { RecentMap } from '../recent-map.ts';
-import { err, ok, type Result } from '../result.ts';
+import { caught, err, ok, type Result } from '../result.ts';
 import { asHash, type Hash, type TreeSize } from '../types.ts';
 import { readRangeRoot } from './range.ts';
 import { partialTiles } from './static-tree.ts';
@@ -56,7 +56,7 @@ export class VerifiedTiles implements NodeReader {
       edge.set(nameOf(path), bytes.value);
     }
     const tiles = new VerifiedTiles(h, checkpoint.size, read, edge);
-    const root = await caught(() => readRangeRoot(h, tiles, 0, checkpoint.size));
+    const root = await caught(async () => ok(await readRangeRoot(h, tiles, 0, checkpoint.size)));
     if (!root.ok) return root;
     if (equal(root.value, checkpoint.root)) return ok(tiles);
     return err(fault('tile-mismatch', 'the tiles do not give the root of the checkpoint'));
@@ -64,7 +64,7 @@ export class VerifiedTiles implements NodeReader {
 
   /** Root of the tree of the first `size` leaves; 0 < size <= that of the checkpoint. */
   rootAt(size: TreeSize): Promise<Result<Hash>> {
-    return caught(() => readRangeRoot(this.#h, this, 0, size));
+    return caught(async () => ok(await readRangeRoot(this.#h, this, 0, size)));
   }
 
   /** A full tile's 256 lowest nodes, verified. Codes as `open`. */
@@ -72,7 +72,7 @@ export class VerifiedTiles implements NodeReader {
     const path: TilePath = { level, index, width: tileWidth };
     const known = this.#full.get(nameOf(path));
     if (known !== undefined) return ok(known);
-    const above = await caught(() => this.nodes([{ level: 8 * level + 8, index }]));
+    const above = await caught(async () => ok(await this.nodes([{ level: 8 * level + 8, index }])));
     if (!above.ok) return above;
     const bytes = await readWhole(this.#read, path);
     if (!bytes.ok) return bytes;
@@ -130,13 +130,4 @@ async function readWhole(read: ReadTile, path: TilePath): Promise<Result<Uint8Ar
   if (!bytes.ok || bytes.value.length === 32 * path.width) return bytes;
   const message = `${formatTilePath(path)} has ${bytes.value.length} bytes`;
   return err(fault('tile-mismatch', message));
-}
-
-async function caught<T>(run: () => Promise<T>): Promise<Result<T>> {
-  try {
-    return ok(await run());
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
 }

@@ -5,14 +5,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeCrypto } from '../../crypto-node.ts';
-import { HeadwaterError } from '../../errors.ts';
 import type { Host } from '../../host.ts';
 import { schemaVersion } from '../../keyspace.ts';
 import { MemoryGuard } from '../../ledger/guard.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import { LevelStore, type Store, type StoreEntry, type StoreWrite } from '../../ledger/store.ts';
 import { limits, protocol } from '../../limits.ts';
-import { err, ok, type Result } from '../../result.ts';
+import { caught, err, ok, type Result } from '../../result.ts';
 import { fault, type Fault } from '../../errors.ts';
 import { fileFault, systemCode } from '../files.ts';
 import { nodeJudges } from '../judges.ts';
@@ -194,10 +193,5 @@ async function audit(
   if (!opened.ok) return opened;
   await using ledger = opened.value;
   const logs = ledger.logs().flatMap(({ logId: log, size }) => (size > 0 ? [{ log, size }] : []));
-  try {
-    return await verifyLogs(ledger, 'backup', logs, host.clock, { onProgress, signal });
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
+  return await caught(() => verifyLogs(ledger, 'backup', logs, host.clock, { onProgress, signal }));
 }

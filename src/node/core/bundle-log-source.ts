@@ -17,7 +17,7 @@ import { nodeCrypto } from '../../crypto-node.ts';
 import { logIdHash } from '../../ids.ts';
 import { protocol } from '../../limits.ts';
 import { RecentMap } from '../../recent-map.ts';
-import { err, ok, type Result } from '../../result.ts';
+import { caught, err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId, type TreeSize } from '../../types.ts';
 import type { BundleLedger } from './bundle-ledger.ts';
 
@@ -199,15 +199,12 @@ async function blockAt(
   logId: LogId,
   index: number,
 ): Promise<Result<DecodedBlock>> {
-  try {
+  return caught(async () => {
     for await (const { wire } of ledger.blocks(logId, asLogIndex(index), { maxBytes: 1 })) {
       return decodeBlock(wire, { reduced: true });
     }
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
-  return err(corrupt(index));
+    return err(corrupt(index));
+  });
 }
 
 function corrupt(index: number): Fault {

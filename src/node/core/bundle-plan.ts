@@ -13,7 +13,7 @@ import type { LeftOut, MissingLine } from '../../ledger/bundle-lines.ts';
 import { decodeParents, type Parent } from '../../ledger/leaf.ts';
 import { toHex } from '../../bytes.ts';
 import { protocol } from '../../limits.ts';
-import { err, ok, type Result } from '../../result.ts';
+import { caught, err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId } from '../../types.ts';
 import { IntervalSet, without, type Interval } from './bundle-intervals.ts';
 import type { BundleLedger } from './bundle-ledger.ts';
@@ -89,12 +89,7 @@ export async function planBundle(
   signal: AbortSignal,
 ): Promise<Result<BundlePlan>> {
   const planner = new Planner(ledger, request, signal);
-  try {
-    return await planner.plan();
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
+  return caught(() => planner.plan());
 }
 
 class Planner {

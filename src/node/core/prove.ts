@@ -4,7 +4,7 @@
  */
 import { toBase64 } from '../../bytes.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
-import { fault, HeadwaterError, type Fault } from '../../errors.ts';
+import { fault, type Fault } from '../../errors.ts';
 import { decodeBlock } from '../../ledger/block-codec.ts';
 import { saltsAt, saltsBytes } from '../../ledger/commitment.ts';
 import { makeEventProof } from '../../ledger/event-proof.ts';
@@ -14,7 +14,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import type { Cosigned } from '../../ledger/cosigned.ts';
 import type { LogProofs } from '../../ledger/log-proofs.ts';
 import { discloseEvent, type Disclosure } from '../../ledger/proof-extra.ts';
-import { err, ok, type Result } from '../../result.ts';
+import { caught, err, ok, type Result } from '../../result.ts';
 import { asTreeSize, type LogId, type LogIndex } from '../../types.ts';
 import { nodeEnv } from '../judges.ts';
 import type { ConsistencyView } from '../evidence-api.ts';
@@ -122,7 +122,7 @@ async function saltsOf(
   logId: LogId,
   index: LogIndex,
 ): Promise<Result<Uint8Array | undefined>> {
-  try {
+  return caught(async () => {
     for await (const { wire, firstIndex } of ledger.blocks(logId, index, { maxBytes: 1 })) {
       const block = decodeBlock(wire, { reduced: true });
       if (!block.ok) return block;
@@ -132,11 +132,8 @@ async function saltsOf(
       const at = entries[position]?.saltsOffset ?? -1;
       return ok(at < 0 ? undefined : wire.slice(at, at + saltsBytes));
     }
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
-  return err(fault('index-over-head', 'the log has no such entry', { index }));
+    return err(fault('index-over-head', 'the log has no such entry', { index }));
+  });
 }
 
 const leafOnly = 'That it stood there can still be proved: --disclose none.';
