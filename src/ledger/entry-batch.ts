@@ -16,7 +16,8 @@ import { decodeBlock } from './block-codec.ts';
 import { makeLeaf, makeLeaves } from './block-leaves.ts';
 import type { BlockRecord } from './block-record.ts';
 import { decodeBody } from './body.ts';
-import type { EntryBatch, LedgerEntry } from './ledger-types.ts';
+import { leafKind } from './leaf.ts';
+import type { EntryBatch, LedgerEntry, SealedEntry } from './ledger-types.ts';
 
 /** Why bodies of a reduced block are missing. */
 export interface MissingBodies {
@@ -95,6 +96,16 @@ export class RecordBatch implements EntryBatch {
     const event = decodeBody(body);
     if (event.ok) return event.value;
     throw new HeadwaterError(fault('store-corrupt', event.error.message, { index }));
+  }
+
+  sealed(index: number): SealedEntry | undefined {
+    const position = index - this.#first;
+    if (this.#record.kind(position) !== leafKind.sealed) return undefined;
+    const body = this.#record.body(position);
+    const { wire, entries } = this.#decoded();
+    const { leafOffset = 0, leafLength = 0 } = entries[position] ?? {};
+    // It travels as it was signed: there is nothing to make.
+    return body && { leaf: wire.slice(leafOffset, leafOffset + leafLength), body };
   }
 
   entry(index: number): LedgerEntry {

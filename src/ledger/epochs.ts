@@ -13,6 +13,7 @@ import { controlsOf, type ControlEntry } from './controls.ts';
 import { unknownLog } from './create-log.ts';
 import { defaultEpochs, epochPolicyOf, type EpochPolicy } from './epoch-policy.ts';
 import type { LedgerEnv } from './ledger-env.ts';
+import type { LogSummary } from './ledger-types.ts';
 import type { LogHandle } from './log-handle.ts';
 import type { OpenedEpoch } from './sealing.ts';
 
@@ -48,6 +49,18 @@ export class Epochs {
   async policy(logId: LogId): Promise<Result<EpochPolicy>> {
     const known = await this.#knownOf(logId);
     return known.ok ? ok(known.value.policy) : known;
+  }
+
+  /** What a summary says: without reading anything. */
+  summary({ logId, stored }: LogHandle): Pick<LogSummary, 'epoch' | 'epochs'> {
+    const state = stored?.state;
+    if (state?.genesis.visibility !== 'sealed') return {};
+    const known = this.#known.get(logId);
+    const policy = known === undefined ? {} : { epochs: known.policy };
+    const { epoch, generation } = state;
+    if (epoch === undefined || generation === undefined) return policy;
+    const since = known === undefined ? undefined : openingOf(known.opened, epoch)?.time;
+    return { ...policy, epoch: { epoch, generation, ...(since === undefined ? {} : { since }) } };
   }
 
   async #knownOf(logId: LogId): Promise<Result<Omit<Known, 'size' | 'resets'>>> {

@@ -115,6 +115,7 @@ export class LogHandle {
       clockAhead: row.clockAhead,
       retention: this.retention,
       lowest: state?.lowest ?? asLogIndex(0),
+      ...env.epochs.summary(this),
       createdLocally: row.role === 'writer',
     };
   }

@@ -9,12 +9,15 @@ import { envelopeFormat, lineFormat } from './http/formats.ts';
 import type { Delivery, ReadRequest } from './node-api.ts';
 import { openOfflineStreams } from './offline-streams.ts';
 import type { Runtime } from './runtime.ts';
+import type { SealedRoom } from './sealed/sealed-room.ts';
 
 export interface ReplayContext {
   readonly runtime: Runtime;
   readonly signal: AbortSignal;
   /** Lines with log, index and recorded time around the event. */
   readonly json: boolean;
+  /** Opens sealed streams, as far as their keys are in the home. */
+  readonly sealed: Pick<SealedRoom, 'reader'>;
 }
 
 /** Chunks of whole lines. Codes: those of names and ranges; faults of the store throw while reading. */
@@ -23,7 +26,7 @@ export async function replayOffline(
   ledger: Ledger,
   stream: string,
   request: ReadRequest,
-  { runtime, signal, json }: ReplayContext,
+  { runtime, signal, json, sealed }: ReplayContext,
 ): Promise<Result<AsyncIterable<Uint8Array>>> {
   const offline = await openOfflineStreams(home, ledger);
   if (!offline.ok) return offline;
@@ -33,7 +36,7 @@ export async function replayOffline(
   if (view.value.logs.length === 0) {
     return err(fault('stream-not-followed', `nothing of ${stream} is kept in this home`));
   }
-  const history = historyOf(ledger);
+  const history = historyOf(ledger, sealed);
   const source = await readHistory(history, runtime, view.value, request, signal);
   return source.ok ? ok(lines(source.value, json)) : source;
 }

@@ -141,7 +141,7 @@ export function keptText(policyView: JsonView): string {
 }
 
 /** In the largest unit that gives a whole number. */
-function unitText(value: number, units: Readonly<Record<string, number>>): string {
+export function unitText(value: number, units: Readonly<Record<string, number>>): string {
   const [unit, factor] = Object.entries(units)
     .filter(([, each]) => value % each === 0)
     .reduce((best, one) => (one[1] > best[1] ? one : best), ['', 1]);

@@ -17,7 +17,9 @@ export const streamCommands: readonly CommandSpec[] = [
     'hw stream create orders',
     [
       ['--partitions <n>', 'number of partitions (1)'],
-      ['--visibility <kind>', 'public (the default) or direct'],
+      ['--visibility <kind>', 'public (the default), sealed or direct'],
+      ['--sealed', 'the same as --visibility sealed: copied by all, read with keys'],
+      ['--epoch <length...>', 'of a sealed stream: new keys after 1h, 1000events, or both'],
       ['--content-type <type>', 'content type of its data, for its readers'],
       ['--description <text>', 'what it is about, for its readers'],
       ...retention,
@@ -61,6 +63,13 @@ export const streamCommands: readonly CommandSpec[] = [
     'hw stream epochs orders',
     [],
     async () => (await import('./epochs.ts')).epochs,
+  ),
+  spec(
+    'stream rekey <stream>',
+    'open a new generation of keys of a sealed stream, now: keys that are out open nothing that comes',
+    'hw stream rekey orders --why "a laptop was stolen"',
+    [why],
+    async () => (await import('./rekey.ts')).rekey,
   ),
   spec(
     'stream shred <stream>',

@@ -5,12 +5,13 @@ import type { Position } from '../../ledger/cursors.ts';
 import type { LedgerEntry } from '../../ledger/ledger-types.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { parsePosition } from '../../ledger/cursors.ts';
-import { ok, type Result } from '../../result.ts';
+import { err, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
 import type { Delivery, ReadRequest, StreamView } from '../node-api.ts';
 import { kept, limited, paced, wanted } from './pace.ts';
 import { positionText, resolveRanges, type RangeLedger } from './ranges.ts';
-import { readStream, type PartitionRange, type ReadLedger } from './reader.ts';
+import type { SealedRoom } from '../sealed/sealed-room.ts';
+import { readStream, type Content, type PartitionRange, type ReadLedger } from './reader.ts';
 
 export interface HistoryLedger extends RangeLedger, ReadLedger {
   entry(logId: LogId, index: LogIndex): Promise<Result<LedgerEntry>>;
@@ -23,8 +24,9 @@ export interface HistoryLedger extends RangeLedger, ReadLedger {
 }
 
 /** The ledger as readings need it. */
-export function historyOf(ledger: Ledger): HistoryLedger {
+export function historyOf(ledger: Ledger, sealed?: Pick<SealedRoom, 'reader'>): HistoryLedger {
   return {
+    ...(sealed === undefined ? {} : { sealed: (...args) => sealed.reader(...args) }),
     batches: (logId, from, to, options) => ledger.batches(logId, from, to, options),
     sizeOf: (logId) => ledger.log(logId)?.size ?? 0,
     successorOf: (logId) => {
@@ -64,7 +66,7 @@ export async function readHistory(
   if (!ranges.ok) return ranges;
   const { subject, follow = false } = request;
   let source: AsyncIterable<readonly Delivery[]> =
-    subject !== undefined && !follow
+    subject !== undefined && !follow && isIndexed(stream)
       ? readSubject(ledger, ranges.value, subject, request.last === true)
       : readStream(ledger, {
           partitions: ranges.value,
@@ -73,12 +75,26 @@ export async function readHistory(
           position: positionText,
         });
   if (keep.value !== undefined) source = kept(source, keep.value);
+  if (request.last === true && !isIndexed(stream)) source = lastOf(source);
   if (request.limit !== undefined) source = limited(source, request.limit);
   if (request.speed !== undefined) source = paced(source, request.speed, host.timers, signal);
   if (request.cursor !== undefined && request.autoAcknowledge === true) {
     source = acknowledged(ledger, request.cursor, source);
   }
   return ok(source);
+}
+
+/** Of copies of sealed logs there is no index of subjects: who made it would need the keys first. */
+function isIndexed({ visibility, logs }: StreamView): boolean {
+  return visibility !== 'sealed' || logs.every(({ role }) => role === 'writer');
+}
+
+async function* lastOf(
+  source: AsyncIterable<readonly Delivery[]>,
+): AsyncGenerator<readonly Delivery[]> {
+  let last: Delivery | undefined;
+  for await (const batch of source) last = batch.at(-1) ?? last;
+  if (last !== undefined) yield [last];
 }
 
 /** By the subject index: each partition in turn, since one subject has one partition as a rule. */
@@ -138,12 +154,34 @@ async function* subjectEntries(
   for (const { logId, from, to } of logs) {
     const range = { from: asLogIndex(from), ...(to === undefined ? {} : { to: asLogIndex(to) }) };
     for await (const index of ledger.subjectIndexes(logId, subject, { ...range, reverse })) {
-      const entry = await ledger.entry(logId, index);
-      if (!entry.ok) throw new HeadwaterError(entry.error);
-      const { event, recordedTime } = entry.value;
-      if (event !== undefined) yield { log: logId, index, recordedTime, event };
+      const read = await contentAt(ledger, logId, index);
+      if (!read.ok) throw new HeadwaterError(read.error);
+      if (read.value !== undefined) yield { log: logId, index, ...read.value };
     }
   }
+}
+
+/** One entry; undefined where it is none that is delivered. Codes: those of `Ledger.entry`. */
+export async function contentAt(
+  ledger: Pick<HistoryLedger, 'batches' | 'sealed'>,
+  logId: LogId,
+  index: LogIndex,
+): Promise<Result<(Content & Pick<Delivery, 'recordedTime'>) | undefined>> {
+  try {
+    for await (const batch of ledger.batches(logId, index, asLogIndex(index + 1), {})) {
+      const recordedTime = batch.recordedTime(index);
+      const event = batch.event(index);
+      if (event !== undefined) return ok({ recordedTime, event });
+      if (batch.kind(index) !== 'sealed') return ok(undefined);
+      const read = await ledger.sealed?.(logId, batch, undefined);
+      const content = read?.(index);
+      return ok(content && { recordedTime, ...content });
+    }
+  } catch (cause) {
+    if (cause instanceof HeadwaterError) return err(cause.fault);
+    throw cause;
+  }
+  return ok(undefined);
 }
 
 /** Moves the cursor behind each batch once the next one is asked for: so it was taken. */

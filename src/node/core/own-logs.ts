@@ -5,26 +5,24 @@
  */
 import { equal } from '../../bytes.ts';
 import type { CborMap } from '../../cbor.ts';
-import { nodeCrypto } from '../../crypto-node.ts';
 import { fault } from '../../errors.ts';
 import { makeEvent } from '../../event/make.ts';
 import type { Host } from '../../host.ts';
 import type { Identities } from '../../identities.ts';
 import { didFromKey } from '../../ids.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
+import type { EpochPolicy } from '../../ledger/epoch-policy.ts';
 import { keepAll, policyMap } from '../../ledger/retention-policy.ts';
 import type { LogSummary, NewLog, Receipt } from '../../ledger/ledger-types.ts';
 import type { Signer } from '../../crypto.ts';
 import type { Successors } from '../../ledger/successors.ts';
-import { streamPolicy, witnessesMap } from '../../ledger/trust-policy.ts';
-import { protocol } from '../../limits.ts';
+import { witnessesMap } from '../../ledger/trust-policy.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { formatTime } from '../../time.ts';
 import { v7 } from 'uuid';
 import {
   asStreamName,
   dataKind,
-  isStreamName,
   type Did,
   type LogId,
   type ParsedEvent,
@@ -37,6 +35,7 @@ import type { Home } from '../home.ts';
 import type { NewStream } from '../node-api.ts';
 import { namedRegistry, nowhere, type Forward } from './named-registry.ts';
 import { cardPartitions, ownChains, ownNewest, streamIdOf, unreadable } from './own-chains.ts';
+import { checkNewStream } from './new-stream.ts';
 import { journalPolicy } from './retention-view.ts';
 import {
   logsOf,
@@ -53,6 +52,7 @@ export interface OwnLedger {
   /** Absent in a test's. */
   readonly identities?: Pick<Identities, 'now'>;
   attachSigner(logId: LogId, signer: Signer): Result<void>;
+  epochPolicy(logId: LogId): Promise<Result<EpochPolicy>>;
   logs(): readonly LogSummary[];
   publish(
     logId: LogId,
@@ -233,17 +233,18 @@ export class OwnLogs {
 
   async #repair(listed: Listed, described: Described): Promise<Result<readonly StreamName[]>> {
     const repaired: StreamName[] = [];
-    for (const { genesis } of this.#ledger.logs()) {
+    for (const { genesis, logId } of this.#ledger.logs()) {
       if (genesis?.owner !== this.organisation || genesis.partition !== 0) continue;
       if (genesis.name.startsWith('_') || genesis.visibility === 'direct') continue;
       if (repaired.includes(genesis.name) || listed(genesis.name, this.#logsOf(genesis.name))) {
         continue;
       }
-      const { name, partitions, contentType, retention, witnesses } = genesis;
+      const { name, partitions, contentType, retention, witnesses, visibility } = genesis;
       const shape = {
         partitions,
         retention,
-        visibility: 'public' as const,
+        visibility,
+        ...(await this.#epochsOf(visibility, logId)),
         ...(witnesses === undefined ? {} : { witnesses }),
         ...(contentType === undefined ? {} : { contentType }),
       };
@@ -256,26 +257,24 @@ export class OwnLogs {
     return ok(repaired);
   }
 
+  async #epochsOf(
+    visibility: Genesis['visibility'],
+    logId: LogId,
+  ): Promise<{ readonly epochs?: EpochPolicy }> {
+    const policy = visibility === 'sealed' ? await this.#ledger.epochPolicy(logId) : undefined;
+    return policy?.ok === true ? { epochs: policy.value } : {};
+  }
+
   #check(input: NewStream, listed: Listed): Result<StreamName> {
     const { name, partitions = 1, visibility = 'public' } = input;
-    if (!isStreamName(name) || name.startsWith('_')) {
-      return err(fault('bad-name', `${JSON.stringify(name)} cannot be a stream name`));
-    }
-    if (!Number.isInteger(partitions) || partitions < 1 || partitions > protocol.maxPartitions) {
-      return err(
-        fault('partition-count', `a stream has 1 to ${protocol.maxPartitions} partitions`),
-      );
-    }
-    const { keys, quorum } = input.witnesses ?? { keys: [], quorum: 0 };
-    const policy = input.witnesses === undefined ? undefined : witnessesMap(keys, quorum);
-    const sound = streamPolicy(nodeCrypto, policy);
-    if (!sound.ok) return err(fault('usage', sound.error.message, { pointer: 'witnesses' }));
-    const genesis = this.#find(this.organisation, asStreamName(name))?.genesis;
+    const sound = checkNewStream(input);
+    if (!sound.ok) return sound;
+    const genesis = this.#find(this.organisation, sound.value)?.genesis;
     const lost = genesis === undefined ? unreadable(this.#ledger.logs()) : undefined;
     if (lost !== undefined) return err(lost);
-    if (genesis === undefined) return ok(asStreamName(name));
+    if (genesis === undefined) return sound;
     const same = genesis.visibility === visibility && genesis.partitions === partitions;
-    if (same && !this.#isWhole(asStreamName(name), genesis, listed)) return ok(asStreamName(name));
+    if (same && !this.#isWhole(sound.value, genesis, listed)) return sound;
     return err(fault('stream-exists', `there is a stream ${name} already`));
   }
 
@@ -307,6 +306,7 @@ export class OwnLogs {
       recoveryHash: identity.recoveryHash,
       visibility: shape.visibility,
       retention: shape.retention ?? policyMap(keepAll),
+      ...(shape.epochs === undefined ? {} : { epochs: shape.epochs }),
       ...(shape.witnesses === undefined ? {} : { witnesses: shape.witnesses }),
       ...(shape.contentType === undefined ? {} : { contentType: shape.contentType }),
       proof: genesisProof(this.#home, this.#host.random, name, partition),
@@ -335,7 +335,8 @@ export class OwnLogs {
   /** Says in the registry which logs a stream has now; nothing to say of one that is listed nowhere. */
   async announceChain(name: StreamName, description: string | undefined): Promise<Result<void>> {
     const log = this.#find(this.organisation, name);
-    if (log?.genesis?.visibility !== 'public' || name.startsWith('_')) return ok(undefined);
+    const visibility = log?.genesis?.visibility ?? 'direct';
+    if (visibility === 'direct' || name.startsWith('_')) return ok(undefined);
     return this.#announceStream(name, description);
   }
 
@@ -347,7 +348,7 @@ export class OwnLogs {
       owner: this.organisation,
       name,
       id: first.logId,
-      visibility: 'public',
+      visibility: first.genesis.visibility === 'sealed' ? 'sealed' : 'public',
       partitions: cardPartitions(chains, this.#peer),
       ...(first.genesis.contentType === undefined
         ? {}
@@ -378,7 +379,8 @@ export type Listed = (name: StreamName, logs?: readonly LogId[]) => boolean;
 
 interface Shape {
   readonly partitions: number;
-  readonly visibility: 'public' | 'direct';
+  readonly visibility: Genesis['visibility'];
+  readonly epochs?: EpochPolicy;
   readonly contentType?: string;
   readonly retention?: CborMap;
   readonly witnesses?: CborMap;

@@ -22,6 +22,7 @@ export function wanted(request: ReadRequest): Result<((item: Delivery) => boolea
   }
   if (from === undefined && to === undefined && subject === undefined) return ok(undefined);
   return ok((item) => {
+    if (item.event === undefined) return false; // What is sealed says none of it.
     const context = contextOf(item.event);
     if (subject !== undefined && context['subject'] !== subject) return false;
     if (from === undefined && to === undefined) return true;
@@ -40,7 +41,7 @@ export async function* paced(
   let last: number | undefined;
   for await (const batch of source) {
     for (const item of batch) {
-      const time = eventTime(contextOf(item.event)['time']);
+      const time = item.event && eventTime(contextOf(item.event)['time']);
       if (time !== undefined && last !== undefined && time > last) {
         await timers.sleep(Math.min(time - last, limits.maxReplayGapMs) / speed, signal);
       }

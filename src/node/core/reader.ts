@@ -16,12 +16,22 @@ export interface ReadLedger {
     to: LogIndex,
     options: { signal?: AbortSignal; recent?: boolean },
   ): AsyncIterable<EntryBatch>;
+  /**
+   * What opens the sealed events of a block; a live reader (with a signal) may wait for keys that come.
+   * Without it what is sealed is passed over.
+   */
+  sealed?(logId: LogId, batch: EntryBatch, live: AbortSignal | undefined): Promise<ReadSealed>;
   sizeOf(logId: LogId): number;
   /** Where a closed log of which everything is here ends, and what goes on. */
   successorOf(logId: LogId): { readonly size: number; readonly next: LogId } | undefined;
   /** Told of what is appended, and when a log is closed. */
   onAppended(listener: (block: { readonly logId: LogId }) => void): Disposable;
 }
+
+/** What is given of an entry: its event, or why it stays sealed. */
+export type Content = Pick<Delivery, 'event' | 'sealed'>;
+/** Undefined for an entry without a body. */
+export type ReadSealed = (index: number) => Content | undefined;
 
 /** One partition to read: from `next` of a log up to `end` of the same or a later one, or for ever. */
 export interface PartitionRange {
@@ -149,7 +159,7 @@ class Lane {
       const step = await this.#step();
       if (step === undefined) return;
       if (step.done === true) this.#blocks = undefined;
-      else this.#load(step.value);
+      else await this.#load(step.value);
       if (step.done !== true || (this.#leads() && !this.#signal.aborted)) continue;
       // Nothing came since it was opened: wait for news instead of asking again.
       if (this.next === this.#openedAt || this.next >= this.#end()) return;
@@ -203,13 +213,21 @@ class Lane {
     return this.#ledger.batches(this.logId, from, to, options)[Symbol.asyncIterator]();
   }
 
-  #load(batch: EntryBatch): void {
+  async #load(batch: EntryBatch): Promise<void> {
     const items: Item[] = [];
+    const live = this.#live ? this.#signal : undefined;
+    let open: ReadSealed | undefined;
     for (let index = Number(batch.from); index < batch.to; index++) {
+      let read: Content | undefined;
       const event = batch.event(index);
-      if (event === undefined) continue;
+      if (event !== undefined) read = { event };
+      else if (batch.kind(index) === 'sealed') {
+        open ??= await this.#ledger.sealed?.(this.logId, batch, live);
+        read = open?.(index);
+      }
+      if (read === undefined) continue;
       const recordedTime = batch.recordedTime(index);
-      items.push({ log: this.logId, index: asLogIndex(index), recordedTime, event });
+      items.push({ log: this.logId, index: asLogIndex(index), recordedTime, ...read });
     }
     this.#items = items;
     this.#at = 0;

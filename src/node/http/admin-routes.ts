@@ -140,13 +140,27 @@ function newStream(body: unknown): NewStream {
   const policy = policyIn(body);
   return {
     name: textOf(body, 'name') ?? '',
-    visibility: textOf(body, 'visibility') === 'direct' ? 'direct' : 'public',
+    ...sealingIn(body),
     ...(partitions === undefined ? {} : { partitions }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(description === undefined ? {} : { description }),
     ...(policy === undefined ? {} : { retention: policy }),
     ...witnessesIn(body),
   };
+}
+
+/** Validated by the schema. */
+function sealingIn(body: unknown): Pick<NewStream, 'visibility' | 'epochs'> {
+  const text = textOf(body, 'visibility');
+  const visibility = text === 'direct' || text === 'sealed' ? text : 'public';
+  const epochs = memberOf(body, 'epochs');
+  if (epochs === undefined) return { visibility };
+  const [everyMs, everyEvents] = [numberOf(epochs, 'everyMs'), numberOf(epochs, 'everyEvents')];
+  const policy = {
+    ...(everyMs === undefined ? {} : { everyMs }),
+    ...(everyEvents === undefined ? {} : { everyEvents }),
+  };
+  return { visibility, epochs: policy };
 }
 
 /** Validated by the schema; what the keys are, the stream's policy says. */

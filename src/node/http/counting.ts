@@ -7,6 +7,7 @@ import type { Meter, UsagePort } from '../../gossip/usage-port.ts';
 import type { LogId } from '../../types.ts';
 import type { Delivery, NodeApi, ReadRequest, StreamView } from '../node-api.ts';
 import { callerOf } from './callers.ts';
+import { contentBytes } from './formats.ts';
 
 /** One entry of a log with its content, handed to the caller: an event, a proof that discloses it. */
 export function countOne(
@@ -61,12 +62,18 @@ export class ReadingMeter {
 
   /** Bytes are those of attributes and data. */
   count(items: readonly Item[]): void {
-    for (const { log, index, event } of items) {
+    for (const item of items) {
+      const { log, index } = item;
       const state = this.#stateOf(log);
       if (state.meter === undefined) continue;
+      if (item.event === undefined) {
+        // Sealed, and without its key: what comes next does not go on from here.
+        state.end = undefined;
+        continue;
+      }
       const from = this.#whole ? (state.end ?? index) : index;
       state.end = index + 1;
-      const bytes = event.attributes.length + event.data.length;
+      const bytes = contentBytes(item);
       state.meter.delivered({ from, to: index + 1, count: 1, bytes });
     }
   }

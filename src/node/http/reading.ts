@@ -5,12 +5,19 @@
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fault, type Fault } from '../../errors.ts';
-import { contentTypes, renderBatch } from '../../event/render.ts';
+import { contentTypes } from '../../event/render.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
 import type { Delivery, ReadRequest } from '../node-api.ts';
 import { countOne, ReadingMeter } from './counting.ts';
-import { envelopeFormat, lineFormat, lineOf, referenceOf, sseFormat } from './formats.ts';
+import {
+  contentBytes,
+  envelopeFormat,
+  lineFormat,
+  lineOf,
+  renderArray,
+  sseFormat,
+} from './formats.ts';
 import { faultOf, readerSignal, respondLive, type Notices } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
@@ -90,12 +97,10 @@ async function oneEvent(
 ): Promise<FastifyReply> {
   const event = await api.event(log, numberOf(request.params, 'index') ?? 0);
   if (!event.ok) return sendProblem(reply, event.error);
-  const {
-    index,
-    event: { attributes, data },
-  } = event.value;
-  countOne(api, request, log, index, attributes.length + data.length);
-  return reply.type(contentTypes.structured).send(Buffer.from(lineOf(event.value)));
+  const isEvent = event.value.event !== undefined;
+  if (isEvent) countOne(api, request, log, event.value.index, contentBytes(event.value));
+  const type = isEvent ? contentTypes.structured : 'application/json';
+  return reply.type(type).send(Buffer.from(lineOf(event.value)));
 }
 
 async function read(
@@ -169,10 +174,7 @@ async function sendBatch(
   let bytes = 0;
   try {
     for await (const part of source) {
-      const more = part.reduce(
-        (sum, { event }) => sum + event.attributes.length + event.data.length,
-        0,
-      );
+      const more = part.reduce((sum, item) => sum + contentBytes(item), 0);
       if (items.length > 0 && bytes + more > limits.maxJsonBatchBytes) break;
       items.push(...part);
       bytes += more;
@@ -182,8 +184,7 @@ async function sendBatch(
   }
   if (closing.aborted) return sendProblem(reply, fault('draining', 'the node is stopping'));
   meter.count(items);
-  const events = items.map((item) => ({ event: item.event, extra: { hwref: referenceOf(item) } }));
-  return reply.type(contentTypes.batch).send(Buffer.from(renderBatch(events)));
+  return reply.type(contentTypes.batch).send(Buffer.from(renderArray(items)));
 }
 
 function pick(source: unknown, names: readonly string[]): Record<string, string | undefined> {

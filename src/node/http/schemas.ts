@@ -203,7 +203,18 @@ export const newStreamBody: TObject = Type.Object(
   {
     name: Type.String({ maxLength: 64 }),
     partitions: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
-    visibility: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('direct')])),
+    visibility: Type.Optional(
+      Type.Union([Type.Literal('public'), Type.Literal('sealed'), Type.Literal('direct')]),
+    ),
+    epochs: Type.Optional(
+      Type.Object(
+        {
+          everyMs: Type.Optional(Type.Integer({ minimum: 1, maximum: most })),
+          everyEvents: Type.Optional(Type.Integer({ minimum: 1, maximum: most })),
+        },
+        { ...strict, description: 'of a sealed stream: when its key epochs end (1 h)' },
+      ),
+    ),
     contentType: text('what the events carry'),
     description: text('one or two sentences for the catalogue'),
     retention,

@@ -4,16 +4,16 @@
  */
 import { nodeCrypto } from '../../crypto-node.ts';
 import { readUint32 } from '../../bytes.ts';
-import type { Code, Fault } from '../../errors.ts';
+import { HeadwaterError, type Code } from '../../errors.ts';
+import { judgeEvent } from '../../event/judge.ts';
 import { logIdHash } from '../../ids.ts';
 import { openingOf, type EpochsOf } from '../../ledger/epochs.ts';
-import type { LedgerEntry, Receipt } from '../../ledger/ledger-types.ts';
+import type { EntryBatch, LedgerEntry } from '../../ledger/ledger-types.ts';
 import { leafAt } from '../../ledger/leaf.ts';
-import { openBody } from '../../ledger/sealed-body.ts';
+import { openBody, type SealedPlace } from '../../ledger/sealed-body.ts';
 import type { OpenedEpoch } from '../../ledger/sealing.ts';
-import { err, ok, type Result } from '../../result.ts';
+import { ok, type Result } from '../../result.ts';
 import type { EventBytes, LogId } from '../../types.ts';
-import { fault } from '../../errors.ts';
 import type { GotKeys } from './got-keys.ts';
 import type { OwnKeys } from './own-keys.ts';
 
@@ -26,6 +26,11 @@ export interface SealedWhy {
   readonly code?: Code;
 }
 
+/** What is given of an entry by its index; undefined for one without a body. */
+export type ReadSealed = (
+  index: number,
+) => { readonly event: EventBytes } | { readonly sealed: SealedWhy } | undefined;
+
 export type OpenedEntry =
   | { readonly event: EventBytes; readonly epoch: number; readonly salts: Uint8Array }
   | { readonly sealed: SealedWhy };
@@ -33,6 +38,7 @@ export type OpenedEntry =
 /** What it needs of the ledger. */
 export interface SealedLedger {
   readonly epochs: EpochsOf;
+  openEpoch(log: LogId, what: 'generation'): Promise<Result<OpenedEpoch>>;
 }
 
 export class SealedRoom {
@@ -69,29 +75,65 @@ export class SealedRoom {
   /** The same with the epochs of its log at hand. */
   openWith(epochs: readonly OpenedEpoch[], entry: LedgerEntry): OpenedEntry {
     const leaf = entry.leaf();
-    const epoch = readUint32(leaf, leafAt.sealedEpoch);
-    const { logId, index, sealedBody: body } = entry;
-    const opening = openingOf(epochs, epoch);
-    const key = opening && this.keyFor(logId, opening);
-    if (opening === undefined || key === undefined || body === undefined) {
-      const shredded = opening !== undefined && this.isShredded(logId, opening);
-      return { sealed: { epoch, reason: shredded ? 'shredded' : 'no-key' } };
-    }
-    const place = { log: logIdHash(logId), index, leaf };
-    const plain = openBody(this.own.cipher, nodeCrypto, place, key, body);
-    if (!plain.ok) return { sealed: { epoch, reason: 'invalid', code: plain.error.code } };
-    return { ...plain.value, epoch };
+    const { logId, index, sealedBody } = entry;
+    const lock = this.#lock(epochs, logId, readUint32(leaf, leafAt.sealedEpoch));
+    return this.#open(lock, { log: logIdHash(logId), index, leaf }, sealedBody);
+  }
+
+  /**
+   * What opens the sealed events of one block: own ones as they were sealed, those of others judged as
+   * events too, since no relay could. A live reader waits a moment for keys that are on their way.
+   */
+  async reader(log: LogId, batch: EntryBatch, _live?: AbortSignal): Promise<ReadSealed> {
+    const epochs = await this.#ledger.epochs(log);
+    if (!epochs.ok) throw new HeadwaterError(epochs.error);
+    const own = this.own.held(log).length > 0;
+    const hash = logIdHash(log);
+    let last: Lock | undefined;
+    return (index) => {
+      const entry = batch.sealed(index);
+      if (entry === undefined) return undefined;
+      const epoch = readUint32(entry.leaf, leafAt.sealedEpoch);
+      // Nearly all events of a block are of one epoch.
+      if (last?.epoch !== epoch) last = this.#lock(epochs.value, log, epoch);
+      const opened = this.#open(last, { log: hash, index, leaf: entry.leaf }, entry.body);
+      if ('sealed' in opened) return opened;
+      const judged = own ? ok(undefined) : judgeEvent(opened.event);
+      if (judged.ok) return { event: opened.event };
+      return { sealed: { epoch: opened.epoch, reason: 'invalid', code: judged.error.code } };
+    };
   }
 
   /**
    * A fresh random root for the keys of an own log, from the next epoch on, which opens now. Calls
-   * that come while one is under way share it.
+   * that come while one is under way share it. Codes: those of `Ledger.openEpoch`.
    */
-  newGeneration(_log: LogId): Promise<Result<Receipt>> {
-    return Promise.resolve(err(notYet()));
+  newGeneration(log: LogId): Promise<Result<OpenedEpoch>> {
+    return this.#ledger.openEpoch(log, 'generation');
+  }
+
+  #lock(epochs: readonly OpenedEpoch[], log: LogId, epoch: number): Lock {
+    const opening = openingOf(epochs, epoch);
+    const key = opening && this.keyFor(log, opening);
+    const shredded = opening !== undefined && this.isShredded(log, opening);
+    return { epoch, key, reason: shredded ? 'shredded' : 'no-key' };
+  }
+
+  #open(
+    { epoch, key, reason }: Lock,
+    place: SealedPlace,
+    body: Uint8Array | undefined,
+  ): OpenedEntry {
+    if (key === undefined || body === undefined) return { sealed: { epoch, reason } };
+    const plain = openBody(this.own.cipher, nodeCrypto, place, key, body);
+    if (!plain.ok) return { sealed: { epoch, reason: 'invalid', code: plain.error.code } };
+    return { ...plain.value, epoch };
   }
 }
 
-function notYet(): Fault {
-  return fault('epoch-keys-missing', 'no new generation can be opened yet');
+/** The key of an epoch, or why there is none. */
+interface Lock {
+  readonly epoch: number;
+  readonly key: Uint8Array | undefined;
+  readonly reason: 'no-key' | 'shredded';
 }

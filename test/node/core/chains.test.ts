@@ -59,8 +59,8 @@ function viewOf(ledger: Ledger, of: readonly LogId[]): StreamView {
 
 const host = testHost();
 
-function idOf({ event: { attributes } }: Delivery): string {
-  const { id }: { id: string } = JSON.parse(new TextDecoder().decode(attributes));
+function idOf({ event }: Delivery): string {
+  const { id }: { id: string } = JSON.parse(new TextDecoder().decode(event?.attributes));
   return id;
 }
 

@@ -54,6 +54,7 @@ class Blocks implements ReadLedger {
         recordedTime: () => time,
         event: (index) => (index % 2 === 0 ? event : undefined),
         body: () => undefined,
+        sealed: () => undefined,
         entry: () => {
           throw new Error('not used');
         },
