@@ -1,35 +1,20 @@
 /** The book of deliveries: what reaches the journal and the table, and what a restart makes of it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { fault, type Fault } from '../../../src/errors.ts';
-import { MemoryStore } from '../../../src/ledger/memory-store.ts';
-import { TableRows } from '../../../src/ledger/table-rows.ts';
-import { Journal } from '../../../src/node/core/journal.ts';
-import { readDelivery } from '../../../src/node/usage/delivery-entry.ts';
-import { UsageRoom, type UsageParts } from '../../../src/node/usage/usage-room.ts';
+import type { UsageRoom } from '../../../src/node/usage/usage-room.ts';
 import type { Consumer } from '../../../src/gossip/usage-port.ts';
 import { keyOf, keyspace } from '../../../src/keyspace.ts';
 import { utf8 } from '../../../src/bytes.ts';
-import { err, ok, type Result } from '../../../src/result.ts';
-import {
-  asLogIndex,
-  asPeerId,
-  asStreamName,
-  type Did,
-  type LogIndex,
-  type ParsedEvent,
-} from '../../../src/types.ts';
+import { asStreamName, type Did } from '../../../src/types.ts';
 import { didFromKey } from '../../../src/ids.ts';
 import { fakeLogId } from '../../gossip/fake-ledger.ts';
-import { VirtualHost, VirtualTime } from '../../sim/virtual-time.ts';
-import { Dice } from '../../sim/dice.ts';
 import { testSigner } from '../../support/blocks.ts';
-import { must } from '../../support/result.ts';
+import { UsageHome } from '../../support/usage-home.ts';
 
 const did = (n: number): Did => didFromKey(testSigner(n).publicKey);
 const [acme, beta, carl] = [did(11), did(12), did(13)];
 const orders = fakeLogId(7);
-const journalLog = fakeLogId(99);
+const nameOf = (one: Did): string | undefined => (one === beta ? 'beta' : undefined);
 
 const reader: Consumer = {
   logId: orders,
@@ -46,86 +31,9 @@ const read = (from: number, to: number): Parameters<UsageRoom['delivered']>[1] =
   bytes: 100 * (to - from),
 });
 
-/** A home: its store and its journal outlive a room. */
-class Home {
-  store: MemoryStore = new MemoryStore();
-  readonly time: VirtualTime = new VirtualTime();
-  readonly host: VirtualHost = new VirtualHost(this.time, new Dice(1));
-  readonly entries: ParsedEvent[] = [];
-  readonly faults: Fault[] = [];
-  /** Appending fails: before or after it was done. */
-  broken: 'no' | 'before' | 'after' = 'no';
-  appends = 0;
-
-  open(limits: Partial<UsageParts['limits']> = {}, countPublic = false): Promise<UsageRoom> {
-    const journal = new Journal(
-      this.host,
-      asPeerId('12D3KooWacme'),
-      () => Promise.resolve(ok(undefined)),
-      (problem) => assert.fail(problem.message),
-    );
-    const usual = { deliveryJournalMs: 60_000, maxDeliveryPieces: 4, maxUsageRows: 100 };
-    return UsageRoom.open({
-      host: this.host,
-      rows: new TableRows(this.store),
-      reader: {
-        log: () => ({ size: this.entries.length }),
-        batches: (_log, from) => this.#batches(from),
-      },
-      limits: { ...usual, ...limits },
-      journal: () => journalLog,
-      makeEntry: (entry) => journal.event(entry),
-      append: (_log, events) => Promise.resolve(this.#append(events)),
-      countPublic,
-      isGiven: (grant) => grant === 'given',
-      journaled: () => this.#journaled(),
-      madeOf: (grant) => (grant === 'made' ? { given: 'given', holder: carl } : undefined),
-      nameOf: (one) => (one === beta ? 'beta' : undefined),
-      streamName: (_owner, name) => name,
-      onFault: (problem) => this.faults.push(problem),
-    }).then((room) => must(room));
-  }
-
-  /** [organisation, from, to, count, bytes] of the journal's entries. */
-  journaled(): readonly unknown[] {
-    return this.entries.map((event) => {
-      const { about, piece } = readDelivery(event) ?? assert.fail('no delivery');
-      return [about.organisation, piece.from, piece.to, piece.count, piece.bytes];
-    });
-  }
-
-  #append(events: readonly ParsedEvent[]): Result<number[]> {
-    this.appends += 1;
-    const down = err(fault('store-failed', 'planned'));
-    if (this.broken === 'before') return down;
-    const indexes = events.map((event) => {
-      const known = this.entries.findIndex(({ context }) => context['id'] === event.context['id']);
-      return known >= 0 ? known : this.entries.push(event) - 1;
-    });
-    return this.broken === 'after' ? down : ok(indexes);
-  }
-
-  async *#journaled(): ReturnType<UsageParts['journaled']> {
-    await Promise.resolve();
-    for (const event of this.entries.toReversed()) {
-      const found = readDelivery(event);
-      if (found !== undefined) yield found;
-    }
-  }
-
-  async *#batches(from: LogIndex): ReturnType<UsageParts['reader']['batches']> {
-    await Promise.resolve();
-    yield {
-      from,
-      to: asLogIndex(this.entries.length),
-      event: (index: number) => this.entries[index],
-    };
-  }
-}
-
 describe('deliveries', () => {
   it('of one consumer and log become one journal entry an interval', async () => {
-    const home = new Home();
+    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     const room = await home.open();
     const meter = room.meter(reader);
     for (let i = 0; i < 1000; i += 10) meter?.delivered(read(i, i + 10));
@@ -144,7 +52,7 @@ describe('deliveries', () => {
   });
 
   it('are shown under the grant that we gave, with peers and ranges', async () => {
-    const home = new Home();
+    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     const room = await home.open();
     room.delivered(reader, read(0, 10));
     await home.time.pass(1000);
@@ -176,7 +84,7 @@ describe('deliveries', () => {
   });
 
   it('without a grant of ours are listed by reader', async () => {
-    const home = new Home();
+    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     await using room = await home.open();
     const sealed = { owner: acme, name: asStreamName('orders'), visibility: 'sealed' } as const;
     room.delivered({ ...reader, genesis: sealed, cids: [] }, read(0, 4));
@@ -193,12 +101,12 @@ describe('deliveries', () => {
   });
 
   it('of public streams count where that is wanted, those of the journal never', async () => {
-    const home = new Home();
+    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     const genesis = { owner: acme, name: asStreamName('news'), visibility: 'public' } as const;
     const consumer = { ...reader, genesis };
     await using room = await home.open();
     assert.equal(room.meter(consumer), undefined);
-    const other = new Home();
+    const other = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     await using all = await other.open({}, true);
     assert.ok(all.meter(consumer) !== undefined);
     const journal = { owner: acme, name: asStreamName('_journal'), visibility: 'direct' as const };
@@ -206,7 +114,7 @@ describe('deliveries', () => {
   });
 
   it('give the same answer after a restart', async () => {
-    const home = new Home();
+    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     const room = await home.open();
     room.delivered(reader, read(0, 10));
     await home.time.pass(60_000);
@@ -223,7 +131,7 @@ describe('deliveries', () => {
   });
 
   it('lose what came since the last entry in a crash, and nothing else', async () => {
-    const home = new Home();
+    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     const room = await home.open();
     room.delivered(reader, read(0, 10));
     await home.time.pass(60_000);
@@ -235,7 +143,7 @@ describe('deliveries', () => {
   });
 
   it('that are in the journal but not in the table are read from there once', async () => {
-    const home = new Home();
+    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     const room = await home.open();
     room.delivered(reader, read(0, 10));
     await home.time.pass(60_000);
@@ -252,7 +160,7 @@ describe('deliveries', () => {
 
   it('wait where the journal cannot be written, and count once', async () => {
     for (const broken of ['before', 'after'] as const) {
-      const home = new Home();
+      const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
       const room = await home.open();
       home.broken = broken;
       room.delivered(reader, read(0, 10));
@@ -279,7 +187,7 @@ describe('deliveries', () => {
   });
 
   it('of consumers beyond the bound share an account, and no total is lost', async () => {
-    const home = new Home();
+    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     const room = await home.open({ maxUsageRows: 2 });
     for (let n = 20; n < 30; n++) room.delivered({ ...reader, organisation: did(n) }, read(0, 3));
     assert.equal(room.book.size, 3);
@@ -294,7 +202,7 @@ describe('deliveries', () => {
   });
 
   it('leave rows alone that cannot be read, and say so', async () => {
-    const home = new Home();
+    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
     const key = keyOf(keyspace.usage, new Uint8Array(32));
     await home.store.batch([{ key, value: utf8('nonsense') }], { sync: true });
     await using room = await home.open();
