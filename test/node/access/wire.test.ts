@@ -1,155 +1,28 @@
 /** Grants between peers over the simulator's network: what a reader, a stranger and a thief get. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import {
-  handOn,
-  mintGrant,
-  mintGranting,
-  orderGrant,
-  type GrantTerms,
-} from '../../../src/access/grant.ts';
+import { handOn, orderGrant } from '../../../src/access/grant.ts';
 import { mintRevocation } from '../../../src/access/revoke.ts';
-import { nodeCrypto, signerFromSeed } from '../../../src/crypto-node.ts';
-import type { Signer } from '../../../src/crypto.ts';
-import type { Fault } from '../../../src/errors.ts';
-import { didFromKey } from '../../../src/ids.ts';
-import { MemoryStore } from '../../../src/ledger/memory-store.ts';
-import { TableRows } from '../../../src/ledger/table-rows.ts';
-import { AccessGate, type GateParts } from '../../../src/node/access/access-gate.ts';
-import { GrantBook } from '../../../src/node/access/grant-book.ts';
-import { RevocationBook } from '../../../src/node/access/revocation-book.ts';
-import type { StreamCard } from '../../../src/node/core/cards.ts';
-import { ok } from '../../../src/result.ts';
+import { nodeCrypto } from '../../../src/crypto-node.ts';
 import { limits } from '../../../src/limits.ts';
-import { peerIdFromKey } from '../../../src/gossip/peer-id.ts';
-import { asStreamName, asTimeMs, type Did, type PeerId } from '../../../src/types.ts';
-import { VirtualHost } from '../../sim/virtual-time.ts';
+import type { AccessGate } from '../../../src/node/access/access-gate.ts';
+import { asTimeMs } from '../../../src/types.ts';
 import { fakeLogId } from '../../gossip/fake-ledger.ts';
-import { count, value, World, type TestNode } from '../../gossip/support.ts';
-
-const log = fakeLogId(7);
-const orders = asStreamName('orders');
-
-interface Member {
-  readonly owner: Signer;
-  readonly peer: Signer;
-  readonly did: Did;
-  readonly peerDid: Did;
-}
-
-function member(n: number): Member {
-  const [owner, peer] = [n, n + 100].map((byte) => signerFromSeed(new Uint8Array(32).fill(byte)));
-  assert.ok(owner !== undefined && peer !== undefined);
-  return { owner, peer, did: didFromKey(owner.publicKey), peerDid: didFromKey(peer.publicKey) };
-}
-
-const [acme, beta, carl] = [member(11), member(12), member(13)];
-/** Another peer of acme. */
-const sister: Member = { ...acme, peer: member(14).peer, peerDid: member(14).peerDid };
-
-/** Who writes the registry. */
-const alwaysFresh: GateParts['freshness'] = {
-  ageMs: () => 0,
-  wanted: () => [],
-  urgent: () => undefined,
-  newest: () => Promise.resolve(undefined),
-  offer: () => Promise.resolve(ok(undefined)),
-};
-
-const none = (): never => assert.fail('nobody asks');
-
-function gateOf(
-  world: World,
-  { peer, did, owner, peerDid }: Member,
-  freshness: GateParts['freshness'] = alwaysFresh,
-): Kit {
-  const rows = new TableRows(new MemoryStore());
-  const grants = new GrantBook(rows, nodeCrypto, 100);
-  const revocations = new RevocationBook(rows, nodeCrypto, 100);
-  const host = new VirtualHost(world.time, world.dice.fork());
-  const answers: (Fault | undefined)[] = [];
-  const denied: Fault[] = [];
-  const allowed: PeerId[] = [];
-
-  const gate = new AccessGate({
-    host,
-    crypto: nodeCrypto,
-    signer: peer,
-    organisation: did,
-    grants,
-    revocations,
-    limits,
-    freshness,
-    knows: () => true,
-    cardOf: (stream) => (stream === 'orders' ? card : undefined),
-    kinship: [mintGranting(owner, host.random, peerDid)],
-    onAllowed: (_permit, asker) => allowed.push(asker.peer),
-    onDenied: (_asker, reason) => denied.push(reason),
-    onAnswered: (_grant, refusal) => answers.push(refusal),
-    desk: { request: none, stateOf: none, withdraw: none },
-  });
-  return { gate, grants, host, answers, denied, allowed };
-}
-
-interface Kit {
-  readonly gate: AccessGate;
-  readonly grants: GrantBook;
-  readonly host: VirtualHost;
-  readonly answers: (Fault | undefined)[];
-  readonly denied: Fault[];
-  readonly allowed: readonly PeerId[];
-}
-
-const card: StreamCard = {
-  owner: acme.did,
-  name: orders,
-  id: log,
-  visibility: 'direct',
-  partitions: [{ log, writer: peerIdFromKey(acme.peer.publicKey) }],
-};
-
-/** acme writes a direct log of 7 entries. */
-async function producer(world: World): Promise<readonly [TestNode, Kit]> {
-  const kit = gateOf(world, acme);
-  const node = await world.add({
-    owner: acme.owner,
-    peerKey: acme.peer,
-    access: kit.gate,
-    setUp: (l) => l.create(log, { visibility: 'direct', signer: acme.owner }),
-  });
-  node.ledger.append(log, 7);
-  return [node, kit];
-}
-
-/** Follows the log with what its book holds. */
-async function reader(
-  world: World,
-  who: Member,
-  freshness = alwaysFresh,
-): Promise<readonly [TestNode, Kit]> {
-  const kit = gateOf(world, who, freshness);
-  kit.gate.follow(card);
-  const node = await world.add({
-    owner: who.owner,
-    peerKey: who.peer,
-    access: kit.gate,
-    setUp: (l) => l.follow(log, { visibility: 'direct', signer: acme.owner }),
-  });
-  node.node.follow(log);
-  return [node, kit];
-}
-
-/** A grant for beta, handed to its peer; kept in the book of `kit`. */
-async function grantTo(kit: Kit, changes: Partial<GrantTerms> = {}): Promise<readonly string[]> {
-  const { random, clock } = kit.host;
-  const terms = { owner: acme.did, audience: beta.did, stream: orders, handOns: 1, ...changes };
-  const granting = mintGranting(acme.owner, random, acme.peerDid);
-  const given = mintGrant(acme.peer, random, [granting], terms);
-  const own = { owner: acme.did, audience: beta.peerDid };
-  const grant = value(orderGrant(nodeCrypto, handOn(beta.owner, random, given, own)));
-  value(await kit.grants.keep('got', grant, clock.now()));
-  return grant.cids;
-}
+import { count, value, World } from '../../gossip/support.ts';
+import {
+  acme,
+  alwaysFresh,
+  beta,
+  card,
+  carl,
+  grantTo,
+  log,
+  orders,
+  producer,
+  reader,
+  sister,
+  type Member,
+} from './world.ts';
 
 describe('direct logs between peers', () => {
   it('are read live by a holder of a grant, and nobody else learns of them', async () => {
