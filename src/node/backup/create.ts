@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { nodeCrypto } from '../../crypto-node.ts';
 import type { Clock } from '../../host.ts';
 import { GuardFile } from '../../ledger/guard-file.ts';
@@ -21,6 +21,7 @@ import {
   sumsText,
   type Manifest,
 } from './manifest.ts';
+import { isEpochFile } from '../sealed/epoch-file.ts';
 import { decodeRows, FrameReader, type RowsTrailer } from './rows-codec.ts';
 import { liesIn, Staging, type WrittenFile } from './staging.ts';
 import { Survey } from './survey.ts';
@@ -61,6 +62,9 @@ export async function createBackup(
   if (!rows.ok) return rows;
   const trailer = taken.finish();
   if (!trailer.ok) return trailer;
+  // After the rows: every key tree that they name is on the disk by then.
+  const epochs = await copyEpochs(options, staging);
+  if (!epochs.ok) return epochs;
   const guard = await writeGuard(staging, trailer.value);
   if (!guard.ok) return guard;
   const manifest: Manifest = {
@@ -71,7 +75,7 @@ export async function createBackup(
     keys: options.keys,
     rows: trailer.value.rows,
     logs: taken.survey.logs(),
-    files: [...files.value, guard.value, rows.value],
+    files: [...files.value, ...epochs.value, guard.value, rows.value],
   };
   const listed = await staging.write(manifestFile, [Buffer.from(manifestText(manifest))]);
   if (!listed.ok) return listed;
@@ -131,9 +135,33 @@ async function copyHome(
   if (!listed.ok) return listed;
   const wanted = listed.value.filter((name) => keys || !name.endsWith('.key'));
   names.push(...wanted.map((name) => `keys/${name}`));
+  return copyAll(paths.root, names, staging);
+}
+
+/** Epoch keys of sealed streams, own ones and those that were delivered; with the secret keys only. */
+async function copyEpochs(
+  { home: { paths }, keys }: CreateBackup,
+  staging: Staging,
+): Promise<Result<readonly WrittenFile[]>> {
+  const names: string[] = [];
+  for (const folder of keys ? [paths.epochKeys, paths.gotKeys] : []) {
+    if (!(await exists(folder))) continue;
+    const listed = await filesOf(folder);
+    if (!listed.ok) return listed;
+    const place = relative(paths.root, folder);
+    names.push(...listed.value.filter(isEpochFile).map((name) => `${place}/${name}`));
+  }
+  return copyAll(paths.root, names, staging);
+}
+
+async function copyAll(
+  root: string,
+  names: readonly string[],
+  staging: Staging,
+): Promise<Result<readonly WrittenFile[]>> {
   const written: WrittenFile[] = [];
   for (const name of names) {
-    const source = join(paths.root, name);
+    const source = join(root, name);
     try {
       const copied = await staging.write(`home/${name}`, readChunks(source));
       if (!copied.ok) return copied;

@@ -34,6 +34,11 @@ const format = 'headwater-epochs';
 const label = utf8('headwater/epoch-keys/1');
 const suffix = '.epochs';
 
+/** Whether this is the name of such a file, and not of one that was set aside or is being written. */
+export function isEpochFile(name: string): boolean {
+  return name.endsWith(suffix) && parseLogId(name.slice(0, -suffix.length)).ok;
+}
+
 /** What a folder of such files holds. */
 export interface EpochFolder {
   readonly logs: ReadonlyMap<LogId, readonly HeldGeneration[]>;
