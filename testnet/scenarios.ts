@@ -5,6 +5,7 @@ import { access } from './scenarios/access.ts';
 import { forks } from './scenarios/forks.ts';
 import { lineage } from './scenarios/lineage.ts';
 import { partition } from './scenarios/partition.ts';
+import { orgkey } from './scenarios/orgkey.ts';
 import { recovery } from './scenarios/recovery.ts';
 import { restore } from './scenarios/restore.ts';
 import { retention } from './scenarios/retention.ts';
@@ -25,6 +26,7 @@ export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
   forks: checked('forks', forks),
   lineage: checked('lineage', lineage),
   partition: checked('partition', partition),
+  orgkey: checked('orgkey', orgkey),
   recovery: checked('recovery', recovery),
   restore: checked('restore', restore),
   retention: checked('retention', retention),
