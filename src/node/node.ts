@@ -210,11 +210,12 @@ class Starting {
     follows: Follows,
   ): Promise<Result<Pick<Parts, 'access' | 'usage'>>> {
     let room: AccessRoom | undefined;
-    const usage = await openUsage({ ...ports, runtime: this.#runtime, grants: () => room });
+    const usage = await openUsage({ ...ports, runtime: this.#runtime, grants: () => room?.grants });
     if (!usage.ok) return usage;
     this.#stack.use(usage.value);
     const access = await AccessRoom.open({
       ...ports,
+      usage: usage.value,
       runtime: this.#runtime,
       exchange: () => this.#network?.gossip.evidence.access,
       learned: (card) => follows.learned(card),

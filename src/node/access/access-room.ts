@@ -5,6 +5,7 @@
 import { nodeCrypto } from '../../crypto-node.ts';
 import type { Fault } from '../../errors.ts';
 import type { AccessExchange } from '../../gossip/access-exchange.ts';
+import type { UsagePort } from '../../gossip/usage-port.ts';
 import { unknownLog } from '../../gossip/admission.ts';
 import { peerIdFromKey } from '../../gossip/peer-id.ts';
 import { didFromKey, didKey } from '../../ids.ts';
@@ -19,6 +20,7 @@ import { parseRules, type AccessRule } from '../access-rules.ts';
 import type { GrantsApi } from '../grants-api.ts';
 import { withGranting, type Home } from '../home.ts';
 import type { Check } from '../node-api.ts';
+import type { RevocationsApi } from '../revocations-api.ts';
 import type { Runtime } from '../runtime.ts';
 import { KeysRoom, type KeysRoomParts } from '../sealed/keys-room.ts';
 import type { SealedRoom } from '../sealed/sealed-room.ts';
@@ -32,9 +34,10 @@ import { Incoming, type Answering } from './incoming.ts';
 import { OwnCopies } from './own-copies.ts';
 import { Readers } from './readers.ts';
 import { Renewal } from './renewal.ts';
-import { isOurs, Recording } from './recording.ts';
+import { isOurs, type Recording } from './recording.ts';
 import { RequestBook } from './request-book.ts';
 import { RevocationBook } from './revocation-book.ts';
+import { openTaking } from './revoking.ts';
 import { staleFindings } from './stale-view.ts';
 import { Views } from './views.ts';
 
@@ -46,6 +49,8 @@ export interface RoomParts {
   readonly ownLogs: OwnLogs;
   readonly sealed: SealedRoom;
   readonly journal: Journal;
+  /** Told of what leaves. */
+  readonly usage: UsagePort;
   readonly exchange: () => AccessExchange | undefined;
   readonly learned: (card: StreamCard) => Promise<void>;
   /** Follow targets of which no log is known. */
@@ -60,6 +65,7 @@ export class AccessRoom implements Disposable {
   readonly revocations: RevocationBook;
   readonly freshness: FreshnessBook;
   readonly recording: Recording;
+  readonly revoking: RevocationsApi;
   readonly #parts: RoomParts;
   readonly #books: Books;
   readonly #asking: Asking;
@@ -112,8 +118,9 @@ export class AccessRoom implements Disposable {
     );
     this.#renewal = this.#openRenewal(nameOf);
     const [asking, renewal] = [this.#asking, this.#renewal];
-    const now = (): number => runtime.clock.now();
-    this.recording = new Recording({ ...parts, ...books, gate, crypto: nodeCrypto, now });
+    const taking = this.#owned.use(openTaking({ ...parts, ...books, gate }));
+    this.recording = taking.recording;
+    this.revoking = taking.revoking;
     const recording = (): Recording => this.recording;
     const shared = { ...parts, ...books, gate, views, incoming, asking, renewal, recording };
     const generations = (): Promise<void> => this.#keys?.settled() ?? Promise.resolve();
@@ -245,18 +252,8 @@ export class AccessRoom implements Disposable {
     };
   }
 
-  /** A grant that this home has given, by its id. */
-  isGiven(id: string): boolean {
-    return this.#books.grants.get(id)?.side === 'given';
-  }
-
-  /** Of a grant that a holder of ours has made of it: which one, and who may read by it. */
-  madeOf(id: string): { readonly given: string; readonly holder: Did } | undefined {
-    const kept = this.#books.grants.get(id);
-    if (kept?.side !== 'through') return undefined;
-    const opened = this.#books.grants.open(kept);
-    const given = opened.ok ? opened.value.cids.findLast((cid) => this.isGiven(cid)) : undefined;
-    return given === undefined ? undefined : { given, holder: kept.scope.holder };
+  get grants(): GrantBook {
+    return this.#books.grants;
   }
 
   /** Asks for what is open, from now on; the network is there. */

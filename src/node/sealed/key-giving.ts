@@ -55,6 +55,7 @@ export interface Given {
   readonly asker: Asker;
   readonly grant: string;
   readonly ranges: readonly EpochRange[];
+  readonly bytes: number;
 }
 
 interface Asked {
@@ -165,7 +166,8 @@ export class KeyGiving {
   #tell({ log, permit }: Asked, asker: Asker, { deliveries }: KeysAnswer): void {
     if (deliveries.length === 0) return;
     const ranges = deliveries.map(({ generation, from, to }) => ({ generation, from, to }));
-    this.#parts.onGiven({ log, permit, asker, grant: grantOf(permit), ranges });
+    const bytes = deliveries.reduce((sum, { ciphertext }) => sum + ciphertext.length, 0);
+    this.#parts.onGiven({ log, permit, asker, grant: grantOf(permit), ranges, bytes });
   }
 }
 

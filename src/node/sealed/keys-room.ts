@@ -11,6 +11,7 @@ import { toBase64url } from '../../bytes.ts';
 import { encodeCbor } from '../../cbor.ts';
 import type { Fault } from '../../errors.ts';
 import type { AccessExchange } from '../../gossip/access-exchange.ts';
+import type { UsagePort } from '../../gossip/usage-port.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { ok, type Result } from '../../result.ts';
 import type { LogId, StreamName } from '../../types.ts';
@@ -39,6 +40,8 @@ export interface KeysRoomParts {
   readonly revocations: RevocationBook;
   readonly gate: () => AccessGate;
   readonly exchange: () => AccessExchange | undefined;
+  /** Told of what leaves. */
+  readonly usage: UsagePort;
   readonly answered: (kept: KeptGrant, refusal: Fault | undefined) => void;
   readonly nameOf: Views['nameOf'];
   readonly track: (work: Promise<unknown>) => void;
@@ -167,8 +170,13 @@ export class KeysRoom implements Disposable {
     });
   }
 
-  #given({ log, permit, asker, grant, ranges }: Given): void {
-    const { journal, home } = this.#parts;
+  #given({ log, permit, asker, grant, ranges, bytes }: Given): void {
+    const { journal, home, ledger, usage } = this.#parts;
+    const { genesis } = ledger.log(log) ?? {};
+    const meter = usage.meter({ logId: log, genesis, ...asker, cids: permit.cids, way: 'keys' });
+    for (const [i, { from, to }] of ranges.entries()) {
+      meter?.delivered({ from, to, count: to - from, bytes: i === 0 ? bytes : 0 });
+    }
     const { stream } = permit.args;
     for (const cid of permit.cids) this.#chains.set(cid, { permit, stream });
     for (const cid of this.#chains.keys()) {

@@ -3,7 +3,7 @@ import type { Fault } from '../../errors.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { ok, type Result } from '../../result.ts';
 import type { LogId, ParsedEvent } from '../../types.ts';
-import type { AccessRoom } from '../access/access-room.ts';
+import type { GrantBook } from '../access/grant-book.ts';
 import type { Journal } from '../core/journal.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
 import type { Registries } from '../core/registries.ts';
@@ -11,7 +11,7 @@ import type { Streams } from '../core/streams.ts';
 import type { Home } from '../home.ts';
 import type { Runtime } from '../runtime.ts';
 import { readDelivery, subjectOf } from './delivery-entry.ts';
-import { UsageRoom } from './usage-room.ts';
+import { UsageRoom, type UsageParts } from './usage-room.ts';
 
 export interface UsagePorts {
   readonly home: Home;
@@ -22,7 +22,7 @@ export interface UsagePorts {
   readonly registries: Registries;
   readonly streams: Streams;
   /** The grants of this home, once they are read. */
-  readonly grants: () => Pick<AccessRoom, 'isGiven' | 'madeOf'> | undefined;
+  readonly grants: () => GrantBook | undefined;
   readonly warn: (subject: string, problem: Fault) => void;
 }
 
@@ -38,8 +38,8 @@ export function openUsage(ports: UsagePorts): Promise<Result<UsageRoom>> {
     makeEntry: (entry) => journal.event(entry),
     append: (log, events) => append(ledger, log, events),
     countPublic: home.config.deliveries.public,
-    isGiven: (grant) => grants()?.isGiven(grant) === true,
-    madeOf: (grant) => grants()?.madeOf(grant),
+    isGiven: (grant) => grants()?.get(grant)?.side === 'given',
+    madeOf: (grant) => madeOf(grants(), grant),
     journaled: (log) => journaled(ledger, ownLogs.journal()?.logId, log, home.config.limits),
     nameOf: (did) => registries.nameOf(did),
     streamName: (owner, name) => {
@@ -64,6 +64,15 @@ async function append(
     indexes.push(receipt.value.index);
   }
   return ok(indexes);
+}
+
+function madeOf(grants: GrantBook | undefined, id: string): ReturnType<UsageParts['madeOf']> {
+  const kept = grants?.get(id);
+  if (grants === undefined || kept?.side !== 'through') return undefined;
+  const opened = grants.open(kept);
+  const cids = opened.ok ? opened.value.cids : [];
+  const given = cids.findLast((cid) => grants.get(cid)?.side === 'given');
+  return given === undefined ? undefined : { given, holder: kept.scope.holder };
 }
 
 /** By the index of subjects, backwards. */

@@ -104,7 +104,10 @@ export class UsageViews implements UsageApi {
     const peers = counted.flatMap(({ account: { about }, pieces }): UsageByPeer[] => {
       const totals = totalsOf(pieces);
       if (totals === undefined) return [];
-      const { count, bytes, first, last } = totals;
+      const { bytes, first, last } = totals;
+      // The same keys again are no more of them.
+      const epochs = (): number => pieces.reduce((sum, { from, to }) => sum + to - from, 0);
+      const count = about.way === 'keys' ? epochs() : totals.count;
       const by = about.peer === undefined ? {} : { peer: about.peer };
       return [
         { way: about.way, ...this.#who(about.organisation), ...by, count, bytes, first, last },

@@ -8,6 +8,7 @@ import { utf8 } from '../../../src/bytes.ts';
 import { asStreamName, type Did } from '../../../src/types.ts';
 import { didFromKey } from '../../../src/ids.ts';
 import { fakeLogId } from '../../gossip/fake-ledger.ts';
+import { epochMs } from '../../sim/virtual-time.ts';
 import { testSigner } from '../../support/blocks.ts';
 import { UsageHome } from '../../support/usage-home.ts';
 
@@ -24,6 +25,7 @@ const reader: Consumer = {
   cids: ['root', 'given', 'handed-on'],
   way: 'blocks',
 };
+const usual = (): UsageHome => new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
 const read = (from: number, to: number): Parameters<UsageRoom['delivered']>[1] => ({
   from,
   to,
@@ -33,7 +35,7 @@ const read = (from: number, to: number): Parameters<UsageRoom['delivered']>[1] =
 
 describe('deliveries', () => {
   it('of one consumer and log become one journal entry an interval', async () => {
-    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const home = usual();
     const room = await home.open();
     const meter = room.meter(reader);
     for (let i = 0; i < 1000; i += 10) meter?.delivered(read(i, i + 10));
@@ -52,7 +54,7 @@ describe('deliveries', () => {
   });
 
   it('are shown under the grant that we gave, with peers and ranges', async () => {
-    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const home = usual();
     const room = await home.open();
     room.delivered(reader, read(0, 10));
     await home.time.pass(1000);
@@ -84,7 +86,7 @@ describe('deliveries', () => {
   });
 
   it('without a grant of ours are listed by reader', async () => {
-    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const home = usual();
     await using room = await home.open();
     const sealed = { owner: acme, name: asStreamName('orders'), visibility: 'sealed' } as const;
     room.delivered({ ...reader, genesis: sealed, cids: [] }, read(0, 4));
@@ -100,13 +102,58 @@ describe('deliveries', () => {
     );
   });
 
+  it('of keys are epochs, and the same keys again are no more of them', async () => {
+    const home = usual();
+    await using room = await home.open();
+    const keys: Consumer = { ...reader, way: 'keys' };
+    room.delivered(keys, { from: 0, to: 24, count: 24, bytes: 500 });
+    room.delivered(keys, { from: 20, to: 26, count: 6, bytes: 100 });
+    const view = room.api.ofGrant('given');
+    assert.deepEqual([view?.events, view?.bytes, view?.epochs], [0, 0, 26]);
+    // Whoever has keys of a log may read any entry of it that they open.
+    assert.deepEqual(
+      room.api.ofEntry(orders, 999).map(({ way }) => way),
+      ['keys'],
+    );
+  });
+
+  it('of what a holder handed on are shown for both grants', async () => {
+    const home = new UsageHome({
+      isGiven: (grant) => grant === 'given',
+      madeOf: (grant) => (grant === 'made' ? { given: 'given', holder: carl } : undefined),
+    });
+    await using room = await home.open();
+    room.delivered(reader, read(0, 4));
+    room.delivered({ ...reader, organisation: carl, cids: ['given', 'made'] }, read(0, 3));
+    const events = ['given', 'made'].map((grant) => room.api.ofGrant(grant)?.events);
+    assert.deepEqual(events, [7, 3]);
+  });
+
+  it('that one trace looks at are each by itself as far as the journal reaches', async () => {
+    const home = usual();
+    await using room = await home.open();
+    room.delivered(reader, read(0, 10));
+    await home.time.pass(60_000);
+    room.delivered(reader, read(10, 20));
+    await home.time.pass(60_000);
+    room.delivered(reader, read(15, 16));
+    const times = async (index: number): Promise<readonly unknown[]> =>
+      (await room.api.deliveriesOf(orders, index)).map(({ first }) => first - epochMs);
+    assert.deepEqual(await times(3), [0]);
+    assert.deepEqual(await times(15), [120_000, 60_000]);
+    assert.equal(room.api.ofEntry(orders, 15)[0]?.first, epochMs, 'merged');
+    home.entries.splice(0);
+    assert.deepEqual(await times(3), [0], 'from the table');
+    assert.deepEqual(await times(99), []);
+  });
+
   it('of public streams count where that is wanted, those of the journal never', async () => {
-    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const home = usual();
     const genesis = { owner: acme, name: asStreamName('news'), visibility: 'public' } as const;
     const consumer = { ...reader, genesis };
     await using room = await home.open();
     assert.equal(room.meter(consumer), undefined);
-    const other = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const other = usual();
     await using all = await other.open({}, true);
     assert.ok(all.meter(consumer) !== undefined);
     const journal = { owner: acme, name: asStreamName('_journal'), visibility: 'direct' as const };
@@ -114,7 +161,7 @@ describe('deliveries', () => {
   });
 
   it('give the same answer after a restart', async () => {
-    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const home = usual();
     const room = await home.open();
     room.delivered(reader, read(0, 10));
     await home.time.pass(60_000);
@@ -131,7 +178,7 @@ describe('deliveries', () => {
   });
 
   it('lose what came since the last entry in a crash, and nothing else', async () => {
-    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const home = usual();
     const room = await home.open();
     room.delivered(reader, read(0, 10));
     await home.time.pass(60_000);
@@ -143,7 +190,7 @@ describe('deliveries', () => {
   });
 
   it('that are in the journal but not in the table are read from there once', async () => {
-    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const home = usual();
     const room = await home.open();
     room.delivered(reader, read(0, 10));
     await home.time.pass(60_000);
@@ -160,7 +207,7 @@ describe('deliveries', () => {
 
   it('wait where the journal cannot be written, and count once', async () => {
     for (const broken of ['before', 'after'] as const) {
-      const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+      const home = usual();
       const room = await home.open();
       home.broken = broken;
       room.delivered(reader, read(0, 10));
@@ -187,7 +234,7 @@ describe('deliveries', () => {
   });
 
   it('of consumers beyond the bound share an account, and no total is lost', async () => {
-    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const home = usual();
     const room = await home.open({ maxUsageRows: 2 });
     for (let n = 20; n < 30; n++) room.delivered({ ...reader, organisation: did(n) }, read(0, 3));
     assert.equal(room.book.size, 3);
@@ -202,7 +249,7 @@ describe('deliveries', () => {
   });
 
   it('leave rows alone that cannot be read, and say so', async () => {
-    const home = new UsageHome({ isGiven: (grant) => grant === 'given', nameOf });
+    const home = usual();
     const key = keyOf(keyspace.usage, new Uint8Array(32));
     await home.store.batch([{ key, value: utf8('nonsense') }], { sync: true });
     await using room = await home.open();
