@@ -17,6 +17,8 @@ import type { NodeLog } from './logger.ts';
 import type { Networking } from './networking.ts';
 import type { Check } from './node-api.ts';
 import type { Runtime } from './runtime.ts';
+import { epochKeyFindings } from './sealed/findings.ts';
+import type { SealedRoom } from './sealed/sealed-room.ts';
 import { witnessFindings } from './witness/findings.ts';
 import type { WitnessNode } from './witness/witness-node.ts';
 
@@ -33,6 +35,7 @@ export interface CheckedParts {
   readonly journal: Journal;
   readonly witness: WitnessNode;
   readonly access: AccessRoom;
+  readonly sealed: SealedRoom;
   readonly network: () => Networking | undefined;
   readonly listeners: () => Listeners | undefined;
 }
@@ -61,7 +64,7 @@ export class NodeChecks {
 
   async #findings(): Promise<readonly Omit<Check, 'since'>[]> {
     const { home, runtime, ledger, streams, follows, urlFollows, ownLogs, journal } = this.#parts;
-    const { witness, access, listeners, owners } = this.#parts;
+    const { witness, access, listeners, owners, sealed } = this.#parts;
     const network = this.#parts.network();
     const judged = judge({
       streams: streams.list(false),
@@ -81,6 +84,7 @@ export class NodeChecks {
       ...urlFollows.findings(),
       ...owners.findings(),
       ...access.findings(),
+      ...epochKeyFindings(ledger.logs(), sealed.own),
       ...(listeners()?.findings() ?? []),
       ...witnessFindings(witness, runtime.clock.now()),
     ];

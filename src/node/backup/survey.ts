@@ -17,6 +17,7 @@ import { limits, protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asHash, type LogId } from '../../types.ts';
 import { nodeJudges } from '../judges.ts';
+import type { SealedLog } from './epoch-keys.ts';
 import type { BackedUpLog } from './manifest.ts';
 import { damaged, type RowsTrailer } from './rows-codec.ts';
 
@@ -34,6 +35,7 @@ export class Survey {
   readonly #tails = new Map<number, Tail>();
   readonly #logs = new Map<number, { readonly logId: LogId; readonly role: string }>();
   readonly #heads: BackedUpLog[] = [];
+  readonly #sealed: SealedLog[] = [];
   #before: Uint8Array | undefined;
   #rows = 0;
   #bytes = 0;
@@ -58,6 +60,11 @@ export class Survey {
   /** Heads of own and followed logs, in the order of their numbers. */
   logs(): readonly BackedUpLog[] {
     return this.#heads;
+  }
+
+  /** Own logs whose content only their epoch keys open. */
+  sealed(): readonly SealedLog[] {
+    return this.#sealed;
   }
 
   /**
@@ -125,10 +132,13 @@ export class Survey {
     if (!head.ok) return err(damaged(`the head of ${log?.logId ?? 'a log'} is damaged`));
     this.#small.push(entry);
     if (log === undefined || log.role === 'unfollowed') return ok(undefined);
-    const { size, root, genesis } = head.value.state;
+    const { size, root, genesis, generation } = head.value.state;
     const role = log.role === 'writer' ? 'writer' : 'replica';
     const stream = genesis.partitions > 1 ? `${genesis.name}/${genesis.partition}` : genesis.name;
     this.#heads.push({ log: log.logId, stream, role, size, root: toHex(root) });
+    if (role === 'writer' && generation !== undefined) {
+      this.#sealed.push({ log: log.logId, stream, generation });
+    }
     return ok(undefined);
   }
 

@@ -17,6 +17,7 @@ import { fileFault, systemCode } from '../files.ts';
 import { nodeJudges } from '../judges.ts';
 import { verifyLogs } from '../verify-view.ts';
 import type { VerifyView } from '../evidence-api.ts';
+import { unusableKeys, withoutKeys, type SealedLog } from './epoch-keys.ts';
 import { checkedChunks, readManifest, rowsFile, type Manifest } from './manifest.ts';
 import { damaged, decodeRows, FrameReader, type RowsTrailer } from './rows-codec.ts';
 import { Survey } from './survey.ts';
@@ -35,6 +36,9 @@ export interface CheckBackup {
 export interface CheckedBackup {
   readonly manifest: Manifest;
   readonly trailer: RowsTrailer;
+  /** Own sealed logs, and those of them whose epoch keys are not in a backup that has keys. */
+  readonly sealed: readonly SealedLog[];
+  readonly unreadable: readonly SealedLog[];
 }
 
 /** Codes: backup-missing, backup-damaged, backup-newer, schema-newer, file-unreadable, interrupted. */
@@ -73,7 +77,9 @@ export async function checkBackup(options: CheckBackup): Promise<Result<CheckedB
   const same =
     rows.survey.schema === schema && JSON.stringify(rows.survey.logs()) === JSON.stringify(logs);
   if (!same) return err(damaged('the rows have other heads than the manifest', rowsFile));
-  return ok({ manifest: manifest.value, trailer: trailer.value });
+  const sealed = rows.survey.sealed();
+  const unreadable = withoutKeys(manifest.value, sealed);
+  return ok({ manifest: manifest.value, trailer: trailer.value, sealed, unreadable });
 }
 
 class RowsCheck {
@@ -170,10 +176,24 @@ export async function auditBackup(
     const checked = await checkInto(store, options);
     if (!checked.ok) return checked;
     const view = await audit(store, checked.value, options);
-    return view.ok ? ok({ ...checked.value, view: view.value }) : view;
+    if (!view.ok) return view;
+    const unreadable = await unusable(checked.value, options);
+    return unreadable.ok
+      ? ok({ ...checked.value, ...unreadable.value, view: view.value })
+      : unreadable;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** With the node's secret the files of epoch keys can be opened as well. */
+async function unusable(
+  { sealed, unreadable, manifest }: CheckedBackup,
+  { folder, host, nodeSecret }: CheckBackup & AuditOptions,
+): Promise<Result<Pick<CheckedBackup, 'unreadable'>>> {
+  if (nodeSecret === undefined || !manifest.keys) return ok({ unreadable });
+  const found = await unusableKeys(folder, nodeSecret, host, sealed);
+  return found.ok ? ok({ unreadable: found.value }) : found;
 }
 
 async function audit(

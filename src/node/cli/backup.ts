@@ -5,6 +5,7 @@ import { BackupRows } from '../../ledger/backup-rows.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
 import { createBackup } from '../backup/create.ts';
+import type { SealedLog } from '../backup/epoch-keys.ts';
 import type { Manifest } from '../backup/manifest.ts';
 import { rowsStream } from '../backup/rows-stream.ts';
 import { lockHolder, lockHome } from '../home-lock.ts';
@@ -104,24 +105,56 @@ export const verify: Action = async (context, [path = ''], options) => {
   if (!options.flag('full')) {
     const checked = await checkBackup(check);
     if (!checked.ok) return checked;
-    await report(context, folder, checked.value.manifest, { verdict: 'intact', checked: 'tails' });
-    await context.say('intact: every file, and the newest block of every log');
-    return ok(0);
+    const { manifest, unreadable } = checked.value;
+    const verdict = unreadable.length === 0 ? 'intact' : 'incomplete';
+    await report(context, folder, manifest, {
+      verdict,
+      checked: 'tails',
+      ...keysFound(unreadable),
+    });
+    await context.say(`${verdict}: every file, and the newest block of every log`);
+    return sayUnreadable(context, unreadable, 0);
   }
   const secret = await nodeSecret(context, folder, options);
   if (!secret.ok) return secret;
   const scratch = context.runtime.environment['TMPDIR'] ?? '/tmp';
   const audited = await auditBackup({ ...check, scratch, nodeSecret: secret.value });
   if (!audited.ok) return audited;
-  const { verdict, checkedEvents, firstProblem } = audited.value.view;
-  const found = { verdict, checked: 'everything', checkedEvents, firstProblem };
+  const { unreadable } = audited.value;
+  const { checkedEvents, firstProblem } = audited.value.view;
+  const sound = audited.value.view.verdict;
+  const verdict = sound === 'intact' && unreadable.length > 0 ? 'incomplete' : sound;
+  const checked = { checked: 'everything', checkedEvents, firstProblem };
+  const found = { verdict, ...checked, ...keysFound(unreadable) };
   await report(context, folder, audited.value.manifest, found);
   await context.say(`${verdict}: ${countText(checkedEvents)} events checked`);
   if (firstProblem !== undefined) {
     await context.say(`  first problem at index ${firstProblem.index} of ${firstProblem.log}`);
   }
-  return ok(verdict === 'intact' ? 0 : verdict === 'broken' ? 3 : 4);
+  return sayUnreadable(
+    context,
+    unreadable,
+    verdict === 'intact' ? 0 : verdict === 'broken' ? 3 : 4,
+  );
 };
+
+function keysFound(unreadable: readonly SealedLog[]): object {
+  return unreadable.length === 0 ? {} : { withoutEpochKeys: unreadable };
+}
+
+/** Names the logs that nobody could read after a restore; the exit code. */
+async function sayUnreadable(
+  context: Context,
+  unreadable: readonly SealedLog[],
+  code: number,
+): Promise<Result<number>> {
+  for (const { stream, log } of unreadable) {
+    await context.say(
+      `  the epoch keys of ${stream} are not in it: nobody can read hw:${log} with it`,
+    );
+  }
+  return ok(unreadable.length > 0 && code === 0 ? 4 : code);
+}
 
 /** What keys the index of ids; undefined in a backup without keys. */
 async function nodeSecret(

@@ -118,15 +118,20 @@ async function storeChecks(context: Context): Promise<readonly Check[]> {
   scope.use(locked.value);
   const { openHomeLedger } = await import('../open-ledger.ts');
   const parts = { ...home.value, keys: { nodeSecret: secret.value } };
-  const opened = await openHomeLedger(parts, context.runtime);
+  const { openKeys } = await import('../sealed/open-keys.ts');
+  const { epochKeyFindings } = await import('../sealed/findings.ts');
+  const keys = await openKeys(parts, context.runtime.random);
+  if (!keys.ok) return [failed('epoch keys', keys.error)];
+  const { sealing, own } = keys.value;
+  const opened = await openHomeLedger(parts, context.runtime, { sealing });
   if (!opened.ok) return [failed('store', opened.error)];
   const logs = scope.use(opened.value).logs();
   const bad = logs.flatMap(({ genesis, logId, reason }) =>
     reason === undefined ? [] : [failed(`log ${genesis?.name ?? logId}`, reason)],
   );
-  return bad.length > 0
-    ? bad
-    : [fine('store', `${logs.length} logs, the newest block of each sound`)];
+  const store =
+    bad.length > 0 ? bad : [fine('store', `${logs.length} logs, the newest block of each sound`)];
+  return [...store, ...epochKeyFindings(logs, own)];
 }
 
 async function attempt<T>(file: string, run: () => Promise<T>): Promise<Result<T>> {

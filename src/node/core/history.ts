@@ -5,7 +5,7 @@ import type { Position } from '../../ledger/cursors.ts';
 import type { LedgerEntry } from '../../ledger/ledger-types.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { parsePosition } from '../../ledger/cursors.ts';
-import { err, ok, type Result } from '../../result.ts';
+import { caught, ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../../types.ts';
 import type { Delivery, ReadRequest, StreamView } from '../node-api.ts';
 import { kept, limited, paced, wanted } from './pace.ts';
@@ -161,13 +161,15 @@ async function* subjectEntries(
   }
 }
 
+type Found = Content & Pick<Delivery, 'recordedTime'>;
+
 /** One entry; undefined where it is none that is delivered. Codes: those of `Ledger.entry`. */
 export async function contentAt(
   ledger: Pick<HistoryLedger, 'batches' | 'sealed'>,
   logId: LogId,
   index: LogIndex,
-): Promise<Result<(Content & Pick<Delivery, 'recordedTime'>) | undefined>> {
-  try {
+): Promise<Result<Found | undefined>> {
+  return caught<Found | undefined>(async () => {
     for await (const batch of ledger.batches(logId, index, asLogIndex(index + 1), {})) {
       const recordedTime = batch.recordedTime(index);
       const event = batch.event(index);
@@ -177,11 +179,8 @@ export async function contentAt(
       const content = read?.(index);
       return ok(content && { recordedTime, ...content });
     }
-  } catch (cause) {
-    if (cause instanceof HeadwaterError) return err(cause.fault);
-    throw cause;
-  }
-  return ok(undefined);
+    return ok(undefined);
+  });
 }
 
 /** Moves the cursor behind each batch once the next one is asked for: so it was taken. */

@@ -34,6 +34,11 @@ const format = 'headwater-epochs';
 const label = utf8('headwater/epoch-keys/1');
 const suffix = '.epochs';
 
+/** Name of the file of one log. */
+export function epochFileName(log: LogId): string {
+  return `${log}${suffix}`;
+}
+
 /** Whether this is the name of such a file, and not of one that was set aside or is being written. */
 export function isEpochFile(name: string): boolean {
   return name.endsWith(suffix) && parseLogId(name.slice(0, -suffix.length)).ok;
@@ -59,7 +64,7 @@ export class EpochFiles {
   }
 
   fileOf(log: LogId): string {
-    return join(this.#folder, `${log}${suffix}`);
+    return join(this.#folder, epochFileName(log));
   }
 
   /** All files. One that cannot be used costs its own log only. Code: file-unreadable (the folder). */
