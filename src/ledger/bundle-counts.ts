@@ -72,7 +72,7 @@ export class BundleCounts {
   #blocks = 0;
   #entries = 0;
   #events = 0;
-  #sealed = 0;
+  readonly #sealed = { events: 0, there: 0 };
   #recorded: Span | undefined;
   #times: Span | undefined;
 
@@ -187,7 +187,8 @@ export class BundleCounts {
     this.#recorded = spanned(this.#recorded, recorded);
     if (kind > 1) return;
     this.#events += 1;
-    if (kind === 1) this.#sealed += 1;
+    if (kind === 1) this.#sealed.events += 1;
+    if (kind === 1 && gone === undefined) this.#sealed.there += 1;
     this.#context.tally.events += 1;
     if (gone !== undefined) (asked?.leftOut ?? this.inputsLeftOut)[gone] += 1;
     const time = context === undefined ? undefined : timeOf(context);
@@ -223,7 +224,7 @@ export class BundleCounts {
       entries: this.#entries,
       events: this.#events,
       leftOut,
-      sealed: { events: this.#sealed, opened },
+      sealed: { ...this.#sealed, opened },
       ...(this.#recorded === undefined ? {} : { recorded: this.#recorded }),
       ...(this.#times === undefined ? {} : { times: this.#times }),
     };

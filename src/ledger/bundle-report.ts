@@ -38,8 +38,8 @@ export interface BundleLogReport {
   readonly entries: number;
   readonly events: number;
   readonly leftOut: Readonly<LeftOut>;
-  /** Of the events those that are sealed, and how many of them a key in the file opened. */
-  readonly sealed: { readonly events: number; readonly opened: number };
+  /** Of the events those that are sealed, whose ciphertext is there, and that a key in the file opened. */
+  readonly sealed: { readonly events: number; readonly there: number; readonly opened: number };
   /** The producer's word: recorded times, and the events' own. */
   readonly recorded?: Span;
   readonly times?: Span;

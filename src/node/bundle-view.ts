@@ -41,8 +41,8 @@ export interface BundleLogView {
   readonly events: number;
   readonly rotations: number;
   readonly leftOut: Readonly<LeftOut>;
-  /** Sealed events among them, and how many of these a key in the file opened. */
-  readonly sealed: { readonly events: number; readonly opened: number };
+  /** Sealed events among them, those whose ciphertext is in the file, those that a key in it opened. */
+  readonly sealed: { readonly events: number; readonly there: number; readonly opened: number };
   readonly claimed: { readonly recorded?: SpanView; readonly times?: SpanView };
   /** The newest first; each covers the entries below its size. */
   readonly checkpoints: readonly {
@@ -138,7 +138,7 @@ function provenView(
 
 /** What no offline check of this file can show, or what it does not hold. */
 function notChecked({ manifest, stated, logs }: BundleReport): readonly string[] {
-  const closed = logs.reduce((sum, { sealed }) => sum + sealed.events - sealed.opened, 0);
+  const closed = logs.reduce((sum, { sealed }) => sum + sealed.there - sealed.opened, 0);
   return [
     'whether a signer showed others another history, or passed its key on unsaid',
     'whether what a producer claims is true: its times and what it wrote',

@@ -79,10 +79,8 @@ function logLines(log: BundleLogView): readonly string[] {
   ];
 }
 
-function sealedLines({ sealed, leftOut }: BundleLogView): readonly string[] {
-  const { events, opened } = sealed;
+function sealedLines({ sealed: { events, there, opened } }: BundleLogView): readonly string[] {
   if (events === 0) return [];
-  const there = events - leftOut.retention - leftOut.redacted - leftOut.withheld;
   const rest = there - opened;
   const closed = rest === 0 ? '' : `, ${countText(rest)} are ciphertext alone: no access`;
   return [`    sealed: ${countText(opened)} opened by their keys${closed}`];

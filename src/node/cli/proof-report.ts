@@ -19,7 +19,7 @@ export function proofReport(
     : 'no trust was stated';
   return [
     `signed by ${checkpoint.signer} for ${stream.owner}; ${stated}`,
-    `${file}: ${verdict}, one ${proven.entry} of ${stream.name}, partition ${stream.partition}`,
+    `${file}: ${verdict}, one ${entryText(proven.entry)} of ${stream.name}, partition ${stream.partition}`,
     ...why,
     '  proved',
     `    ${proven.ref} is in the log of ${countText(checkpoint.size)} entries that was signed`,
@@ -34,6 +34,10 @@ export function proofReport(
     ...contentLines(proven),
     '  not checked: whether the signer showed others another history or passed its key on unsaid; its inputs',
   ];
+}
+
+function entryText(entry: ProvenView['entry']): string {
+  return entry === 'sealed' ? 'sealed event' : entry;
 }
 
 function attestedLines({ attested }: ProvenView): readonly string[] {

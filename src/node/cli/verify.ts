@@ -178,7 +178,7 @@ function sealedLines(log: JsonView): readonly string[] {
     sealed.number(name),
   );
   const parts = [
-    `${countText(opened)} opened and as committed to`,
+    opened === 0 ? 'none opened' : `${countText(opened)} opened, each as committed to`,
     ...(noKey === 0 ? [] : [`${countText(noKey)} ciphertext alone: no access`]),
     ...(shredded === 0 ? [] : [`${countText(shredded)} shredded`]),
   ];

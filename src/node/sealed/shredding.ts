@@ -148,11 +148,16 @@ function sealedOnly({ display, visibility }: StreamView): Fault | undefined {
   return fault('stream-not-sealed', `${display} is ${visibility}: it has no key epochs`);
 }
 
+function notOurs(message: string): Fault {
+  const hint = 'Only the owner shreds, at the peer that writes the log.';
+  return fault('stream-not-own', message, undefined, hint);
+}
+
 /** The log that is meant, which is one that this home writes or wrote. */
 function ownLogOf(stream: StreamView, named: LogId | undefined): Result<LogId> {
   const wrong = sealedOnly(stream);
   if (wrong !== undefined) return err(wrong);
-  if (!stream.own) return err(fault('stream-not-own', `${stream.display} is of another owner`));
+  if (!stream.own) return err(notOurs(`${stream.display} is of another owner`));
   const logs = stream.logs.filter(({ role }) => role === 'writer').map(({ log }) => log);
   if (named !== undefined) {
     if (logs.includes(named)) return ok(named);
@@ -161,7 +166,7 @@ function ownLogOf(stream: StreamView, named: LogId | undefined): Result<LogId> {
   const [only, second] = logs;
   if (only !== undefined && second === undefined) return ok(only);
   if (only === undefined) {
-    return err(fault('stream-not-own', `no log of ${stream.display} is written here`));
+    return err(notOurs(`no log of ${stream.display} is written here`));
   }
   const message = `${stream.display} has ${logs.length} logs, each with epochs of its own`;
   return err(fault('position-ambiguous', message, undefined, `Name one: --log ${only}`));
