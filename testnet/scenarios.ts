@@ -2,6 +2,7 @@
 import { warmCache } from './lib/hw.ts';
 import type { Workspace } from './lib/workspace.ts';
 import { access } from './scenarios/access.ts';
+import { handingOn } from './scenarios/access-handing-on.ts';
 import { forks } from './scenarios/forks.ts';
 import { lineage } from './scenarios/lineage.ts';
 import { partition } from './scenarios/partition.ts';
@@ -12,6 +13,7 @@ import { retention } from './scenarios/retention.ts';
 import { scrub } from './scenarios/scrub.ts';
 import { usage } from './scenarios/usage.ts';
 import { witness } from './scenarios/witness.ts';
+import { writers } from './scenarios/writers.ts';
 
 export interface NetworkOptions {
   /** At most 40 s, for CI. */
@@ -23,6 +25,7 @@ export type NetworkScenario = (work: Workspace, options: NetworkOptions) => Prom
 
 export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
   access: checked('access', access),
+  'handing-on': checked('handing-on', handingOn),
   forks: checked('forks', forks),
   lineage: checked('lineage', lineage),
   partition: checked('partition', partition),
@@ -33,6 +36,7 @@ export const networkScenarios: Readonly<Record<string, NetworkScenario>> = {
   scrub: checked('scrub', scrub),
   usage: checked('usage', usage),
   witness: checked('witness', witness),
+  writers: checked('writers', writers),
 };
 
 /** Throws where something does not hold; `holds` prints what was seen to. */

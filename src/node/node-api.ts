@@ -26,8 +26,10 @@ import type { RekeyApi } from './rekey-api.ts';
 import type { SealedApi } from './sealed-api.ts';
 import type { WitnessApi } from './witness-api.ts';
 import type { GrantsApi } from './grants-api.ts';
+import type { RevocationsApi } from './revocations-api.ts';
 import type { ForksApi } from './forks-api.ts';
 import type { SealedWhy } from './sealed/sealed-room.ts';
+import type { KeySource } from './organisation-key.ts';
 import type { SuccessionView } from './succession-view.ts';
 import type { TreeApi, UrlApi } from './tree-api.ts';
 import type { RetentionApi, RetentionView } from './retention-api.ts';
@@ -274,6 +276,7 @@ export interface NodeApi {
   readonly tree: TreeApi;
   readonly urls: UrlApi;
   readonly grants: GrantsApi;
+  readonly revocations: RevocationsApi;
   readonly attributes: AttributesApi;
   readonly keyEpochs: SealedApi;
   readonly rekeying: RekeyApi;
@@ -287,8 +290,8 @@ export interface NodeApi {
 
   network(): NetworkView | undefined;
   /** The invite line; `member` also lists that DID. */
-  invite(member: string | undefined, actor: Actor): Promise<Result<string>>;
-  acceptMember(member: string, actor: Actor): Promise<Result<NetworkView>>;
+  invite(member: string | undefined, actor: Actor, key?: KeySource): Promise<Result<string>>;
+  acceptMember(member: string, actor: Actor, key?: KeySource): Promise<Result<NetworkView>>;
 
   /** Prometheus text format. */
   metrics(): Promise<string>;

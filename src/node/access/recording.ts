@@ -18,6 +18,7 @@ import type { Identity } from '../home.ts';
 import type { AccessGate } from './access-gate.ts';
 import type { GrantBook } from './grant-book.ts';
 import type { RevocationBook } from './revocation-book.ts';
+import type { WriterCourt } from './writer-court.ts';
 
 export interface RecordingParts {
   readonly crypto: Crypto;
@@ -26,6 +27,7 @@ export interface RecordingParts {
   readonly gate: () => Pick<AccessGate, 'takeRevocation'>;
   readonly registries: Pick<Registries, 'profile'>;
   readonly ownLogs: Pick<OwnLogs, 'announce'>;
+  readonly writers: Pick<WriterCourt, 'take'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Told once of what hinders the recording, until it works again. */
@@ -37,15 +39,16 @@ export class Recording {
   /** Recorded in this run; the registry is read a moment later. */
   readonly #done = new WeakSet<Revocation>();
   #hindered = false;
-  #looking: Promise<void> | undefined;
+  #looking: Promise<boolean> | undefined;
 
   constructor(parts: RecordingParts) {
     this.#parts = parts;
   }
 
   /** Takes what the registry of an owner says. */
-  async read(owner: Did, { token, expires }: Revoked): Promise<Revocation | undefined> {
-    const { crypto, revocations, gate, now } = this.#parts;
+  async read(owner: Did, revoked: Revoked): Promise<Revocation | undefined> {
+    const { crypto, revocations, gate, writers, now } = this.#parts;
+    const { token, expires } = revoked;
     const read = readRevocation(crypto, token);
     if (!read.ok) return undefined;
     const believed = this.#speaksFor(owner, read.value.revoker) ? expires : undefined;
@@ -53,24 +56,25 @@ export class Recording {
     const over = believed !== undefined && isOver(believed, now());
     if (!over) await gate().takeRevocation(token, true);
     revocations.stands(read.value, believed);
+    if (revoked.kind === 'writerRevoked') writers.take(owner, read.value, revoked.logs);
     return read.value;
   }
 
-  /** To be called now and then, and after each revocation of ours. */
-  look(): Promise<void> {
+  /** To be called now and then, and after each revocation of ours. True where all of ours are recorded. */
+  look(): Promise<boolean> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
     return this.#looking;
   }
 
-  async #look(): Promise<void> {
+  async #look(): Promise<boolean> {
     const { revocations, warn, now } = this.#parts;
-    for (const { revocation, token } of revocations.unrecorded()) {
+    for (const { revocation, token, expires } of revocations.unrecorded()) {
       if (this.#done.has(revocation)) continue;
-      const said = await this.#record(revocation.ucan, token);
+      const said = await this.#record(revocation.ucan, token, expires);
       if (!said.ok) {
         if (!this.#hindered) warn('registry', said.error);
         this.#hindered = true;
-        return;
+        return false;
       }
       this.#done.add(revocation);
     }
@@ -81,10 +85,11 @@ export class Recording {
     };
     const pruned = await revocations.prune(isPast);
     if (!pruned.ok) warn('revocations', pruned.error);
+    return true;
   }
 
-  #record(ucan: string, token: Uint8Array): Promise<Result<void>> {
-    const expires = this.#expiryOf(ucan);
+  #record(ucan: string, token: Uint8Array, known: number | undefined): Promise<Result<void>> {
+    const expires = this.#expiryOf(ucan) ?? known;
     const data = revokedData(ucan, token, expires === undefined ? {} : { expires });
     return this.#parts.ownLogs.announce(registryTypes.revoked, ucan, data);
   }

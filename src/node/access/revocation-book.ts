@@ -22,6 +22,12 @@ interface Known {
   stands: boolean;
 }
 
+export interface Unrecorded {
+  readonly revocation: Revocation;
+  readonly token: Uint8Array;
+  readonly expires: number | undefined;
+}
+
 export class RevocationBook {
   readonly set: Revocations;
   readonly #rows: TableRows;
@@ -62,12 +68,19 @@ export class RevocationBook {
     return this.#known.has(keyOf(revocation));
   }
 
-  /** In force at once; durable when it resolves. True where it is news. */
-  async take(token: Uint8Array, revocation: Revocation): Promise<Result<boolean>> {
+  /**
+   * In force at once; durable when it resolves. True where it is news. `expires`: seconds since 1970 when
+   * the delegation would have expired, where that is known.
+   */
+  async take(
+    token: Uint8Array,
+    revocation: Revocation,
+    expires?: number,
+  ): Promise<Result<boolean>> {
     const added = this.set.add(revocation);
     if (!added.ok || !added.value) return added;
     const name = this.#crypto.sha256(token);
-    this.#remember(revocation, name, token);
+    this.#remember(revocation, name, token, expires);
     for (const listener of this.#listeners) listener(revocation);
     const stored = await this.#rows.put(keyspace.revocations, { name, value: token.slice() });
     return stored.ok ? ok(true) : stored;
@@ -82,11 +95,11 @@ export class RevocationBook {
     known.expires ??= expires;
   }
 
-  /** Revocations of ours that no registry has, as their tokens. */
-  unrecorded(): readonly { readonly revocation: Revocation; readonly token: Uint8Array }[] {
-    const open: { readonly revocation: Revocation; readonly token: Uint8Array }[] = [];
-    for (const { revocation, token, stands } of this.#known.values()) {
-      if (!stands && token !== undefined) open.push({ revocation, token });
+  /** Revocations of ours that no registry has. */
+  unrecorded(): readonly Unrecorded[] {
+    const open: Unrecorded[] = [];
+    for (const { revocation, token, expires, stands } of this.#known.values()) {
+      if (!stands && token !== undefined) open.push({ revocation, token, expires });
     }
     return open;
   }
@@ -115,9 +128,15 @@ export class RevocationBook {
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
   }
 
-  #remember(revocation: Revocation, name: Uint8Array, token: Uint8Array): void {
+  #remember(revocation: Revocation, name: Uint8Array, token: Uint8Array, expires?: number): void {
     const ours = this.#isOurs(revocation.revoker);
-    const known: Known = { revocation, name, stands: false, ...(ours && { token: token.slice() }) };
+    const known: Known = {
+      revocation,
+      name,
+      expires,
+      stands: false,
+      ...(ours && { token: token.slice() }),
+    };
     this.#known.set(keyOf(revocation), known);
   }
 }

@@ -1,5 +1,5 @@
 /** Every command of hw. The help, the parser and docs/reference/commands.md are made from this table. */
-import { passphraseFile, spec, why, type CommandSpec, type Flags } from './command.ts';
+import { organisationKeyFlags, passphraseFile, spec, why, type CommandSpec, type Flags } from './command.ts';
 import { byGrant, grantCommands } from './grant-commands.ts';
 import { keyCommands, recoveryCommands } from './recovery-commands.ts';
 import { streamCommands } from './stream-commands.ts';
@@ -103,6 +103,7 @@ export const commands: readonly CommandSpec[] = [
       ...positions,
       ['--speed <n>', "pace by the events' time: 1 original, 10 ten times as fast"],
       ['--fields <fields>', 'attributes: these alone, each with its proof where --json is given'],
+      passphraseFile,
     ],
     async () => (await import('./read.ts')).replay,
     { streams: true, planned: plannedReads },
@@ -239,6 +240,18 @@ export const commands: readonly CommandSpec[] = [
     ),
   ),
   spec(
+    'peer revoke <peer>',
+    'take back that a peer of this organisation writes its logs, and name their last good entries',
+    'hw peer revoke 12D3KooW… --why "stolen laptop"',
+    [
+      ['--good <log=index...>', 'last good entry of a log (else: the newest one that is here)'],
+      ['--key <file>', 'the key of the organisation, where it is kept elsewhere'],
+      ['--passphrase-file <file>', 'its passphrase (- for stdin); asked for on a terminal'],
+      why,
+    ],
+    async () => (await import('./revoke.ts')).writer,
+  ),
+  spec(
     'network show',
     'the network that this home belongs to',
     'hw network show',
@@ -249,14 +262,18 @@ export const commands: readonly CommandSpec[] = [
     'network accept <did>',
     'list an organisation as a member of a listed network',
     'hw network accept did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK',
-    [why],
+    [...organisationKeyFlags, why],
     async () => (await import('./network.ts')).accept,
   ),
   spec(
     'invite',
     'print the line with which another organisation joins this network',
     'hw invite',
-    [['--member <did>', 'also list that organisation as a member'], why],
+    [
+      ['--member <did>', 'also list that organisation as a member'],
+      ...organisationKeyFlags,
+      why,
+    ],
     async () => (await import('./network.ts')).invite,
   ),
   spec(

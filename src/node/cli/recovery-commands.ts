@@ -68,6 +68,18 @@ export const keyCommands: readonly CommandSpec[] = [
   },
   {
     ...common,
+    usage: 'key revoke <file>',
+    summary: 'take back a delegation, such as one of hw key token --admin (- for stdin)',
+    example: 'hw key revoke ada.ucan --why "left the team"',
+    options: [
+      ['--key <file>', 'the key that signed it, where it is kept elsewhere'],
+      ['--passphrase-file <file>', 'its passphrase (- for stdin); asked for on a terminal'],
+      why,
+    ],
+    load: async () => (await import('./revoke.ts')).delegation,
+  },
+  {
+    ...common,
     usage: 'key export <name>',
     summary: 'print a key file, for safekeeping elsewhere',
     example: 'hw key export recovery > recovery.key',
@@ -83,6 +95,7 @@ export const keyCommands: readonly CommandSpec[] = [
       ['--scope <scope>', 'metrics: a token for /metrics alone; of --admin: for what'],
       ['--admin <did>', 'delegate the API of this node to another DID (all of it, or --scope)'],
       ['--for <duration>', 'how long the delegation is good (30d)'],
+      ['--key <file>', 'of --admin: the key of the organisation, where it is kept elsewhere'],
       ['--request <method-and-path>', 'a bearer for one request to a remote node, for a minute'],
       ['--delegation <file>', 'of --request: what --admin printed there (- for stdin)'],
       ['--node <did>', 'of --request: the peer that is asked (else as the delegation says)'],

@@ -16,10 +16,12 @@ import type { EvidenceApi } from '../evidence-api.ts';
 import type { WitnessApi } from '../witness-api.ts';
 import type { ForksApi } from '../forks-api.ts';
 import type { GrantsApi } from '../grants-api.ts';
-import type { FreshnessBook } from '../access/freshness-book.ts';
+import type { RevocationsApi } from '../revocations-api.ts';
+import type { AccessRoom } from '../access/access-room.ts';
 import type { Home } from '../home.ts';
 import type { TreeApi, UrlApi } from '../tree-api.ts';
 import type { RetentionApi } from '../retention-api.ts';
+import type { KeySource } from '../organisation-key.ts';
 import type { Runtime } from '../runtime.ts';
 import type {
   Actor,
@@ -87,7 +89,7 @@ export interface CoreParts {
   readonly journal: Journal;
   readonly rates: Rates;
   readonly witness: WitnessApi;
-  readonly access: { readonly desk: GrantsApi; readonly freshness: Pick<FreshnessBook, 'ageMs'> };
+  readonly access: Pick<AccessRoom, 'desk' | 'freshness' | 'revoking'>;
   readonly usage: UsageRoom;
   readonly sealed: SealedRoom;
   readonly peer: PeerId;
@@ -113,6 +115,7 @@ export class NodeCore implements NodeApi {
   readonly tree: TreeApi;
   readonly urls: UrlApi;
   readonly grants: GrantsApi;
+  readonly revocations: RevocationsApi;
   readonly attributes: AttributesApi;
   readonly keyEpochs: SealedApi;
   readonly rekeying: RekeyApi;
@@ -133,6 +136,7 @@ export class NodeCore implements NodeApi {
     );
     this.witness = parts.witness;
     this.grants = parts.access.desk;
+    this.revocations = parts.access.revoking;
     this.attributes = attributesOf(parts);
     this.sealed = parts.sealed;
     this.keyEpochs = new Shredding(parts);
@@ -317,19 +321,27 @@ export class NodeCore implements NodeApi {
     return this.#parts.network()?.control.view();
   }
 
-  async invite(member: string | undefined, actor: Actor): Promise<Result<string>> {
+  async invite(
+    member: string | undefined,
+    actor: Actor,
+    key: KeySource = {},
+  ): Promise<Result<string>> {
     const network = this.#networked();
     if (!network.ok) return network;
     const { control } = network.value;
-    const line = await control.invite(network.value.reachable(), member);
+    const line = await control.invite(network.value.reachable(), member, key);
     if (line.ok) this.#parts.journal.did('network.invite', member ?? 'anyone', actor);
     return line;
   }
 
-  async acceptMember(member: string, actor: Actor): Promise<Result<NetworkView>> {
+  async acceptMember(
+    member: string,
+    actor: Actor,
+    key: KeySource = {},
+  ): Promise<Result<NetworkView>> {
     const network = this.#networked();
     if (!network.ok) return network;
-    const accepted = await network.value.control.accept(member);
+    const accepted = await network.value.control.accept(member, key);
     if (accepted.ok) this.#parts.journal.did('network.accept', member, actor);
     return accepted;
   }

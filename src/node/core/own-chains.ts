@@ -12,10 +12,18 @@ export function ownChains(
   owner: Did,
   name: StreamName,
 ): readonly (readonly LogSummary[])[] {
-  const own = logs.filter(
-    ({ genesis, createdLocally }) =>
-      createdLocally && genesis?.owner === owner && genesis.name === name,
-  );
+  const named = logs.filter(({ genesis }) => genesis?.owner === owner && genesis.name === name);
+  const all = new Map(named.map((log) => [log.logId, log]));
+  // What another peer of ours wrote, and this one goes on with, is the begin of its chain.
+  const leadsToOwn = (log: LogSummary): boolean => {
+    let at: LogSummary | undefined = log;
+    for (let steps = 0; at !== undefined && steps <= limits.maxSuccessors; steps++) {
+      if (at.createdLocally) return true;
+      at = at.closing === undefined ? undefined : all.get(at.closing.next);
+    }
+    return false;
+  };
+  const own = named.filter(leadsToOwn);
   const byId = new Map(own.map((log) => [log.logId, log]));
   const after = new Set(
     own.flatMap(({ closing }) => (closing === undefined ? [] : [closing.next])),

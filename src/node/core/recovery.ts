@@ -44,7 +44,9 @@ export class Recovery implements RecoveryApi {
     actor: Actor,
   ): Promise<Result<StreamView>> {
     const { ownLogs, streams, registries } = this.#parts;
-    if (!stream.own) return err(fault('stream-not-own', `${stream.display} is of another owner`));
+    // Another peer of ours may have written it: the recovery key is the organisation's.
+    if (!stream.own && stream.owner !== ownLogs.organisation)
+      return err(fault('stream-not-own', `${stream.display} is of another owner`));
     const targets = this.#targets(stream, request);
     if (!targets.ok) return targets;
     const signer = await this.#recoveryKey(request);

@@ -1,4 +1,4 @@
-/** `POST /streams/{org}/{name}/recover`. */
+/** `POST /streams/{org}/{name}/recover`, and what comes before it: revocations. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type, type TObject } from 'typebox';
 import type { NodeApi } from '../node-api.ts';
@@ -6,6 +6,7 @@ import { recoverReasons, type RecoverRequest } from '../recovery-api.ts';
 import { answer } from './answer.ts';
 import { sendProblem } from './problem.ts';
 import { actorOf, numberOf, streamOf, textOf } from './request.ts';
+import { revocationRoutes } from './revocation-routes.ts';
 import { streamParams } from './schemas.ts';
 
 const recoverBody: TObject = Type.Object(
@@ -32,6 +33,7 @@ const recoverBody: TObject = Type.Object(
 );
 
 export function recoveryRoutes(server: FastifyInstance, api: NodeApi): void {
+  revocationRoutes(server, api);
   server.post(
     '/streams/:org/:name/recover',
     {

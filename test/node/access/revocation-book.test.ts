@@ -78,6 +78,7 @@ function kit(rows: TableRows = new TableRows(new MemoryStore())): Kit {
         return Promise.resolve(ok(undefined));
       },
     },
+    writers: { take: () => assert.fail('no writer') },
     now: () => made.nowMs,
     warn: (_subject, { code }) => made.warned.push(code),
   };

@@ -13,6 +13,7 @@ import type { BackupApi } from '../../../src/node/core/backup.ts';
 import type { EvidenceApi } from '../../../src/node/evidence-api.ts';
 import type { AttributesApi } from '../../../src/node/core/attributes.ts';
 import type { GrantsApi } from '../../../src/node/grants-api.ts';
+import type { RevocationsApi } from '../../../src/node/revocations-api.ts';
 import type { RekeyApi } from '../../../src/node/rekey-api.ts';
 import type { SealedApi } from '../../../src/node/sealed-api.ts';
 import type { ForksApi } from '../../../src/node/forks-api.ts';
@@ -140,6 +141,7 @@ export class Double implements NodeApi {
   };
 
   readonly grants: GrantsApi = noGrants;
+  readonly revocations: RevocationsApi = { revokeWriter: none, revokeDelegation: none };
   readonly attributes: AttributesApi = noAttributes;
   readonly rekeying: RekeyApi = { rekey: notUsed };
   readonly keyEpochs: SealedApi = { epochs: () => Promise.resolve(ok([])), shred: notUsed };

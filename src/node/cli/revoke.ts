@@ -1,0 +1,112 @@
+/** `hw peer revoke` and `hw key revoke`: taking back what lets somebody act for the organisation. */
+import { resolve } from 'node:path';
+import { readKeyFile } from '../../access/key-file-store.ts';
+import { fault } from '../../errors.ts';
+import { parseLogId } from '../../ids.ts';
+import { err, ok, type Result } from '../../result.ts';
+import { keyPath } from '../home-keys.ts';
+import type { Action } from './command.ts';
+import type { Context } from './context.ts';
+import { actor, callNode } from './endpoints.ts';
+import { openInput } from './file-input.ts';
+import type { Options } from './options.ts';
+import { existingPassphrase } from './passphrase.ts';
+import { countText, table } from './table.ts';
+
+/** More than any container has. */
+const maxFileBytes = 1_048_576;
+
+export const writer: Action = async (context, [peer = ''], options) => {
+  const good = goodOf(options.list('good'));
+  if (!good.ok) return good;
+  const key = await keyOf(context, options);
+  if (!key.ok) return key;
+  const path = `/peers/${encodeURIComponent(peer)}/revoke`;
+  const body = { good: good.value, ...key.value, ...actor(options) };
+  const answer = await callNode(context, { method: 'POST', path, body });
+  if (!answer.ok) return answer;
+  await context.value(answer.value.value);
+  const logs = answer.value.list('logs');
+  const rows = logs.map((log) => [
+    log.text('stream') ?? '',
+    String(log.number('partition') ?? 0),
+    `hw:${log.text('log') ?? ''}`,
+    String(log.number('last') ?? ''),
+    countText(log.number('beyond') ?? 0),
+  ]);
+  await context.say(
+    `${peer} writes no logs of this organisation any more`,
+    ...table(['STREAM', 'PARTITION', 'LOG', 'LAST GOOD', 'BEYOND'], rows),
+  );
+  const names = new Set(logs.map((log) => log.text('stream') ?? ''));
+  for (const name of names) {
+    await context.note(`Next: hw stream recover ${name} --reason fork goes on from there.`);
+  }
+  return ok(0);
+};
+
+export const delegation: Action = async (context, [file = ''], options) => {
+  const input = await openInput(context, file);
+  if (!input.ok) return input;
+  await using open = input.value;
+  const parts: Uint8Array[] = [];
+  for await (const chunk of open) {
+    parts.push(chunk);
+    if (open.read > maxFileBytes) break;
+  }
+  const key = await keyOf(context, options);
+  if (!key.ok) return key;
+  const text = Buffer.concat(parts).toString('utf8').trim();
+  const body = { delegation: text, ...key.value, ...actor(options) };
+  const answer = await callNode(context, { method: 'POST', path: '/revocations', body });
+  if (!answer.ok) return answer;
+  const { value } = answer;
+  await context.value(value.value);
+  await context.say(
+    `${value.text('command') ?? ''} of ${value.text('holder') ?? ''} is void`,
+    `  delegation  ${value.text('delegation') ?? ''}`,
+  );
+  if (!value.flag('recorded')) {
+    await context.note('It is not in the registry yet: that is done as soon as it can be written.');
+  }
+  return ok(0);
+};
+
+function goodOf(given: readonly string[]): Result<Readonly<Record<string, number>>> {
+  const good: Record<string, number> = {};
+  for (const text of given) {
+    const [, log = '', index = ''] = /^(?:hw:)?([^=]+)=([0-9]{1,15})$/.exec(text) ?? [];
+    const logId = parseLogId(log);
+    if (!logId.ok || index === '') {
+      const hint = 'For example --good hw:bafk…=4711; hw stream show names the logs.';
+      return err(
+        fault(
+          'usage',
+          '--good takes LOG=INDEX of the last good entry',
+          { pointer: '--good' },
+          hint,
+        ),
+      );
+    }
+    good[logId.value] = Number(index);
+  }
+  return ok(good);
+}
+
+/** Where the organisation's key is, and its passphrase if it needs one: the node reads it, on this machine. */
+async function keyOf(
+  context: Context,
+  options: Options,
+): Promise<Result<{ readonly keyFile?: string; readonly passphrase?: string }>> {
+  const given = options.text('key');
+  const named = given === undefined ? {} : { keyFile: resolve(context.runtime.directory, given) };
+  if (given === undefined) return ok(named);
+  const file = await readKeyFile(named.keyFile ?? keyPath(context.paths, 'organisation'));
+  if (!file.ok || !file.value.locked) {
+    // What is wrong with it the node says, with the rest.
+    if (file.ok && !file.value.locked) file.value.seed.fill(0);
+    return ok(named);
+  }
+  const passphrase = await existingPassphrase(context, options)();
+  return passphrase.ok ? ok({ ...named, passphrase: passphrase.value }) : passphrase;
+}
