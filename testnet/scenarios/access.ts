@@ -1,5 +1,5 @@
 /**
- * Who may read: a direct stream with real peers. A reader asks and is accepted by hand, another stream
+ * Who may read: a direct and a sealed stream with real peers. A reader asks and is accepted by hand, another stream
  * by rule; a stranger learns nothing; a thief with a copied grant in its store is refused; what comes
  * after a revocation reaches nobody; a grant of a time range opens that range.
  */
@@ -13,6 +13,8 @@ import { openHome } from '../../src/node/home.ts';
 import { openHomeLedger } from '../../src/node/open-ledger.ts';
 import { processRuntime } from '../../src/node/runtime.ts';
 import type { Result } from '../../src/result.ts';
+import { handingOn } from './access-handing-on.ts';
+import { SealedStream } from './access-sealed.ts';
 import { headOf } from '../checks/replicas.ts';
 import { filesWith } from '../lib/files-with.ts';
 import { Peer } from '../lib/peer.ts';
@@ -28,12 +30,15 @@ export const access: NetworkChecks = async (work, options) => {
   await network.byHand();
   await network.byRule();
   await network.range();
+  await network.sealed.read();
   await network.stranger();
   await network.thief();
   await network.revoked();
+  if (!options.short) await handingOn(work, options);
 };
 
 class Network {
+  readonly sealed: SealedStream;
   readonly #options: Options;
   readonly #acme: Peer;
   readonly #beta: Peer;
@@ -46,6 +51,14 @@ class Network {
   private constructor(options: Options, peers: readonly [Peer, Peer, Peer]) {
     this.#options = options;
     [this.#acme, this.#beta, this.#carl] = peers;
+    this.sealed = new SealedStream({
+      options,
+      acme: this.#acme,
+      reader: this.#beta,
+      relay: this.#carl,
+      open: this.#open,
+      publish: (stream, text) => this.#publish(stream, text),
+    });
   }
 
   static async start(work: Workspace, options: Options): Promise<Network> {
@@ -169,6 +182,7 @@ class Network {
     const writer = (await this.#acme.api.get('/status')).text('peer') ?? '';
     const card = { name: 'prices', visibility: 'direct', partitions: [{ log, writer }] };
     await plant(this.#carl, text, JSON.stringify(card));
+    await plant(this.#carl, this.sealed.grant);
     await this.#carl.up();
     await until('the thief to be refused', async () => {
       const own = (await this.#carl.api.get('/grants')).list('grants');
@@ -182,6 +196,7 @@ class Network {
     this.#options.holds(
       'a thief with a copied grant is refused (ucan-audience), in the journal too',
     );
+    await this.sealed.robbed(this.#carl);
   }
 
   async revoked(): Promise<void> {
@@ -189,6 +204,7 @@ class Network {
     const id = grants.find((grant) => grant.text('stream') === 'prices')?.text('id') ?? '';
     (await this.#acme.hw(['grant', 'revoke', id.slice(-8), '--why', 'over'])).expect(0);
     await this.#publish('prices', 'after the revocation');
+    await this.sealed.revoke();
     await until('beta to hear of it', async () => {
       const own = (await this.#beta.api.get('/grants')).list('grants');
       return own.some((grant) => grant.text('state') === 'revoked') ? true : undefined;
@@ -210,6 +226,7 @@ class Network {
     this.#options.holds(
       'after the revocation nothing comes, after restarts neither; the rest goes on',
     );
+    await this.sealed.revoked();
   }
 
   async #publish(stream: string, text: string): Promise<void> {
@@ -244,7 +261,7 @@ class Network {
 }
 
 /** Puts a grant into the store of a stopped node as if it were its own. */
-async function plant(peer: Peer, text: string, card: string): Promise<void> {
+async function plant(peer: Peer, text: string, card?: string): Promise<void> {
   const home = value(await openHome(peer.home));
   await using ledger = value(await openHomeLedger(home, processRuntime(), {}));
   const grant = value(orderGrant(nodeCrypto, value(parseContainer(text))));
