@@ -8,6 +8,7 @@ import { forkProof } from './fork-proof.ts';
 import type { Format } from './format.ts';
 import { keyDelivery } from './key-delivery.ts';
 import { leaf } from './leaf.ts';
+import { sealed } from './sealed.ts';
 import { tile } from './tile.ts';
 import { tree } from './tree.ts';
 
@@ -22,6 +23,7 @@ export const formats: readonly Format[] = [
   forkProof,
   bundle,
   keyDelivery,
+  sealed,
 ];
 
 /** Text of every file, by name with `.json`. */
