@@ -221,6 +221,7 @@ export const nodeCodes = {
   'key-file-invalid': ['config', 'Bring the file back from a backup.'],
   'key-file-io': ['failed', 'Check the disk and the permissions of the folder.'],
   'key-passphrase-needed': ['config', 'Give the passphrase of the key file.'],
+  'passphrase-file-mode': ['config', 'Run chmod 600 on the file.'],
   'key-passphrase-wrong': ['config', 'Try again; a lost passphrase cannot be recovered.'],
   // network document and invites
   'network-document': ['invalid', 'Ask the founder of the network for the original document.'],

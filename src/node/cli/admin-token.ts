@@ -16,6 +16,7 @@ import { durationMs } from '../duration.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { openInput } from './file-input.ts';
+import { keyOf } from './key-option.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
 
@@ -56,7 +57,12 @@ async function delegate(
   }
   const seeds = new SeedReader(context.paths, existingPassphrase(context, options));
   const { organisation, peerKey } = home.identity;
-  const signer = await seeds.signer('organisation', didKey(organisation));
+  const elsewhere = await keyOf(context, options, organisation);
+  if (!elsewhere.ok) return elsewhere;
+  const signer =
+    elsewhere.value === undefined
+      ? await seeds.signer('organisation', didKey(organisation))
+      : ok(elsewhere.value);
   if (!signer.ok) return signer;
   const { clock, random } = context.runtime;
   const expires = asTimeMs(clock.now() + lifeMs);

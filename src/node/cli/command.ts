@@ -51,3 +51,8 @@ export const passphraseFile: readonly [string, string] = [
   '--passphrase-file <file>',
   'passphrase of the key files (- for stdin); asked for on a terminal',
 ];
+/** Of commands that the organisation's key must sign, which is kept elsewhere. */
+export const organisationKeyFlags: Flags = [
+  ['--key <file>', 'the key of the organisation, where it is kept elsewhere'],
+  ['--passphrase-file <file>', 'its passphrase (- for stdin); asked for on a terminal'],
+];

@@ -1,5 +1,12 @@
 /** Every command of hw. The help, the parser and docs/reference/commands.md are made from this table. */
-import { organisationKeyFlags, passphraseFile, spec, why, type CommandSpec, type Flags } from './command.ts';
+import {
+  organisationKeyFlags,
+  passphraseFile,
+  spec,
+  why,
+  type CommandSpec,
+  type Flags,
+} from './command.ts';
 import { byGrant, grantCommands } from './grant-commands.ts';
 import { keyCommands, recoveryCommands } from './recovery-commands.ts';
 import { streamCommands } from './stream-commands.ts';
@@ -269,11 +276,7 @@ export const commands: readonly CommandSpec[] = [
     'invite',
     'print the line with which another organisation joins this network',
     'hw invite',
-    [
-      ['--member <did>', 'also list that organisation as a member'],
-      ...organisationKeyFlags,
-      why,
-    ],
+    [['--member <did>', 'also list that organisation as a member'], ...organisationKeyFlags, why],
     async () => (await import('./network.ts')).invite,
   ),
   spec(

@@ -1,5 +1,5 @@
 /** Who may read direct and sealed streams. */
-import type { CommandSpec } from './command.ts';
+import { organisationKeyFlags, type CommandSpec } from './command.ts';
 
 const common = { streams: false, ownSignals: false } as const;
 const why = ['--why <text>', 'reason, kept in the journal'] as const;
@@ -71,7 +71,7 @@ export const grantCommands: readonly CommandSpec[] = [
     usage: 'grant import <file>',
     summary: 'keep a grant that was made out to us (- for stdin); then hw follow reads the stream',
     example: 'hw grant import beta.grant',
-    options: [why],
+    options: [...organisationKeyFlags, why],
     load: async () => (await import('./grant.ts')).take,
   },
   {

@@ -14,6 +14,7 @@ import type { Context } from './context.ts';
 import { usageLines } from './grant-usage.ts';
 import { actor, callNode } from './endpoints.ts';
 import { fileText } from './file-input.ts';
+import { handedToPeer } from './handed-to-peer.ts';
 import type { Options } from './options.ts';
 import { durationText, table } from './table.ts';
 
@@ -62,7 +63,9 @@ export async function importGrant(
 ): Promise<Result<JsonView>> {
   const text = await fileText(context, file);
   if (!text.ok) return text;
-  const body = { grant: text.value.trim(), ...actor(options) };
+  const own = await handedToPeer(context, options, text.value);
+  if (!own.ok) return own;
+  const body = { grant: own.value.trim(), ...actor(options) };
   return callNode(context, { method: 'POST', path: '/grants/import', body });
 }
 
@@ -75,6 +78,12 @@ export const revoke: Action = async (context, [id = ''], options) => {
     `revoked the grant of ${gone.value.text('stream') ?? ''} for ${holder(gone.value)}`,
   );
   await context.note('what was read cannot be unread');
+  const until = gone.value.number('keysUntil');
+  if (until !== undefined) {
+    const when =
+      until === 0 ? 'until the open epoch has its events' : `until ${timeText(until) ?? ''}`;
+    await context.note(`one set of keys for each epoch: those that are out open it ${when}`);
+  }
   return ok(0);
 };
 

@@ -9,6 +9,7 @@ import { JsonView } from '../json-view.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { actor, callNode } from './endpoints.ts';
+import { keySource } from './key-option.ts';
 
 export const show: Action = async (context) => {
   const view = await networkView(context);
@@ -48,7 +49,9 @@ async function networkView(context: Context): Promise<Result<JsonView>> {
 }
 
 export const accept: Action = async (context, [did = ''], options) => {
-  const body = { member: did, ...actor(options) };
+  const key = await keySource(context, options);
+  if (!key.ok) return key;
+  const body = { member: did, ...key.value, ...actor(options) };
   const answer = await callNode(context, { method: 'POST', path: '/network/members', body });
   if (!answer.ok) return answer;
   await context.value(answer.value.value);
@@ -59,7 +62,9 @@ export const accept: Action = async (context, [did = ''], options) => {
 };
 
 export const invite: Action = async (context, _args, options) => {
-  const body = { member: options.text('member'), ...actor(options) };
+  const key = await keySource(context, options);
+  if (!key.ok) return key;
+  const body = { member: options.text('member'), ...key.value, ...actor(options) };
   const answer = await callNode(context, { method: 'POST', path: '/network/invites', body });
   if (!answer.ok) return answer;
   const line = answer.value.text('invite') ?? '';

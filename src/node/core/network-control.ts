@@ -7,12 +7,13 @@ import { fault } from '../../errors.ts';
 import { formatInvite } from '../../gossip/invite.ts';
 import { KnownNetwork, parseNetworkId, reviseNetwork } from '../../gossip/network-document.ts';
 import type { Clock } from '../../host.ts';
-import { parseDid } from '../../ids.ts';
+import { didFromKey, parseDid } from '../../ids.ts';
 import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asTimeMs, type Did, type PeerId } from '../../types.ts';
 import { saveNetwork, type Home } from '../home.ts';
 import type { NetworkView } from '../node-api.ts';
+import { organisationKey, type KeySource } from '../organisation-key.ts';
 
 /** What an invite tells others of us. */
 export interface Reachable {
@@ -79,9 +80,13 @@ export class NetworkControl {
   }
 
   /** The invite line; a `member` is listed first. */
-  async invite(self: Reachable, member: string | undefined): Promise<Result<string>> {
+  async invite(
+    self: Reachable,
+    member: string | undefined,
+    key: KeySource = {},
+  ): Promise<Result<string>> {
     if (member !== undefined) {
-      const accepted = await this.accept(member);
+      const accepted = await this.accept(member, key);
       if (!accepted.ok) return accepted;
     }
     const line = formatInvite({
@@ -95,19 +100,24 @@ export class NetworkControl {
     return ok(line);
   }
 
-  /** Lists a member: needs the founder's key in this home (`network-not-founder`). */
-  async accept(text: string): Promise<Result<NetworkView>> {
+  /** Lists a member: needs the key of the founder, whatever that is called now. Codes: network-not-founder, those of `organisationKey`. */
+  async accept(text: string, key: KeySource = {}): Promise<Result<NetworkView>> {
     const member = parseDid(text);
     if (!member.ok) return member;
     const { current } = this.known;
-    const signer = this.#home.keys.organisation;
     if (current === undefined) return err(fault('network-none', 'the document has not come yet'));
-    if (current.founder !== this.#home.identity.organisation || signer === undefined) {
+    if (!this.known.also(this.#home.identity.organisation).includes(current.founder)) {
       return err(fault('network-not-founder', 'only the founder changes the network'));
+    }
+    const signer = await organisationKey(this.#home, key);
+    if (!signer.ok) return signer;
+    if (didFromKey(signer.value.publicKey) !== current.founder) {
+      const message = `the document is signed by the key of ${current.founder}, and by no other`;
+      return err(fault('network-not-founder', message));
     }
     if (!this.#isMember(member.value)) {
       const members = [...current.members, member.value];
-      const next = reviseNetwork(this.#crypto, signer, current, {
+      const next = reviseNetwork(this.#crypto, signer.value, current, {
         members,
         created: this.#clock.now(),
       });

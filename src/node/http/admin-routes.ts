@@ -13,6 +13,7 @@ import {
   actorOf,
   flagOf,
   isSet,
+  keySourceOf,
   memberOf,
   numberOf,
   onlyLogOf,
@@ -241,7 +242,8 @@ export function networkRoutes(server: FastifyInstance, api: NodeApi): void {
     '/network/invites',
     { schema: { body: inviteBody, summary: 'make an invite line' } },
     async (request, reply) => {
-      const invite = await api.invite(textOf(request.body, 'member'), actorOf(request));
+      const member = textOf(request.body, 'member');
+      const invite = await api.invite(member, actorOf(request), keySourceOf(request));
       return invite.ok ? reply.send({ invite: invite.value }) : sendProblem(reply, invite.error);
     },
   );
@@ -249,7 +251,14 @@ export function networkRoutes(server: FastifyInstance, api: NodeApi): void {
     '/network/members',
     { schema: { body: memberBody, summary: 'accept a member into a listed network' } },
     (request, reply) =>
-      answer(reply, api.acceptMember(textOf(request.body, 'member') ?? '', actorOf(request))),
+      answer(
+        reply,
+        api.acceptMember(
+          textOf(request.body, 'member') ?? '',
+          actorOf(request),
+          keySourceOf(request),
+        ),
+      ),
   );
 }
 

@@ -4,6 +4,7 @@ import { ok, type Result } from '../../result.ts';
 import type { LogId } from '../../types.ts';
 import { oneLog } from '../core/streams.ts';
 import type { Actor, NodeApi, StreamView } from '../node-api.ts';
+import type { KeySource } from '../organisation-key.ts';
 import { callerOf } from './callers.ts';
 
 /** A member of params, query or body that the schema has checked. */
@@ -51,4 +52,13 @@ export function logOf(api: NodeApi, request: FastifyRequest): Result<LogId> {
 export function actorOf(request: FastifyRequest): Actor {
   const why = textOf(request.body, 'why');
   return { who: callerOf(request)?.did ?? 'api', ...(why === undefined ? {} : { why }) };
+}
+
+/** A key file that a body names, and its passphrase. */
+export function keySourceOf({ body }: FastifyRequest): KeySource {
+  const [keyFile, passphrase] = [textOf(body, 'keyFile'), textOf(body, 'passphrase')];
+  return {
+    ...(keyFile === undefined ? {} : { keyFile }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+  };
 }

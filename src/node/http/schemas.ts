@@ -260,12 +260,21 @@ export const peerPatch: TObject = Type.Object(
   },
   strict,
 );
+/** The organisation's key, where it is kept elsewhere. */
+const keySource = {
+  keyFile: text('key file of the organisation on the machine of the node'),
+  passphrase: text('of that file'),
+};
 export const inviteBody: TObject = Type.Object(
-  { member: text('DID that is listed as a member too'), why: text('for the journal') },
+  {
+    member: text('DID that is listed as a member too'),
+    ...keySource,
+    why: text('for the journal'),
+  },
   strict,
 );
 export const memberBody: TObject = Type.Object(
-  { member: Type.String({ maxLength: 256 }), why: text('for the journal') },
+  { member: Type.String({ maxLength: 256 }), ...keySource, why: text('for the journal') },
   strict,
 );
 export const whyBody: TObject = Type.Object({ why: text('for the journal') }, strict);
