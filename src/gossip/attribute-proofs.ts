@@ -54,6 +54,8 @@ export async function answerAttributes(
   const { from: begin, to: end = Number.MAX_SAFE_INTEGER } = permit.args;
   const proofs: string[] = [];
   let bytes = 0;
+  /** From the first to the last event that is proved. */
+  let given: { readonly from: number; readonly to: number } | undefined;
   let at: number = from;
   const last = Math.min(log.size, from + maxLooked);
   for (; at < last && proofs.length < Math.min(count, maxAttributeProofs); at++) {
@@ -77,10 +79,13 @@ export async function answerAttributes(
     const ended = net.access?.ended(permit);
     if (ended !== undefined) return err(ended);
     bytes += length;
+    given = { from: given?.from ?? at, to: at + 1 };
     proofs.push(proved.value.proof);
   }
-  const meter = meterOf(net, session, logId, permit, 'proof');
-  if (proofs.length > 0) meter?.delivered({ from, to: at, count: proofs.length, bytes });
+  if (given !== undefined) {
+    const meter = meterOf(net, session, logId, permit, 'attributes');
+    meter?.delivered({ ...given, count: proofs.length, bytes });
+  }
   return ok({ kind: 'attributes', next: asLogIndex(at), size: log.size, proofs });
 }
 

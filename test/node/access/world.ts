@@ -10,6 +10,7 @@ import {
 import { nodeCrypto, signerFromSeed } from '../../../src/crypto-node.ts';
 import type { Signer } from '../../../src/crypto.ts';
 import type { Fault } from '../../../src/errors.ts';
+import type { UsagePort } from '../../../src/gossip/usage-port.ts';
 import type { AttributesPort } from '../../../src/gossip/attribute-proofs.ts';
 import { peerIdFromKey } from '../../../src/gossip/peer-id.ts';
 import { didFromKey } from '../../../src/ids.ts';
@@ -119,6 +120,7 @@ export const card: StreamCard = {
 export async function producer(
   world: World,
   attributes?: AttributesPort,
+  usage?: UsagePort,
 ): Promise<readonly [TestNode, Kit]> {
   const kit = gateOf(world, acme);
   const node = await world.add({
@@ -126,6 +128,7 @@ export async function producer(
     peerKey: acme.peer,
     access: kit.gate,
     ...(attributes === undefined ? {} : { attributes }),
+    ...(usage === undefined ? {} : { usage }),
     setUp: (l) => l.create(log, { visibility: 'direct', signer: acme.owner }),
   });
   node.ledger.append(log, 7);
