@@ -39,6 +39,11 @@ export interface GrantView {
   readonly state: GrantState;
   /** When it came here. */
   readonly since: TimeMs;
+  /**
+   * Of one that is revoked now, for a sealed stream: keys that are out open what is written until then;
+   * 0: until the open epoch has its events.
+   */
+  readonly keysUntil?: TimeMs;
   /** Of one that was got: what a peer of the owner said last. */
   readonly problem?: Fault;
 }

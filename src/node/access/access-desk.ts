@@ -21,7 +21,7 @@ import { fault, type Fault } from '../../errors.ts';
 import type { AccessExchange } from '../../gossip/access-exchange.ts';
 import { didFromKey } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { asStreamName, asTimeMs, isStreamName, type Did } from '../../types.ts';
+import { asStreamName, asTimeMs, isStreamName, type Did, type StreamName } from '../../types.ts';
 import type { Journal } from '../core/journal.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
 import type { Registries } from '../core/registries.ts';
@@ -68,8 +68,11 @@ export interface DeskParts {
   readonly exchange: () => AccessExchange | undefined;
   /** What a grant of a stream of ours is for; undefined for one that needs none, and where there is none. */
   readonly commandOf: (stream: string) => GrantCommand | undefined;
-  /** Resolves when sealed streams have keys that a revoked reader has not. */
-  readonly generations: () => Promise<void>;
+  /**
+   * Resolves when a sealed stream has keys that a revoked reader has not; with a time (ms, 0: not by the
+   * clock) where that has to wait until then.
+   */
+  readonly generations: (stream: StreamName) => Promise<number | undefined>;
   /** A peer could not be told of a revocation: it is in the registry all the same. */
   readonly warn: (subject: string, problem: Fault) => void;
 }
@@ -141,8 +144,6 @@ export class AccessDesk implements GrantsApi {
     if (!revocation.ok) return revocation;
     const taken = await revocations.take(token, revocation.value);
     if (!taken.ok) return taken;
-    // What is sealed from now on is sealed with keys that nobody has been given.
-    await this.#parts.generations();
     this.#record(
       'grant.revoke',
       this.#views.nameOf(owner, stream),
@@ -155,7 +156,11 @@ export class AccessDesk implements GrantsApi {
       // Peers that were not there read it in the registry.
       await recording().look();
     }
-    return ok(this.#views.grant(kept.value));
+    const view = this.#views.grant(kept.value);
+    if (kept.value.side === 'got') return ok(view);
+    // What is sealed from now on is sealed with keys that nobody has been given.
+    const keysUntil = await this.#parts.generations(stream);
+    return ok(keysUntil === undefined ? view : { ...view, keysUntil: asTimeMs(keysUntil) });
   }
 
   followable(target: string): Result<void> {

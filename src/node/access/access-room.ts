@@ -11,7 +11,7 @@ import { peerIdFromKey } from '../../gossip/peer-id.ts';
 import { didFromKey, didKey } from '../../ids.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { asTimeMs, type Did } from '../../types.ts';
+import { asTimeMs, type Did, type StreamName } from '../../types.ts';
 import type { StreamCard } from '../core/cards.ts';
 import { journalTypes, type Journal } from '../core/journal.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
@@ -123,7 +123,10 @@ export class AccessRoom implements Disposable {
     this.revoking = taking.revoking;
     const recording = (): Recording => this.recording;
     const shared = { ...parts, ...books, gate, views, incoming, asking, renewal, recording };
-    const generations = (): Promise<void> => this.#keys?.settled() ?? Promise.resolve();
+    const generations = async (stream: StreamName): Promise<number | undefined> => {
+      await this.#keys?.settled();
+      return this.#keys?.heldUntil(stream);
+    };
     const desk: AccessDesk = new AccessDesk({ ...shared, commandOf, generations });
     this.desk = desk;
     this.freshness = this.#owned.use(openFreshness(parts));

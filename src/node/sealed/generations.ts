@@ -42,6 +42,8 @@ export class Generations implements Disposable {
   /** Logs that are being looked at, and those to be looked at again after. */
   readonly #busy = new Map<LogId, Promise<void>>();
   readonly #again = new Set<LogId>();
+  /** Logs whose open epoch has to end first, and when it does; undefined: not by the clock. */
+  readonly #waiting = new Map<LogId, number | undefined>();
 
   constructor(parts: GenerationsParts) {
     this.#parts = parts;
@@ -66,6 +68,18 @@ export class Generations implements Disposable {
   /** Does what is due and can be done; to be called now and then, since grants end by the clock. */
   look(): void {
     for (const logId of this.#parts.leases.logs()) this.#begin(logId);
+  }
+
+  /**
+   * Until when keys that are out open what is written to a stream, in ms, where a generation is due that
+   * cannot begin yet; 0: until an epoch has its events. Undefined: they open nothing new.
+   */
+  heldUntil(stream: StreamName): number | undefined {
+    let until: number | undefined;
+    for (const [log, end = 0] of this.#waiting) {
+      if (this.#parts.ledger.log(log)?.genesis?.name === stream) until = Math.max(until ?? 0, end);
+    }
+    return until;
   }
 
   /** Resolves when everything that was begun is done; a log that waits for others may take its time. */
@@ -105,12 +119,15 @@ export class Generations implements Disposable {
     const due = leases.of(logId).due || leases.overrun(logId, open.epoch, now);
     if (!due) return this.#tell(logId, await leases.forgetEnded(logId, open.epoch, now));
     if (!isFree(opened.value, policy.value, now)) {
+      const { everyMs } = policy.value;
+      this.#waiting.set(logId, everyMs === undefined ? undefined : open.time + everyMs);
       // A grant's end becomes due too: it must not be forgotten while it waits.
       return this.#tell(logId, await leases.setDue(logId));
     }
     const begun = await ledger.openEpoch(logId, 'generation');
     if (!begun.ok) return this.#tell(logId, begun);
     onBegun(logId, begun.value);
+    this.#waiting.delete(logId);
     return this.#tell(logId, await leases.settled(logId));
   }
 

@@ -119,6 +119,11 @@ export class KeysRoom implements Disposable {
     waiting.abort();
   }
 
+  /** See `Generations.heldUntil`. */
+  heldUntil(stream: StreamName): number | undefined {
+    return this.#generations.heldUntil(stream);
+  }
+
   [Symbol.dispose](): void {
     this.#owned.dispose();
   }

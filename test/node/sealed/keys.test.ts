@@ -183,11 +183,14 @@ describe('epoch keys of a sealed stream', () => {
       await acme.revoke(two);
       await publish();
       assert.equal(await acme.opened(), 'o0.0 o1.1', 'one generation for each epoch');
+      const [, open] = must(await acme.ledger.epochs(acme.log));
+      assert.equal(acme.generations.heldUntil(orders), (open?.time ?? 0) + hour);
       acme.host.offsetMs += hour;
       acme.generations.look();
       await acme.generations.idle();
       await publish();
       assert.equal(await acme.opened(), 'o0.0 o1.1 o2.2');
+      assert.equal(acme.generations.heldUntil(orders), undefined);
       await second.asking.look(true);
       assert.equal(await second.epochs(), '0 1');
     });
