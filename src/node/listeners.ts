@@ -5,14 +5,14 @@
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { Replays } from '../access/ucan-replays.ts';
-import type { Revocations } from '../access/ucan-revocations.ts';
 import { nodeCrypto } from '../crypto-node.ts';
 import type { Fault } from '../errors.ts';
 import { didFromKey } from '../ids.ts';
 import { ok, type Result } from '../result.ts';
+import type { RevocationBook } from './access/revocation-book.ts';
 import type { Config } from './config-schema.ts';
 import type { Home } from './home.ts';
-import { AdminCourt } from './http/admins.ts';
+import { AdminCourt, type Watching } from './http/admins.ts';
 import type { ApiSecurity } from './http/auth.ts';
 import { buildMetricsServer, buildPublicServer } from './http/public-server.ts';
 import { minVersion } from './http/raw-server.ts';
@@ -43,7 +43,7 @@ export interface ListenerParts {
   readonly home: Home;
   readonly runtime: Runtime;
   /** Delegations that were taken back: those of administrators too. */
-  readonly revocations: Revocations;
+  readonly revocations: Pick<RevocationBook, 'set' | 'onTaken'>;
   readonly onFault: (problem: Fault, request: string) => void;
   /** Callers who were refused, at most one in `deniedJournalMs`; `others` were not told of. */
   readonly onDenied: (problem: Fault, request: string, others: number) => void;
@@ -143,21 +143,22 @@ function findings(tls: LoadedTls | undefined, { clock }: Runtime): readonly Omit
 
 function apiSecurity({ home, runtime, revocations, onDenied }: ListenerParts): ApiSecurity {
   const { identity, paths, config } = home;
-  const { clock, random } = runtime;
+  const { clock, random, timers } = runtime;
   const { maxInvocations, deniedJournalMs } = config.limits;
   const court = {
     crypto: nodeCrypto,
     self: didFromKey(identity.peerKey),
     // What was issued before the start may have been used before it.
     replays: new Replays(Math.floor(clock.now() / 1000), maxInvocations),
-    revocations,
+    revocations: revocations.set,
   };
+  const onRevoked: Watching['onRevoked'] = (listener) => revocations.onTaken(listener);
   let toldAt = -Infinity;
   let untold = 0;
   return {
     clock,
     random,
-    admins: new AdminCourt(court, identity.organisation, clock),
+    admins: new AdminCourt(court, identity.organisation, clock, { timers, onRevoked }),
     metricsToken: () => readMetricsToken(paths),
     onDenied: (problem, request) => {
       const now = clock.monotonic();

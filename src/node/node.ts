@@ -301,7 +301,7 @@ class Starting {
     const listening = await openListeners(core, {
       home: this.#home,
       runtime: this.#runtime,
-      revocations: parts.access.revocations.set,
+      revocations: parts.access.revocations,
       onFault: (problem, request) => this.#requestFault(parts.journal, problem, request),
       onDenied: ({ code }, subject, others) =>
         parts.journal.record({ type: journalTypes.denied, subject, data: { code, others } }),

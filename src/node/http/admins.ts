@@ -17,8 +17,9 @@ import {
   type Court,
   type Judged,
 } from '../../access/ucan-judge.ts';
-import { fault } from '../../errors.ts';
-import type { Clock } from '../../host.ts';
+import { fault, type Fault } from '../../errors.ts';
+import type { Clock, Timers } from '../../host.ts';
+import { protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Did } from '../../types.ts';
 
@@ -37,15 +38,28 @@ export interface Admitted {
   readonly did: Did;
   /** Whether the same powers are good for another request now, of the same command: for tickets. */
   readonly permits: (method: string, path: string) => Result<void>;
+  /** Told once the delegations have expired or one was taken back; asks at once. */
+  readonly watch: (ended: (reason: Fault) => void) => Disposable;
+}
+
+/** When to look again at delegations that are in use. */
+export interface Watching {
+  readonly timers: Timers;
+  onRevoked(listener: () => void): Disposable;
 }
 
 export class AdminCourt {
   readonly #court: Court;
   readonly #organisation: Did;
   readonly #clock: Clock;
+  readonly #watching: Watching | undefined;
 
-  /** `court.self` is the peer; `organisation` is whose powers are delegated. */
-  constructor(court: Court, organisation: Did, clock: Clock) {
+  /**
+   * `court.self` is the peer; `organisation` is whose powers are delegated. Without `watching` nobody is
+   * told when a delegation ends.
+   */
+  constructor(court: Court, organisation: Did, clock: Clock, watching?: Watching) {
+    this.#watching = watching;
     this.#court = court;
     this.#organisation = organisation;
     this.#clock = clock;
@@ -76,7 +90,33 @@ export class AdminCourt {
     if (!judged.ok) return judged;
     const permits = (method: string, path: string): Result<void> =>
       this.#permits(judged.value, { node: this.#court.self, method, path });
-    return ok({ did: invocation.issuer, permits });
+    const watch: Admitted['watch'] = (ended) => this.#watch(judged.value, ended);
+    return ok({ did: invocation.issuer, permits, watch });
+  }
+
+  #watch(proof: Judged, ended: (reason: Fault) => void): Disposable {
+    const watching = new DisposableStack();
+    const look = (): void => {
+      const reason = this.#endOf(proof);
+      if (reason === undefined) return;
+      watching.dispose();
+      ended(reason);
+    };
+    if (this.#watching !== undefined && proof.chain.length > 0) {
+      watching.use(this.#watching.onRevoked(look));
+      watching.use(this.#watching.timers.every(protocol.livePulseMs, look));
+    }
+    look();
+    return watching;
+  }
+
+  #endOf(proof: Judged): Fault | undefined {
+    const index = this.#court.revocations.first(proof);
+    if (index !== undefined) return fault('ucan-revoked', 'a delegation was revoked', { index });
+    const seconds = Math.floor(this.#clock.now() / 1000) - protocol.tokenSkewSeconds;
+    const expired = proof.chain.findIndex(({ expires }) => expires !== null && seconds > expires);
+    if (expired < 0) return undefined;
+    return fault('ucan-expired', 'a delegation has expired', { index: expired });
   }
 
   #permits({ invocation, chain, args }: Judged, request: UcanMap): Result<void> {

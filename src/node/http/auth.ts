@@ -97,8 +97,8 @@ export class Guard {
       const command = neededCommand(entry, query);
       const judged = admins.judge(given, { method: request.method, path, query, command });
       if (!judged.ok) return judged;
-      const { did, permits } = judged.value;
-      return ok({ kind: 'admin', key: did, did, permits: (other) => permits('GET', other) });
+      const { did, permits, watch } = judged.value;
+      return ok({ kind: 'admin', key: did, did, permits: (other) => permits('GET', other), watch });
     }
     if (request.method === 'GET' && path === '/metrics') {
       const wanted = await this.#security.metricsToken?.();

@@ -1,5 +1,6 @@
 /** Who makes a request, once that is known: for the routes, the journal and the rate limits. */
 import type { FastifyRequest } from 'fastify';
+import type { Fault } from '../../errors.ts';
 import type { Result } from '../../result.ts';
 import type { Did } from '../../types.ts';
 
@@ -12,6 +13,8 @@ export interface Caller {
   readonly did?: Did;
   /** Of an admin: whether what was delegated covers a GET of this path too. */
   readonly permits?: (path: string) => Result<void>;
+  /** Of an admin: tells when what was delegated has expired or was taken back; asks at once. */
+  readonly watch?: (ended: (reason: Fault) => void) => Disposable;
 }
 
 const callers = new WeakMap<object, Caller>();

@@ -31,7 +31,10 @@ export function readerSignal(raw: ServerResponse, closing: AbortSignal): AbortSi
   return gone.signal;
 }
 
-/** Takes the reply over and writes it to its end. Faults of reading become the last thing said. */
+/**
+ * Takes the reply over and writes it to its end. Faults of reading become the last thing said, and so does
+ * what `ended` gives where the signal was aborted because the caller may no longer read.
+ */
 export async function respondLive(
   parts: HttpParts,
   reply: FastifyReply,
@@ -39,6 +42,7 @@ export async function respondLive(
   format: Format,
   signal: AbortSignal,
   notices?: Notices,
+  ended: () => Fault | undefined = () => undefined,
 ): Promise<void> {
   const { timers, limits, closing } = parts;
   const { raw } = reply;
@@ -65,9 +69,8 @@ export async function respondLive(
     return hangUp(raw, timers, limits.maxReaderStallMs, format.error(problem));
   }
   // A stream that ends early must not look complete.
-  const last = closing.aborted
-    ? format.error(fault('draining', 'the node is stopping'))
-    : undefined;
+  const reason = closing.aborted ? fault('draining', 'the node is stopping') : ended();
+  const last = reason === undefined ? undefined : format.error(reason);
   hangUp(raw, timers, closing.aborted ? limits.readerHangUpMs : limits.maxReaderStallMs, last);
 }
 

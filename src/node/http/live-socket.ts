@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { fault, type Fault } from '../../errors.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Delivery } from '../node-api.ts';
+import { watchCaller } from './caller-watch.ts';
 import { ReadingMeter } from './counting.ts';
 import { lineOf } from './formats.ts';
 import { loggedUrl } from './callers.ts';
@@ -77,8 +78,10 @@ async function deliver(
   parts: HttpParts,
   socket: WebSocket,
   request: FastifyRequest,
-  signal: AbortSignal,
+  leaving: AbortSignal,
 ): Promise<End> {
+  using watch = watchCaller(request, leaving);
+  const { signal } = watch;
   const { api, timers, limits, closing } = parts;
   const refuse = ({ code }: Fault): End => ({
     code: closeCode.refused,
@@ -112,6 +115,8 @@ async function deliver(
     if (problem.code === 'internal') parts.onCut(problem, loggedUrl(request));
     return refuse(problem);
   }
+  const over = closing.aborted ? undefined : watch.ended();
+  if (over !== undefined) return refuse(over);
   return closing.aborted
     ? { code: closeCode.leaving, reason: 'draining', waitMs: limits.readerHangUpMs }
     : { code: closeCode.ended, reason: 'end of the range', waitMs };

@@ -18,6 +18,7 @@ import {
   renderArray,
   sseFormat,
 } from './formats.ts';
+import { watchCaller } from './caller-watch.ts';
 import { faultOf, readerSignal, respondLive, type Notices } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
@@ -120,7 +121,8 @@ async function read(
   }
   const bounded = batch ? batchRequest(wanted.value, parts.limits.maxJsonBatchEvents) : wanted;
   if (!bounded.ok) return sendProblem(reply, bounded.error);
-  const signal = readerSignal(reply.raw, parts.closing);
+  using watch = watchCaller(request, readerSignal(reply.raw, parts.closing));
+  const { signal } = watch;
   const source = await parts.api.read(stream.value, bounded.value, signal);
   if (!source.ok) return sendProblem(reply, source.error);
   const meter = new ReadingMeter(parts.api.deliveries, request, stream.value, bounded.value);
@@ -135,6 +137,7 @@ async function read(
     sse ? sseFormat : lines,
     signal,
     notices,
+    watch.ended,
   );
   return reply;
 }

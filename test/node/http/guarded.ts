@@ -44,6 +44,10 @@ export interface Guarded extends Served {
   readonly clock: TestClock;
   readonly denied: string[];
   readonly revocations: Revocations;
+  /** Something was revoked, or time has passed: all that looks at it looks again. */
+  changed(): void;
+  /** How many look. */
+  watchers(): number;
   /** The headers of a bearer for one request. */
   bearer(
     request: string,
@@ -65,9 +69,17 @@ export async function guarded(
     replays: new Replays(Math.floor(clock.ms / 1000) + startedAt, 100),
     revocations,
   };
+  const looking = new Set<() => void>();
+  const register = (look: () => void): Disposable => {
+    const own = (): void => look();
+    looking.add(own);
+    return { [Symbol.dispose]: () => void looking.delete(own) };
+  };
+  const timers = { ...real.timers, every: (_ms: number, look: () => void) => register(look) };
+  const watching = { timers, onRevoked: register };
   const served = await serveDouble(given, {
     clock,
-    admins: new AdminCourt(court, organisation.did, clock),
+    admins: new AdminCourt(court, organisation.did, clock, watching),
     metricsToken: () => Promise.resolve('the-token-for-metrics'),
     onDenied: ({ code }, request) => denied.push(`${code} ${request}`),
   });
@@ -76,6 +88,8 @@ export async function guarded(
     clock,
     denied,
     revocations,
+    changed: () => [...looking].forEach((look) => look()),
+    watchers: () => looking.size,
     bearer: (request, changes = {}) => {
       const [method = '', target = ''] = request.split(' ');
       const { by = admin.signer, ...more } = changes;
