@@ -3,32 +3,55 @@
  * the home is its operator: what the node's own programs read has not left it.
  */
 import type { FastifyRequest } from 'fastify';
-import type { Meter, UsagePort } from '../../gossip/usage-port.ts';
+import type { Handed, Meter, UsagePort } from '../../gossip/usage-port.ts';
+import { decodeBlock } from '../../ledger/block-codec.ts';
 import type { LogId } from '../../types.ts';
 import type { Delivery, NodeApi, ReadRequest, StreamView } from '../node-api.ts';
 import { callerOf } from './callers.ts';
 import { contentBytes } from './formats.ts';
 
+type Told = Pick<NodeApi, 'deliveries' | 'streamByText'>;
+
 /** One entry of a log with its content, handed to the caller: an event, a proof that discloses it. */
 export function countOne(
-  api: Pick<NodeApi, 'deliveries' | 'streamByText'>,
+  api: Told,
   request: FastifyRequest,
   logId: LogId,
   index: number,
   bytes: number,
 ): void {
+  countHanded(api, request, logId, () => ({ from: index, to: index + 1, count: 1, bytes }));
+}
+
+/** A block of a log as it is stored, handed to the caller. */
+export function countBlock(
+  api: Told,
+  request: FastifyRequest,
+  logId: LogId,
+  wire: Uint8Array,
+): void {
+  countHanded(api, request, logId, () => {
+    const block = decodeBlock(wire, { reduced: true });
+    if (!block.ok) return undefined;
+    const { firstIndex: from, entries } = block.value;
+    const count = entries.filter(({ bodyOffset }) => bodyOffset >= 0).length;
+    return { from, to: from + entries.length, count, bytes: wire.length };
+  });
+}
+
+function countHanded(
+  api: Told,
+  request: FastifyRequest,
+  logId: LogId,
+  handed: () => Handed | undefined,
+): void {
   const { kind, did } = callerOf(request) ?? {};
   if (kind !== 'admin' || did === undefined) return;
   const stream = api.streamByText(`hw:${logId}`);
   if (!stream.ok) return;
-  const consumer = {
-    logId,
-    genesis: stream.value,
-    organisation: did,
-    cids: [],
-    way: 'http',
-  } as const;
-  api.deliveries.delivered(consumer, { from: index, to: index + 1, count: 1, bytes });
+  const who = { organisation: did, cids: [], way: 'http' } as const;
+  const what = handed();
+  if (what !== undefined) api.deliveries.delivered({ logId, genesis: stream.value, ...who }, what);
 }
 
 type Item = Pick<Delivery, 'log' | 'index' | 'event'>;

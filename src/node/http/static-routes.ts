@@ -9,6 +9,7 @@ import { nodeCrypto } from '../../crypto-node.ts';
 import { parseStaticPath, type StaticPath } from '../../ledger/static-tree.ts';
 import { limits } from '../../limits.ts';
 import type { NodeApi } from '../node-api.ts';
+import { countBlock } from './counting.ts';
 import { sendProblem } from './problem.ts';
 import { logOf, textOf } from './request.ts';
 import { logParams } from './schemas.ts';
@@ -78,6 +79,7 @@ async function sendFile(
   const scope = log.ok && api.tree.isPublic(log.value) ? 'public' : 'private';
   void reply.header('etag', etag).header('cache-control', `${scope}, ${freshness(path.value)}`);
   if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  if (log.ok && path.value.kind === 'block') countBlock(api, request, log.value, bytes.value);
   const isText = path.value.kind === 'checkpoint' || path.value.kind === 'cosigned';
   return reply
     .type(isText ? 'text/plain; charset=utf-8' : 'application/octet-stream')
