@@ -5,6 +5,7 @@ import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
 import type { Signer } from '../../src/crypto.ts';
 import { didFromKey } from '../../src/ids.ts';
 import { GuardFile } from '../../src/ledger/guard-file.ts';
+import type { Sealing } from '../../src/ledger/sealing.ts';
 import type { LedgerLimits } from '../../src/ledger/ledger-types.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { LevelStore } from '../../src/ledger/store.ts';
@@ -29,6 +30,7 @@ export function benchSigner(): Signer {
 export async function openLedger(
   folder: string,
   changed: Partial<LedgerLimits> = {},
+  sealing?: Sealing,
 ): Promise<Ledger> {
   await mkdir(folder, { recursive: true });
   return must(
@@ -40,12 +42,16 @@ export async function openLedger(
       judges: nodeJudges,
       limits: { ...protocol, ...limits, ...changed },
       nodeSecret,
+      ...(sealing === undefined ? {} : { sealing }),
     }),
   );
 }
 
-/** A public log of one partition, owned by the key that writes it. */
-export async function createLog(ledger: Ledger): Promise<LogId> {
+/** A log of one partition, owned by the key that writes it; public unless said. */
+export async function createLog(
+  ledger: Ledger,
+  visibility: 'public' | 'sealed' = 'public',
+): Promise<LogId> {
   const signer = benchSigner();
   return must(
     await ledger.create(
@@ -55,7 +61,7 @@ export async function createLog(ledger: Ledger): Promise<LogId> {
         partition: 0,
         partitions: 1,
         recoveryHash: asHash(new Uint8Array(32).fill(1)),
-        visibility: 'public',
+        visibility,
         retention: { keep: 'all' },
         proof: [],
       },

@@ -13,6 +13,8 @@ import { memory } from './memory.ts';
 import { large, million } from './million.ts';
 import { publish, publishSingle } from './publish.ts';
 import { rawCpu, rawLevelMillion, rawResident, rawTcp } from './raw.ts';
+import { sealed } from './sealed.ts';
+import { revocation } from './revocation.ts';
 import { trace } from './trace.ts';
 import { witness } from './witness.ts';
 
@@ -32,6 +34,8 @@ export const benches: readonly Bench[] = [
   across,
   forkProof,
   access,
+  revocation,
+  sealed,
   deliver,
   trace,
   bundles,

@@ -4,6 +4,8 @@
  * others read them. judge-figures.ts holds what was measured against it.
  */
 import { accessFigures } from './access-figures.ts';
+import { revocationFigures } from './revocation-figures.ts';
+import { sealedFigures } from './sealed-figures.ts';
 
 export type Unit =
   'events/s' | 'requests/s' | 'operations/s' | 'ms' | 'µs' | 'bytes/event' | 'MiB' | 'share';
@@ -162,6 +164,8 @@ export type OtherName =
   | 'wireBytesLarge'
   | 'forkProof'
   | keyof typeof accessFigures
+  | keyof typeof revocationFigures
+  | keyof typeof sealedFigures
   | 'witness'
   | 'audit'
   | 'auditTwoWorkers'
@@ -225,6 +229,8 @@ const others: Readonly<Record<OtherName, FigureSpec>> = {
     ratioTo: 'rawVerify',
   },
   ...accessFigures,
+  ...revocationFigures,
+  ...sealedFigures,
   witness: {
     unit: 'operations/s',
     what: 'checkpoints cosigned as a witness, durable before each answer (group commit)',

@@ -10,11 +10,12 @@ import { logIdHash } from '../../ids.ts';
 import { openingOf, type EpochsOf } from '../../ledger/epochs.ts';
 import type { EntryBatch, LedgerEntry } from '../../ledger/ledger-types.ts';
 import { leafAt } from '../../ledger/leaf.ts';
-import { openBody, type SealedPlace } from '../../ledger/sealed-body.ts';
+import { openStoredBody, type SealedPlace } from '../../ledger/sealed-body.ts';
 import type { OpenedEpoch } from '../../ledger/sealing.ts';
 import { ok, type Result } from '../../result.ts';
 import type { EventBytes, LogId } from '../../types.ts';
 import type { GotKeys } from './got-keys.ts';
+import type { KeysComing } from './key-wait.ts';
 import type { OwnKeys } from './own-keys.ts';
 
 /** Why an entry of a sealed log is given without its event. */
@@ -45,11 +46,17 @@ export class SealedRoom {
   readonly own: OwnKeys;
   readonly got: GotKeys;
   readonly #ledger: SealedLedger;
+  #coming: KeysComing | undefined;
 
   constructor(ledger: SealedLedger, { own, got }: Pick<SealedRoom, 'own' | 'got'>) {
     this.#ledger = ledger;
     this.own = own;
     this.got = got;
+  }
+
+  /** What live readers wait for, once keys are asked for. */
+  waitFor(coming: KeysComing): void {
+    this.#coming = coming;
   }
 
   /** Own keys first, then those that were delivered; verified against the opening. */
@@ -84,9 +91,10 @@ export class SealedRoom {
    * What opens the sealed events of one block: own ones as they were sealed, those of others judged as
    * events too, since no relay could. A live reader waits a moment for keys that are on their way.
    */
-  async reader(log: LogId, batch: EntryBatch, _live?: AbortSignal): Promise<ReadSealed> {
+  async reader(log: LogId, batch: EntryBatch, live?: AbortSignal): Promise<ReadSealed> {
     const epochs = await this.#ledger.epochs(log);
     if (!epochs.ok) throw new HeadwaterError(epochs.error);
+    if (live !== undefined) await this.#coming?.(log, epochs.value, batch, live);
     const own = this.own.held(log).length > 0;
     const hash = logIdHash(log);
     let last: Lock | undefined;
@@ -125,7 +133,7 @@ export class SealedRoom {
     body: Uint8Array | undefined,
   ): OpenedEntry {
     if (key === undefined || body === undefined) return { sealed: { epoch, reason } };
-    const plain = openBody(this.own.cipher, nodeCrypto, place, key, body);
+    const plain = openStoredBody(this.own.cipher, nodeCrypto, place, key, body);
     if (!plain.ok) return { sealed: { epoch, reason: 'invalid', code: plain.error.code } };
     return { ...plain.value, epoch };
   }
