@@ -76,8 +76,6 @@ export const sealed: Bench = {
       open: await read(plain),
       sealed: await read(secret),
     }));
-    const ratio = (all: readonly { open: number; sealed: number }[]): number =>
-      median(all.map((one) => one.sealed / one.open));
     return [
       {
         name: 'publishSealed',
@@ -90,3 +88,7 @@ export const sealed: Bench = {
     ];
   },
 };
+
+function ratio(all: readonly { open: number; sealed: number }[]): number {
+  return median(all.map((one) => one.sealed / one.open));
+}
