@@ -4,15 +4,19 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
 import { WebSocket } from 'ws';
+import { epochKey } from '../../src/access/epoch-keys.ts';
 import { formatContainer } from '../../src/access/ucan-container.ts';
 import { toBase64, toBase64url, toHex } from '../../src/bytes.ts';
+import { nodeCipher } from '../../src/cipher-node.ts';
 import { didFromKey } from '../../src/ids.ts';
 import { mintBearer } from '../../src/node/admin-tokens.ts';
 import { openHome, homePaths } from '../../src/node/home.ts';
 import { keyNames, SeedReader } from '../../src/node/home-keys.ts';
 import { commandOf } from '../../src/node/http/entry-points.ts';
 import { startNode } from '../../src/node/node.ts';
+import { OwnKeys } from '../../src/node/sealed/own-keys.ts';
 import { ok } from '../../src/result.ts';
+import { asLogId } from '../../src/types.ts';
 import { must } from '../support/result.ts';
 import { until } from '../support/until.ts';
 import { hw, json, real, tempFolder } from './cli/harness.ts';
@@ -45,7 +49,7 @@ class Secrets {
 }
 
 describe('secrets', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it('are in no log line at the most talkative level, in no journal entry and in no output', async () => {
     using folder = tempFolder();
@@ -62,6 +66,9 @@ describe('secrets', function () {
       return ran;
     };
     printed.push((await run('init', '--org', 'acme')).stdout);
+    const succeeded = await run('key', 'succeed', '--stolen');
+    assert.equal(succeeded.code, 0, succeeded.stderr);
+    printed.push(succeeded.stdout);
     const metrics = String(
       json(await hw(['key', 'token', '--scope', 'metrics', '--json', '--home', home]))['token'],
     );
@@ -94,6 +101,8 @@ describe('secrets', function () {
       await using running = node;
       using client = new Client(running.api, opened.apiToken);
       await use(client, opened, secrets, metrics);
+      await seal(client, opened, secrets);
+      await name(client, opened);
       const path = `/streams/${encodeURIComponent(didFromKey(opened.identity.peerKey))}/_journal/events`;
       let journal = '';
       await until(async () => {
@@ -107,6 +116,39 @@ describe('secrets', function () {
     assert.deepEqual(secrets.in(`{"token":"${opened.apiToken}"}`).length > 0, true, 'it can find');
   });
 });
+
+/** A sealed stream: the nodes of its key tree, and the keys of its epochs that follow from them. */
+async function seal(client: Client, home: Opened, secrets: Secrets): Promise<void> {
+  const made = await client.json('POST', '/streams', { name: 'sealed', visibility: 'sealed' });
+  assert.equal(made.status, 201, made.text);
+  const path = '/streams/acme/sealed';
+  assert.equal((await client.batch(`${path}/events`, [event(1, { data })])).status, 202);
+  const seen = await client.get(`${path}/events`, 'application/x-ndjson');
+  assert.ok(seen.text.includes(data), 'its owner reads it');
+  const own = must(await OwnKeys.open(home.paths.epochKeys, home.keys.nodeSecret, real.random));
+  const [held] = own.held(asLogId(String(made.at('id'))));
+  assert.ok(held !== undefined && held.nodes.length > 0);
+  for (const node of held.nodes) {
+    secrets.add('node of a key tree', ...forms(node.key));
+    for (const epoch of [0, 1, 2]) {
+      const key = epochKey(nodeCipher, node, epoch);
+      if (key.ok) secrets.add('epoch key', ...forms(key.value));
+    }
+  }
+}
+
+/** A passphrase and a key file in bodies of the API, right and wrong ones. */
+async function name(client: Client, home: Opened): Promise<void> {
+  for (const key of ['organisation', 'recovery', 'none']) {
+    const keyFile = join(home.paths.keys, `${key}.key`);
+    const body = { member: home.identity.organisation, keyFile, passphrase };
+    await client.json('POST', '/network/members', body);
+    await client.json('POST', '/network/members', { ...body, passphrase: `${passphrase} not` });
+    await client.json('POST', '/network/members', { ...body, more: passphrase });
+    const recover = { reason: 'key', keyFile, passphrase: `${passphrase} not` };
+    await client.json('POST', '/streams/acme/orders/recover', recover);
+  }
+}
 
 type Opened = Parameters<typeof startNode>[0];
 

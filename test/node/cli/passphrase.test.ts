@@ -11,6 +11,8 @@ const passphrase = 'correct horse battery staple';
 /** Opens one key; each takes half a second. */
 const cheap = ['verify', '_registry', '--offline'];
 
+const code = (ran: Ran): unknown => [ran.code, faultOf(ran)['code']];
+
 describe('a passphrase', function () {
   this.timeout(60_000);
   const folder = tempFolder();
@@ -19,7 +21,6 @@ describe('a passphrase', function () {
   const wrong = join(folder.path, 'wrong');
   const run = (args: readonly string[], options: Parameters<typeof hw>[1] = {}): Promise<Ran> =>
     hw([...args, '--json', '--home', home], options);
-  const code = (ran: Ran): unknown => [ran.code, faultOf(ran)['code']];
 
   before(async () => {
     writeFileSync(right, `${passphrase}\n`, { mode: 0o600 });
