@@ -181,7 +181,7 @@ export const keyspace: Readonly<Record<TableName, Table>> = {
   grants: {
     prefix: 0x13,
     key: 'SHA-256 of the last delegation 32',
-    value: 'dag-cbor [side, time, chain of delegations, card]: grants given and got',
+    value: 'dag-cbor [side, time, chain of delegations, card, more]: given, got, handed on',
     room: 'access',
   },
   revocations: {

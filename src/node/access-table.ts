@@ -31,7 +31,7 @@ export const wireEntries: Readonly<Record<keyof typeof protocols, WireEntry>> = 
   proof: {
     peer: 'greeted',
     open: 'nothing',
-    direct: `${byGrant}; forks and roots: never`,
+    direct: `${byGrant}, of attributes alone too; forks and roots: never`,
     decided: 'src/gossip/admission.ts',
   },
   publish: {
@@ -50,7 +50,7 @@ export const wireEntries: Readonly<Record<keyof typeof protocols, WireEntry>> = 
   access: {
     peer: 'greeted',
     open: 'requests: the organisation that asks, for itself or its peer; epoch keys of a sealed log: a grant of `/flow/key` by the owner, shown to a peer of the owner, and they are sealed to the key in the profile of the organisation that asks',
-    direct: `cards: ${byGrant}`,
+    direct: `cards: ${byGrant}; grants that were handed to it: a peer of our organisation`,
     decided: 'src/node/access/access-gate.ts',
   },
 };

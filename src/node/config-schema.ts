@@ -273,7 +273,7 @@ export const keys: Readonly<Record<string, KeySpec>> = {
   },
   'access.rules': {
     description:
-      'Answers to requests for grants, the first that fits: when (exact, prefix, suffix, all, any, not over stream, purpose, organisation, alias), answer (accept or reject), for (longest), reason.',
+      'Answers to requests for grants, the first that fits: when (exact, prefix, suffix, all, any, not over stream, purpose, organisation, alias, renews), answer (accept or reject), for (longest), reason.',
     schema: {
       type: 'array',
       items: {

@@ -88,6 +88,11 @@ export class SimTransport implements Transport {
     this.lost(link, peer);
   }
 
+  /** Topics that it listens to. */
+  subscribed(): readonly string[] {
+    return [...this.#topics];
+  }
+
   subscribe(topic: string): void {
     this.#topics.add(topic);
   }

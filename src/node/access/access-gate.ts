@@ -41,6 +41,7 @@ import { peerKey } from '../../gossip/peer-id.ts';
 import type { Host } from '../../host.ts';
 import type { Identities } from '../../identities.ts';
 import { didFromKey } from '../../ids.ts';
+import { protocol } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Did, LogId, PeerId, StreamName } from '../../types.ts';
 import { logsOf, streamData, type StreamCard } from '../core/cards.ts';
@@ -307,13 +308,16 @@ export class AccessGate implements AccessPort {
     const key = peerKey(peer);
     if (key === undefined) return [];
     const holder = didFromKey(key);
-    const found: string[] = [];
+    const seconds = this.#parts.host.clock.now() / 1000;
+    const own: KeptGrant[] = [];
     for (const kept of this.#parts.grants.all()) {
-      const { side, scope, tokens } = kept;
+      const { side, scope } = kept;
       if (side !== 'given' || scope.holder !== holder || this.isRevoked(kept)) continue;
-      found.push(formatContainer(tokens));
+      if (scope.expires === undefined || scope.expires > seconds) own.push(kept);
     }
-    return found.slice(-maxGrantsTold).toReversed();
+    const texts = own.slice(-maxGrantsTold).map(({ tokens }) => formatContainer(tokens));
+    let room = protocol.maxMessageBytes - 4096;
+    return texts.toReversed().filter(({ length }) => (room -= length + 8) >= 0);
   }
 
   /** One organisation, by any of its DIDs? */

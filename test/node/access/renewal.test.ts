@@ -12,8 +12,10 @@ import { formatContainer } from '../../../src/access/ucan-container.ts';
 import { mintRevocation } from '../../../src/access/revoke.ts';
 import { readRevocation } from '../../../src/access/ucan-revocations.ts';
 import { utf8 } from '../../../src/bytes.ts';
+import { encodeCbor } from '../../../src/cbor.ts';
 import { nodeCrypto, signerFromSeed } from '../../../src/crypto-node.ts';
 import { didFromKey } from '../../../src/ids.ts';
+import { keyspace } from '../../../src/keyspace.ts';
 import { MemoryStore } from '../../../src/ledger/memory-store.ts';
 import { TableRows } from '../../../src/ledger/table-rows.ts';
 import { limits } from '../../../src/limits.ts';
@@ -177,6 +179,31 @@ describe('a grant that ends', () => {
     const again = await kit(rows, asTimeMs(now + 2 * hour));
     await again.renewal.look();
     assert.deepEqual(again.steps, []);
+  });
+});
+
+describe('what is kept of grants', () => {
+  it('is read in the form that had no end yet, and a row of no known side is told and left alone', async () => {
+    const rows = new TableRows(new MemoryStore());
+    const grant = grantFor(org.did, hour);
+    const name = nodeCrypto.sha256(grant.tokens.at(-1) ?? new Uint8Array(0));
+    const old = encodeCbor([1, now, [...grant.tokens], 'a card']);
+    must(await rows.put(keyspace.grants, { name, value: old }));
+    const strange = encodeCbor([3, now, [...grant.tokens], null, {}]);
+    const other = nodeCrypto.sha256(name);
+    must(await rows.put(keyspace.grants, { name: other, value: strange }));
+    const book = new GrantBook(rows, nodeCrypto, 10);
+    const problems = must(await book.load());
+    assert.deepEqual(
+      problems.map(({ code }) => code),
+      ['store-corrupt'],
+    );
+    const kept = book.get(grant.cids.at(-1) ?? '');
+    assert.deepEqual(
+      [kept?.side, kept?.card, kept?.ended, kept?.since],
+      ['got', 'a card', undefined, now],
+    );
+    assert.equal(must(await rows.all(keyspace.grants)).length, 2);
   });
 });
 

@@ -4,9 +4,12 @@ import { describe, it } from 'mocha';
 import { handOn, orderGrant } from '../../../src/access/grant.ts';
 import { mintRevocation } from '../../../src/access/revoke.ts';
 import { nodeCrypto } from '../../../src/crypto-node.ts';
+import { networkIdText } from '../../../src/gossip/network-document.ts';
+import { topicOf } from '../../../src/gossip/topics.ts';
 import { limits } from '../../../src/limits.ts';
 import type { AccessGate } from '../../../src/node/access/access-gate.ts';
-import { asTimeMs } from '../../../src/types.ts';
+import { ok } from '../../../src/result.ts';
+import { asLogIndex, asTimeMs, asTreeSize } from '../../../src/types.ts';
 import { fakeLogId } from '../../gossip/fake-ledger.ts';
 import { count, value, World } from '../../gossip/support.ts';
 import {
@@ -197,6 +200,46 @@ describe('direct logs between peers', () => {
     const grant = value(orderGrant(nodeCrypto, tokens));
     value(await kit.grants.keep('got', grant, kit.host.clock.now()));
     await world.until(() => second.ledger.size(log) === 7, 'the sister peer reads');
+  });
+
+  it('are named in no heads, no topic and no answer to strangers, by no peer that has them', async () => {
+    await using world = new World();
+    const [writer] = await producer(world);
+    const [copy] = await reader(world, sister);
+    const [follower, held] = await reader(world, beta);
+    await grantTo(held);
+    await world.greet(copy, writer);
+    await world.greet(follower, writer);
+    await world.until(() => follower.ledger.size(log) === 7, 'the reader has it');
+    await world.until(() => copy.ledger.size(log) === 7, 'the sister peer has it');
+    const stranger = await world.add();
+    stranger.ledger.follow(log, { visibility: 'public', signer: acme.owner });
+    stranger.node.follow(log);
+    for (const node of [writer, copy, follower]) await world.greet(stranger, node);
+    writer.ledger.append(log, 2);
+    await world.time.pass(120_000);
+    assert.equal(stranger.ledger.size(log), 0);
+    assert.equal(stranger.node.lag(log).entries, 0, 'somebody told a head of it');
+    const topic = topicOf(networkIdText(world.document.id), log);
+    assert.ok(stranger.transport.subscribed().includes(topic));
+    for (const { transport } of [writer, copy, follower]) {
+      assert.ok(!transport.subscribed().includes(topic), 'a topic names it');
+    }
+    const keys = await world.run(stranger.node.keys(log));
+    assert.ok(!keys.ok && keys.error.message.endsWith('this log is not served here'));
+    const proof = {
+      kind: 'inclusion',
+      logId: log,
+      index: asLogIndex(0),
+      size: asTreeSize(0),
+    } as const;
+    const asked = stranger.node.evidence.lookups.prove(
+      proof,
+      (answer) => Promise.resolve(ok(answer)),
+      new AbortController().signal,
+    );
+    const proved = await world.run(asked);
+    assert.ok(!proved.ok && proved.error.code === 'no-holder');
   });
 
   it('tell their logs to a holder, and a revocation travels as an alert', async () => {
