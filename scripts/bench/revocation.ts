@@ -143,7 +143,9 @@ export const revocation: Bench = {
         calls.push(call);
         refusals.push(refusal);
       }
-      options.note(`revocation: round ${round + 1}, the slowest ${Math.max(...refusals).toFixed(0)} ms`);
+      options.note(
+        `revocation: round ${round + 1}, the slowest ${Math.max(...refusals).toFixed(0)} ms`,
+      );
     }
     return [
       { name: 'revocationCall', value: median(calls) },
