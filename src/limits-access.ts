@@ -36,6 +36,8 @@ export const accessLimits = {
   maxKeyChains: 100_000,
   /** How long the revocation of a grant waits for the new generation; it begins as soon as it can. */
   generationWaitMs: 5000,
+  /** How long a live reader waits for keys that were asked for; then it is given what is sealed as it is. */
+  liveKeyWaitMs: 5000,
   /** Longest wait before a reader asks again for epoch keys that it did not get. */
   maxKeyBackoffMs: 60_000,
   /** How often open requests are asked about, and how often the logs of a granted stream. */

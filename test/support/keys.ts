@@ -262,7 +262,10 @@ export class Reader {
     this.asking = new KeyAsking({
       ledger: {
         logs: () => ledger.logs().map((log) => ({ ...log, createdLocally: false })),
-        log: (log) => ledger.log(log),
+        log: (log) => {
+          const summary = ledger.log(log);
+          return summary && { ...summary, createdLocally: false };
+        },
         epochs: (log) => ledger.epochs(log),
       },
       got,

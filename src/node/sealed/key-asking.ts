@@ -71,6 +71,8 @@ interface Standing {
   askedAt: number;
   /** Whether the open epoch was given then. */
   reachesOpen: boolean;
+  /** The last answer was a refusal. */
+  refused: boolean;
   /** One past the last epoch that was given. */
   leasedTo: number;
   /** Monotonic ms before which it is not asked again. */
@@ -96,6 +98,16 @@ export class KeyAsking {
     return this.#looking;
   }
 
+  /** Is the key of this epoch on its way? Not where a peer of the owner has answered without it. */
+  expects(log: LogId, { epoch, time }: OpenedEpoch): boolean {
+    const summary = this.#parts.ledger.log(log);
+    return this.#wanted(summary === undefined ? [] : [summary]).some(({ kept, name }) => {
+      const standing = this.#standings.get(name);
+      const answered = standing !== undefined && (standing.refused || standing.askedAt >= epoch);
+      return !answered && (kept.scope.to === undefined || time < kept.scope.to);
+    });
+  }
+
   async #run(): Promise<void> {
     while (this.#again) {
       this.#again = false;
@@ -109,12 +121,12 @@ export class KeyAsking {
   }
 
   /** Every followed sealed log with each grant for it that can be used. */
-  #wanted(): readonly {
+  #wanted(logs: readonly LogSummary[] = this.#parts.ledger.logs()): readonly {
     readonly log: LogSummary;
     readonly kept: KeptGrant;
     readonly name: string;
   }[] {
-    const { ledger, grants, isRevoked, host, encryption } = this.#parts;
+    const { grants, isRevoked, host, encryption } = this.#parts;
     if (encryption === undefined) return [];
     const now = host.clock.now();
     const usable = [...grants()].filter((kept) => {
@@ -122,7 +134,7 @@ export class KeyAsking {
       return command === keyCommand && expires * 1000 > now && !isRevoked(kept);
     });
     if (usable.length === 0) return [];
-    const sealed = ledger.logs().filter((log) => {
+    const sealed = logs.filter((log) => {
       return log.genesis?.visibility === 'sealed' && !log.createdLocally;
     });
     return sealed.flatMap((log) =>
@@ -137,6 +149,7 @@ export class KeyAsking {
     const fresh = {
       askedAt: -1,
       reachesOpen: false,
+      refused: false,
       leasedTo: 0,
       restUntilMs: 0,
       backoffMs: accessPollMs,
@@ -164,6 +177,7 @@ export class KeyAsking {
     }
     const done = await this.#fetch(logId, genesis.owner, kept, from, opened.value, standing);
     const gone = !done.ok && done.error.code === 'no-holder';
+    standing.refused = !done.ok && !gone;
     if (done.ok) {
       standing.askedAt = open.epoch;
       standing.reachesOpen = !this.#lacks(logId, open);

@@ -26,6 +26,7 @@ import type { Runtime } from '../runtime.ts';
 import { epochLength, Generations } from './generations.ts';
 import { KeyAsking, type WrongKeys } from './key-asking.ts';
 import { KeyGiving, type Given } from './key-giving.ts';
+import { waitForKeys } from './key-wait.ts';
 import { Leases } from './leases.ts';
 import type { SealedRoom } from './sealed-room.ts';
 
@@ -76,6 +77,16 @@ export class KeysRoom implements Disposable {
           const data = { step: 'new generation', log, epoch, generation };
           journal.record({ type: journalTypes.access, subject, data });
         },
+      }),
+    );
+    const { sealed } = parts;
+    sealed.waitFor(
+      waitForKeys({
+        got: sealed.got,
+        keyFor: (log, opening) => sealed.keyFor(log, opening),
+        expects: (log, opening) => this.#asking.expects(log, opening),
+        timers: runtime.timers,
+        limits: parts.home.config.limits,
       }),
     );
     this.#owned.use(revocations.onTaken((revocation) => this.#revoked(revocation)));
