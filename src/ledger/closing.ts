@@ -19,6 +19,7 @@ import { asHash, type Hash, type LogId, type TreeSize } from '../types.ts';
 import type { DecodedBlock } from './block.ts';
 import { decodeBlock } from './block-codec.ts';
 import { parseCheckpoint } from './checkpoint.ts';
+import { eachRow } from './each-row.ts';
 import type { Genesis } from './genesis.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
@@ -71,19 +72,14 @@ export async function successorsOf(
   handle: LogHandle,
 ): Promise<Result<readonly SuccessorRow[]>> {
   const rows: SuccessorRow[] = [];
-  await using scan = env.options.store.scan(
-    prefixRange(logKey(keyspace.successors, handle.row.number)),
-  );
-  for (;;) {
-    const page = await scan.next(16);
-    if (!page.ok) return page;
-    if (page.value.length === 0) break;
-    for (const { value } of page.value) {
-      const row = decodeRow(env, value);
-      if (!row.ok) return row;
-      rows.push(row.value);
-    }
-  }
+  const range = prefixRange(logKey(keyspace.successors, handle.row.number));
+  const read = await eachRow(env.options.store, range, 16, ({ value }) => {
+    const row = decodeRow(env, value);
+    if (!row.ok) return row;
+    rows.push(row.value);
+    return ok(undefined);
+  });
+  if (!read.ok) return read;
   return ok(rows.toSorted((a, b) => a.number - b.number));
 }
 

@@ -18,6 +18,7 @@ import { asLogIndex, asTreeSize, type Hash, type LogId, type TreeSize } from '..
 import { checkpointOrigin, parseCheckpoint, type ParsedCheckpoint } from './checkpoint.ts';
 import { addLines, distinctKeys, keepLines } from './cosignature.ts';
 import { unknownLog } from './create-log.ts';
+import { eachRow } from './each-row.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { LogHandle } from './log-handle.ts';
 import { LogKeys } from './log-keys.ts';
@@ -253,21 +254,16 @@ export class Cosigned {
   /** What does not verify any more (a key was taken off the list, a damaged row) is passed over. */
   async #read(handle: LogHandle): Promise<Result<Rows>> {
     const range = prefixRange(logKey(keyspace.cosigned, handle.row.number));
-    await using scan = this.#env.options.store.scan(range);
     const rows: CosignedCheckpoint[] = [];
-    for (;;) {
-      const page = await scan.next(64);
-      if (!page.ok) return page;
-      if (page.value.length === 0) return ok({ rows });
-      for (const { key, value } of page.value) {
-        if (readUint48(key, 5) > handle.size) continue;
-        const note = fromUtf8(value);
-        const parsed = note.ok ? parseCheckpoint(note.value) : note;
-        if (!note.ok || !parsed.ok || parsed.value.logId !== handle.logId) continue;
-        const row = await this.#open(handle, parsed.value, note.value);
-        if (row.ok) rows.push(row.value);
-      }
-    }
+    const read = await eachRow(this.#env.options.store, range, 64, async ({ key, value }) => {
+      if (readUint48(key, 5) > handle.size) return;
+      const note = fromUtf8(value);
+      const parsed = note.ok ? parseCheckpoint(note.value) : note;
+      if (!note.ok || !parsed.ok || parsed.value.logId !== handle.logId) return;
+      const row = await this.#open(handle, parsed.value, note.value);
+      if (row.ok) rows.push(row.value);
+    });
+    return read.ok ? ok({ rows }) : read;
   }
 
   /** Ascending by size; the oldest goes, but not the one that is the best now. */

@@ -14,6 +14,7 @@ import { keyOf, keyspace, prefixRange } from '../keyspace.ts';
 import { protocol } from '../limits.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, asLogIndex, type LogId, type LogIndex } from '../types.ts';
+import { eachRow } from './each-row.ts';
 import type { Store } from './store.ts';
 
 export interface LogPosition {
@@ -108,20 +109,14 @@ export class Cursors {
   /** Names in order of their bytes. */
   async list(): Promise<Result<readonly string[]>> {
     const names: string[] = [];
-    await using scan = this.#store.scan({
-      ...prefixRange(Uint8Array.of(keyspace.cursors.prefix)),
-      keysOnly: true,
+    const range = { ...prefixRange(Uint8Array.of(keyspace.cursors.prefix)), keysOnly: true };
+    const read = await eachRow(this.#store, range, 1000, ({ key }) => {
+      const name = fromUtf8(key.subarray(1));
+      if (!name.ok) return err(fault('store-corrupt', 'a cursor name is damaged'));
+      names.push(name.value);
+      return ok(undefined);
     });
-    for (;;) {
-      const entries = await scan.next(1000);
-      if (!entries.ok) return entries;
-      if (entries.value.length === 0) return ok(names);
-      for (const { key } of entries.value) {
-        const name = fromUtf8(key.subarray(1));
-        if (!name.ok) return err(fault('store-corrupt', 'a cursor name is damaged'));
-        names.push(name.value);
-      }
-    }
+    return read.ok ? ok(names) : read;
   }
 }
 

@@ -13,9 +13,10 @@ import { fault } from '../errors.ts';
 import { keyspace, prefixRange, sliceKey } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
 import { BloomFilter } from './bloom.ts';
+import { eachRow } from './each-row.ts';
 import { lookUpIds, type IdRow } from './id-rows.ts';
 import type { Slice } from './id-slices.ts';
-import type { Store, StoreWrite } from './store.ts';
+import type { Store, StoreEntry, StoreWrite } from './store.ts';
 
 const partBytes = 65_536;
 const headBytes = 20;
@@ -181,14 +182,9 @@ export class Dedupe {
   /** The kept bytes, if they are sound and cover all rows of the slice. */
   async #kept(slice: Slice): Promise<Uint8Array | undefined> {
     const prefix = sliceKey(keyspace.filters, this.#log, slice.number, new Uint8Array(0));
-    await using scan = this.#store.scan(prefixRange(prefix));
     const parts: Uint8Array[] = [];
-    for (;;) {
-      const page = await scan.next(16);
-      if (!page.ok) return undefined;
-      if (page.value.length === 0) break;
-      parts.push(...page.value.map((entry) => entry.value));
-    }
+    const take = ({ value }: StoreEntry): void => void parts.push(value);
+    if (!(await eachRow(this.#store, prefixRange(prefix), 16, take)).ok) return undefined;
     const bytes = readKept(this.#hasher, concat(...parts), slice);
     return bytes.ok ? bytes.value : undefined;
   }

@@ -13,6 +13,7 @@ import { keyOf, keyspace, prefixRange } from '../keyspace.ts';
 import { err, ok, type Result } from '../result.ts';
 import { asHash, asTimeMs, type Hash, type LogId, type TimeMs, type TreeSize } from '../types.ts';
 import { parseCheckpoint } from './checkpoint.ts';
+import { eachRow } from './each-row.ts';
 import { decodeForkProof } from './fork-proof.ts';
 import type { Store, StoreWrite } from './store.ts';
 
@@ -54,20 +55,16 @@ export class ForkBook {
   }
 
   /** Reads what is stored. Codes: store-corrupt, those of the store. */
-  async load(): Promise<Result<void>> {
-    await using scan = this.#store.scan(prefixRange(Uint8Array.of(keyspace.forkProofs.prefix)));
-    for (;;) {
-      const page = await scan.next(16);
-      if (!page.ok) return page;
-      if (page.value.length === 0) return ok(undefined);
-      for (const { key, value } of page.value) {
-        const row = key.length === 33 ? decodeForkRow(value) : corrupt();
-        if (!row.ok) return row;
-        const fork = inShort(logIdFromHash(asHash(key.slice(1))), row.value);
-        if (!fork.ok) return fork;
-        this.#known.set(fork.value.logId, fork.value);
-      }
-    }
+  load(): Promise<Result<void>> {
+    const range = prefixRange(Uint8Array.of(keyspace.forkProofs.prefix));
+    return eachRow(this.#store, range, 16, ({ key, value }) => {
+      const row = key.length === 33 ? decodeForkRow(value) : corrupt();
+      if (!row.ok) return row;
+      const fork = inShort(logIdFromHash(asHash(key.slice(1))), row.value);
+      if (!fork.ok) return fork;
+      this.#known.set(fork.value.logId, fork.value);
+      return ok(undefined);
+    });
   }
 
   get size(): number {

@@ -14,6 +14,7 @@ import { decodeBlock } from './block-codec.ts';
 import { BranchNodes } from './branch-nodes.ts';
 import { parseCheckpoint } from './checkpoint.ts';
 import { controlsOf } from './controls.ts';
+import { eachRow } from './each-row.ts';
 import type { ForkVia, KnownFork } from './fork-book.ts';
 import {
   encodeForkProof,
@@ -266,14 +267,9 @@ export async function forkEvidence(
   handle: LogHandle,
 ): Promise<Result<readonly Uint8Array[]>> {
   const range = prefixRange(logKey(keyspace.forks, handle.row.number));
-  await using scan = env.options.store.scan(range);
   const wires: Uint8Array[] = [];
-  for (;;) {
-    const page = await scan.next(16);
-    if (!page.ok) return page;
-    if (page.value.length === 0) return ok(wires);
-    wires.push(...page.value.map((entry) => entry.value));
-  }
+  const read = await eachRow(env.options.store, range, 16, ({ value }) => void wires.push(value));
+  return read.ok ? ok(wires) : read;
 }
 
 /** The key that signs the checkpoint of this size, by these control entries. Code: branch-key. */

@@ -15,6 +15,7 @@ import { makeLeaves } from './block-leaves.ts';
 import { BlockRecord } from './block-record.ts';
 import { parseCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { loadClosing } from './closing.ts';
+import { eachRow } from './each-row.ts';
 import type { GuardMark } from './guard.ts';
 import { decodeHead, type LogHead } from './head-record.ts';
 import type { LedgerEnv } from './ledger-env.ts';
@@ -31,20 +32,16 @@ const tailBlocks = 64;
 export async function openLogs(env: LedgerEnv): Promise<Result<readonly LogHandle[]>> {
   const handles: LogHandle[] = [];
   const lost: { readonly log: Hash; readonly reason: Fault }[] = [];
-  await using scan = env.options.store.scan(prefixRange(Uint8Array.of(keyspace.logs.prefix)));
-  for (;;) {
-    const page = await scan.next(1000);
-    if (!page.ok) return page;
-    if (page.value.length === 0) break;
-    for (const { key, value } of page.value) {
-      const row = decodeLogRow(value);
-      if (key.length !== 33) return err(fault('store-corrupt', 'a key of the logs is damaged'));
-      const log = asHash(key.slice(1));
-      if (row.ok) handles.push(await openLog(env, logIdFromHash(log), row.value));
-      else lost.push({ log, reason: row.error });
-    }
-  }
-  return openLost(env, handles, lost);
+  const range = prefixRange(Uint8Array.of(keyspace.logs.prefix));
+  const read = await eachRow(env.options.store, range, 1000, async ({ key, value }) => {
+    const row = decodeLogRow(value);
+    if (key.length !== 33) return err(fault('store-corrupt', 'a key of the logs is damaged'));
+    const log = asHash(key.slice(1));
+    if (row.ok) handles.push(await openLog(env, logIdFromHash(log), row.value));
+    else lost.push({ log, reason: row.error });
+    return ok(undefined);
+  });
+  return read.ok ? openLost(env, handles, lost) : read;
 }
 
 /** Those whose row is damaged: one log must not keep the others from opening. */

@@ -19,6 +19,7 @@ import { err, ok, type Result } from '../result.ts';
 import { asLogIndex, type LogId, type LogIndex } from '../types.ts';
 import { controlsOf } from './controls.ts';
 import { unknownLog } from './create-log.ts';
+import { eachRow } from './each-row.ts';
 import { blockRange, Forgetting, type BlockSpan } from './forgetting.ts';
 import type { LedgerEnv } from './ledger-env.ts';
 import type { AppendedBlock, Receipt } from './ledger-types.ts';
@@ -310,15 +311,9 @@ export async function loadRetention(
 ): Promise<Result<void>> {
   const byNumber = new Map(handles.map((handle) => [handle.row.number, handle]));
   const rows = prefixRange(Uint8Array.of(keyspace.retention.prefix));
-  await using scan = env.options.store.scan(rows);
-  for (;;) {
-    const page = await scan.next(1000);
-    if (!page.ok) return page;
-    if (page.value.length === 0) return ok(undefined);
-    for (const { key, value } of page.value) {
-      const handle = key.length === 5 ? byNumber.get(readUint32(key, 1)) : undefined;
-      const row = decodeRetentionRow(value);
-      if (handle !== undefined && row !== undefined) handle.kept = row;
-    }
-  }
+  return eachRow(env.options.store, rows, 1000, ({ key, value }) => {
+    const handle = key.length === 5 ? byNumber.get(readUint32(key, 1)) : undefined;
+    const row = decodeRetentionRow(value);
+    if (handle !== undefined && row !== undefined) handle.kept = row;
+  });
 }

@@ -17,6 +17,7 @@ import { decodeBlock } from './block-codec.ts';
 import { makeLeaves } from './block-leaves.ts';
 import { BlockRecord } from './block-record.ts';
 import { controlsOf } from './controls.ts';
+import { eachRow } from './each-row.ts';
 import { encodeHead, type LogHead } from './head-record.ts';
 import { idRowKeys } from './id-rows.ts';
 import { readKeyChain, recoveryHashAt } from './key-chain.ts';
@@ -74,17 +75,13 @@ export async function setAsideBlocks(
 ): Promise<Result<readonly BlockRecord[]>> {
   const records: BlockRecord[] = [];
   const range = prefixRange(logKey(keyspace.setAside, handle.row.number));
-  await using scan = env.options.store.scan(range);
-  for (;;) {
-    const page = await scan.next(16);
-    if (!page.ok) return page;
-    if (page.value.length === 0) return ok(records);
-    for (const { value } of page.value) {
-      const record = BlockRecord.read(env.options.crypto, value);
-      if (!record.ok) return record;
-      records.push(record.value);
-    }
-  }
+  const read = await eachRow(env.options.store, range, 16, ({ value }) => {
+    const record = BlockRecord.read(env.options.crypto, value);
+    if (!record.ok) return record;
+    records.push(record.value);
+    return ok(undefined);
+  });
+  return read.ok ? ok(records) : read;
 }
 
 async function shorten(env: LedgerEnv, handle: LogHandle, keep: number): Promise<Result<void>> {

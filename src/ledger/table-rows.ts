@@ -1,6 +1,7 @@
 /** Small tables that other rooms keep in the store (keyspace.ts names the room): rows by name, durable. */
 import { keyOf, prefixRange, type Table } from '../keyspace.ts';
 import { ok, type Result } from '../result.ts';
+import { eachRow } from './each-row.ts';
 import type { Store } from './store.ts';
 
 export interface TableRow {
@@ -19,13 +20,11 @@ export class TableRows {
   /** All rows in the order of their names: for tables that fit in memory. Codes: those of the store. */
   async all(table: Table): Promise<Result<readonly TableRow[]>> {
     const rows: TableRow[] = [];
-    await using scan = this.#store.scan(prefixRange(Uint8Array.of(table.prefix)));
-    for (;;) {
-      const entries = await scan.next(1000);
-      if (!entries.ok) return entries;
-      if (entries.value.length === 0) return ok(rows);
-      for (const { key, value } of entries.value) rows.push({ name: key.slice(1), value });
-    }
+    const range = prefixRange(Uint8Array.of(table.prefix));
+    const read = await eachRow(this.#store, range, 1000, ({ key, value }) => {
+      rows.push({ name: key.slice(1), value });
+    });
+    return read.ok ? ok(rows) : read;
   }
 
   /** Durable when it resolves. */
