@@ -238,7 +238,7 @@ export const judging: readonly Checks[] = [
       ['known of this key', 'concat(key, signature, message)', 'concat(signature, message)'],
       ['known of this signature', 'concat(key, signature, message)', 'concat(key, message)'],
       ['known of this message', 'concat(key, signature, message)', 'concat(key, signature)'],
-      ['bounded', 'if (known.size >= max && oldest !== undefined) known.delete(oldest);', ''],
+      ['bounded', 'new RecentMap<string, true>(max)', 'new RecentMap<string, true>(9e9)'],
     ],
   },
   {

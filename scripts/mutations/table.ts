@@ -3,6 +3,7 @@ import { epochs } from './epochs.ts';
 import { handingOn } from './handing-on.ts';
 import { judging } from './judging.ts';
 import { reading } from './reading.ts';
+import { sealed } from './sealed.ts';
 import { succession } from './succession.ts';
 
 export interface Mutation {
@@ -29,6 +30,7 @@ export const all: readonly Checks[] = [
   ...reading,
   ...epochs,
   ...succession,
+  ...sealed,
 ];
 
 export const mutations: readonly Mutation[] = all.flatMap(({ file, checks }) =>

@@ -107,10 +107,7 @@ export class BundleLog {
   /** Any line but a block. */
   line(line: InLogLine): Fault | undefined {
     if (this.opening.waits && line.kind !== 'entry') return order('keys of nothing behind them');
-    if (line.kind === 'keys') {
-      if (this.#rank < ranks.seal) return order('the seal is missing');
-      return this.opening.line(line);
-    }
+    if (line.kind === 'keys') return this.opening.line(line);
     if (this.#run !== undefined) return order('blocks of a range are missing');
     const rank = ranks[line.kind];
     const repeats = line.kind !== 'cosigned' && line.kind !== 'seal';

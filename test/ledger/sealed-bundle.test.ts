@@ -183,4 +183,31 @@ describe('an audit bundle of a sealed stream', () => {
     );
     assert.deepEqual(counts(bare), [[4, 0]]);
   });
+
+  it('is broken where a key of an event comes along that nobody asked for', async () => {
+    await using ledger = await ledgerOf([log, sums]);
+    const disclose = { keys: keysOf(0), inputs: true };
+    const text = await bundleText(ledger, [[sums, 3, 4, false]], true, disclose);
+    const lines = opened(text).split('\n').slice(0, -1);
+    const at = lines.findIndex(
+      (line) => line.startsWith('{"kind":"keys","keys":[{"index":3,') && line.includes('"index":4'),
+    );
+    const more = `,{"index":5,"key":"${toBase64(eventKeyOf(log, 5, 0).key)}"}]}`;
+    const changed = lines
+      .with(at, (lines[at] ?? '').replace(/]}$/, more))
+      .with(0, (lines[0] ?? '').replace('"opened":3', '"opened":4'));
+    assert.equal(await codeOf(lines), 'intact');
+    assert.equal(await codeOf(changed), 'bundle-unasked');
+  });
+
+  it('is broken where what a key opens is no event', async () => {
+    const nonsense = { attributes: utf8('{}'), kind: 1, data: utf8('1') } as const;
+    const lying = withSealed(openSealed('bundled-nonsense'), 0, [nonsense]);
+    await using ledger = await ledgerOf([lying]);
+    const keys: EventKeys = {
+      of: () => Promise.resolve((index) => eventKeyOf(lying, index, 0).key),
+    };
+    const text = await bundleText(ledger, [[lying, 0, 5]], false, { keys, inputs: false });
+    assert.equal((await verifyText(text)).reasons[0]?.code, 'event-invalid');
+  });
 });
