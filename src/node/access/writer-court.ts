@@ -36,6 +36,7 @@ export interface CourtParts {
 interface Taken {
   readonly owner: Did;
   readonly revoker: Did;
+  readonly said: string;
   readonly last: ReadonlyMap<LogId, number>;
 }
 
@@ -70,13 +71,18 @@ export class WriterCourt implements Disposable {
   /** What the registry of `owner` says of a delegation of `/flow/write`. */
   take(owner: Did, { ucan, revoker }: Revocation, logs: readonly LastGood[]): void {
     const before = this.#taken.get(ucan) ?? [];
+    const said = logs.map(({ log, last }) => `${log} ${last}`).join();
+    // A registry is read again when a thief's part of it is set aside.
+    const isSame = (one: Taken): boolean =>
+      one.owner === owner && one.revoker === revoker && one.said === said;
+    if (before.some(isSame)) return;
     if (before.length >= limits.maxSuccessors || this.#taken.size >= limits.maxRevocations) {
       const message = 'too many writers were revoked';
       this.#parts.warn(`writer ${ucan}`, fault('revocations-full', message));
       return;
     }
     const last = new Map(logs.map((one) => [one.log, one.last]));
-    this.#taken.set(ucan, [...before, { owner, revoker, last }]);
+    this.#taken.set(ucan, [...before, { owner, revoker, said, last }]);
     for (const log of this.#parts.ledger.logs()) this.#judge(log);
   }
 
