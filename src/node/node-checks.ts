@@ -19,6 +19,7 @@ import type { Check } from './node-api.ts';
 import type { Runtime } from './runtime.ts';
 import { epochKeyFindings } from './sealed/findings.ts';
 import type { SealedRoom } from './sealed/sealed-room.ts';
+import type { UsageRoom } from './usage/usage-room.ts';
 import { witnessFindings } from './witness/findings.ts';
 import type { WitnessNode } from './witness/witness-node.ts';
 
@@ -35,6 +36,7 @@ export interface CheckedParts {
   readonly journal: Journal;
   readonly witness: WitnessNode;
   readonly access: AccessRoom;
+  readonly usage: UsageRoom;
   readonly sealed: SealedRoom;
   readonly network: () => Networking | undefined;
   readonly listeners: () => Listeners | undefined;
@@ -64,7 +66,7 @@ export class NodeChecks {
 
   async #findings(): Promise<readonly Omit<Check, 'since'>[]> {
     const { home, runtime, ledger, streams, follows, urlFollows, ownLogs, journal } = this.#parts;
-    const { witness, access, listeners, owners, sealed } = this.#parts;
+    const { witness, access, usage, listeners, owners, sealed } = this.#parts;
     const network = this.#parts.network();
     const judged = judge({
       streams: streams.list(false),
@@ -84,6 +86,7 @@ export class NodeChecks {
       ...urlFollows.findings(),
       ...owners.findings(),
       ...access.findings(),
+      ...usage.findings(),
       ...epochKeyFindings(ledger.logs(), sealed.own),
       ...(listeners()?.findings() ?? []),
       ...witnessFindings(witness, runtime.clock.now()),

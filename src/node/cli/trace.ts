@@ -100,8 +100,12 @@ async function traceStopped(
     options,
     async ({ home, ledger, streams, registries, sealed }) => {
       const { traceEvent } = await import('../core/lineage.ts');
+      const { offlineUsage } = await import('../usage/offline-usage.ts');
+      const usage = await offlineUsage(home, ledger, registries);
+      if (!usage.ok) return usage;
       const { limits } = home.config;
-      const parts = { ledger, streams, registries, sealed, limits, signer: signer.value };
+      const named = { ledger, streams, registries, sealed, limits };
+      const parts = { ...named, usage: usage.value, signer: signer.value };
       return await traceEvent(parts, request, context.signal);
     },
   );

@@ -75,8 +75,8 @@ function madeOf(grants: GrantBook | undefined, id: string): ReturnType<UsagePart
   return given === undefined ? undefined : { given, holder: kept.scope.holder };
 }
 
-/** By the index of subjects, backwards. */
-async function* journaled(
+/** Deliveries of a log in the journal, by the index of subjects, backwards. */
+export async function* journaled(
   ledger: Ledger,
   journal: LogId | undefined,
   log: LogId,

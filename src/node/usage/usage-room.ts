@@ -16,6 +16,7 @@ import type { JournalEntry } from '../core/journal.ts';
 import type { Account, About } from './account.ts';
 import { deliveryEntry } from './delivery-entry.ts';
 import type { Piece } from './pieces.ts';
+import type { Check } from '../node-api.ts';
 import type { UsageApi } from '../usage-api.ts';
 import { UsageBook, type JournalReader, type UsageLimits } from './usage-book.ts';
 import { UsageViews, type UsageViewParts } from './usage-view.ts';
@@ -82,6 +83,13 @@ export class UsageRoom implements UsagePort, AsyncDisposable {
   /** Why deliveries cannot be journaled now. */
   get problem(): Fault | undefined {
     return this.#problem;
+  }
+
+  findings(): readonly Omit<Check, 'since'>[] {
+    if (this.#problem === undefined) return [];
+    const reason = `who was given what cannot be written down: ${this.#problem.message}`;
+    const hint = 'It is kept in memory and tried again; a node that ends before loses it.';
+    return [{ name: 'deliveries', ok: false, level: 'warning', reason, hint }];
   }
 
   meter(consumer: Consumer): Meter | undefined {

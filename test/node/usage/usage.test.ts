@@ -217,10 +217,11 @@ describe('deliveries', () => {
       await home.time.pass(180_000);
       assert.equal(home.faults.length, 1, 'told once');
       assert.equal(room.problem?.code, 'store-failed');
+      assert.match(room.findings()[0]?.reason ?? '', /cannot be written down/);
       assert.equal(room.api.ofGrant('given')?.events, 21);
       home.broken = 'no';
       await home.time.pass(60_000);
-      assert.equal(room.problem, undefined);
+      assert.deepEqual([room.problem, room.findings()], [undefined, []]);
       assert.deepEqual(home.journaled(), [
         [beta, 0, 10, 10, 1000],
         [beta, 10, 20, 10, 1000],
