@@ -31,11 +31,14 @@ export function pastOf(
 
 /** One line a DID that it had before. */
 export function pastLines(view: JsonView, width: number): readonly string[] {
-  return view.list('succeeded').map((one) => {
+  const list = view.list('succeeded');
+  return list.map((one) => {
+    const later = list.some((other) => other.text('from') === one.text('to'));
+    const by = later ? (one.text('to') ?? '') : 'this one';
     const [time, since] = [one.number('time'), one.number('since')];
     const day = time === undefined ? '' : ` on ${formatTime(asTimeMs(time)).slice(0, 10)}`;
     const start = since === undefined ? '' : ` since ${formatTime(asTimeMs(since))}`;
     const key = `its key was ${one.text('reason') ?? 'lost'}${start}`;
-    return `  ${'formerly'.padEnd(width)}${one.text('from') ?? ''}, succeeded by ${one.text('to') ?? ''}${day}: ${key}`;
+    return `  ${'formerly'.padEnd(width)}${one.text('from') ?? ''}, succeeded by ${by}${day}: ${key}`;
   });
 }

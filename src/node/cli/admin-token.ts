@@ -63,7 +63,7 @@ async function delegate(
     elsewhere.value === undefined
       ? await seeds.signer('organisation', didKey(organisation))
       : ok(elsewhere.value);
-  if (!signer.ok) return signer;
+  if (!signer.ok) return err(keptElsewhere(signer.error));
   const { clock, random } = context.runtime;
   const expires = asTimeMs(clock.now() + lifeMs);
   const node = didFromKey(peerKey);
@@ -73,6 +73,12 @@ async function delegate(
   await context.say(delegation);
   await context.note(`${command.value} of ${node} for ${audience.value}: give them this text.`);
   return ok(0);
+}
+
+function keptElsewhere(problem: Fault): Fault {
+  if (problem.code !== 'key-file-missing') return problem;
+  const hint = "The organisation's key is kept elsewhere: bring its file, name it with --key FILE.";
+  return { ...problem, hint };
 }
 
 async function bearer(context: Context, home: HomeView, options: Options): Promise<Result<number>> {
