@@ -5,6 +5,7 @@ import { parseContainer } from '../../access/ucan-container.ts';
 import { decodeDelegation, type Delegation } from '../../access/ucan-delegation.ts';
 import { tokenCid } from '../../access/ucan-envelope.ts';
 import { readRevocation } from '../../access/ucan-revocations.ts';
+import { equal } from '../../bytes.ts';
 import type { Signer } from '../../crypto.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
 import { fault, type Fault } from '../../errors.ts';
@@ -81,6 +82,7 @@ export class Revoking implements RevocationsApi {
     const { writers, journal } = this.#parts;
     const key = peerKey(peer);
     if (key === undefined) return err(fault('peer-unknown', `${peer} is not the id of a peer`));
+    if (equal(key, this.#parts.home.identity.peerKey)) return err(ownPeer());
     const found = writers.of(didFromKey(key));
     const all = [...found.values()].flat();
     const named = [...request.good.keys()].find((id) => !all.some(({ logId }) => logId === id));
@@ -210,4 +212,11 @@ export class Revoking implements RevocationsApi {
     if (!signer.ok || isIssuer(signer.value)) return signer;
     return err(fault('key-not-issuer', 'this key issued no part of the delegation'));
   }
+}
+
+/** Its registry would end with its other logs, and nobody could say so. */
+function ownPeer(): Fault {
+  const hint =
+    'Ask another peer of the organisation; of a stolen key: hw stream recover --reason key.';
+  return fault('usage', 'a peer does not take back its own right', { pointer: 'peer' }, hint);
 }
