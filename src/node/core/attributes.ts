@@ -77,7 +77,7 @@ export interface AttributesParts {
   readonly ledger: Ledger;
   /** Logs of a stream, as its card or the ledger knows them. */
   readonly logsOf: (stream: StreamView) => readonly LogId[];
-  readonly lookups: () => Lookups | undefined;
+  readonly lookups: () => Pick<Lookups, 'attributes'> | undefined;
 }
 
 export class AttributeReading implements AttributesApi {
