@@ -6,7 +6,13 @@ import type { Signer } from '../../../src/crypto.ts';
 import type { Fault } from '../../../src/errors.ts';
 import { makeEvent } from '../../../src/event/make.ts';
 import type { SuccessionTerms } from '../../../src/identities.ts';
-import { didFromKey } from '../../../src/ids.ts';
+import { didFromKey, logIdFromHash, logIdHash } from '../../../src/ids.ts';
+import {
+  checkRecovery,
+  checkRotation,
+  makeRecovery,
+  makeRotation,
+} from '../../../src/ledger/key-chain.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { MemoryStore } from '../../../src/ledger/memory-store.ts';
 import {
@@ -19,7 +25,14 @@ import { OtherRegistries } from '../../../src/node/core/other-registries.ts';
 import { RegistryFeed } from '../../../src/node/core/registry-feed.ts';
 import { Registries } from '../../../src/node/core/registries.ts';
 import { openOwners, type Successions } from '../../../src/node/core/successions.ts';
-import { asPeerId, asStreamName, dataKind, type Did, type LogId } from '../../../src/types.ts';
+import {
+  asLogIndex,
+  asPeerId,
+  asStreamName,
+  dataKind,
+  type Did,
+  type LogId,
+} from '../../../src/types.ts';
 import { newLog, openLedger } from '../../support/ledger-home.ts';
 import { must } from '../../support/result.ts';
 import { nextHash, recovery, recoveryHash, sync } from '../../support/succession.ts';
@@ -205,7 +218,7 @@ describe('the successions of organisations', () => {
     assert.deepEqual(peer.problems, []);
   });
 
-  it('without the recovery key are none: nothing is closed', async () => {
+  it('without the recovery key are none (succession without the recovery key): nothing is closed', async () => {
     await using home = await Watcher.open();
     await using thief = await Watcher.open();
     await using peer = await Watcher.open();
@@ -234,7 +247,7 @@ describe('the successions of organisations', () => {
     assert.ok(peer.problems.includes('registry-known'));
   });
 
-  it('of which there are two count as the first that was known, and are told', async () => {
+  it('of which there are two count as the first that was known, and are told (two successions)', async () => {
     await using home = await Watcher.open();
     await using twin = await Watcher.open();
     await using peer = await Watcher.open();
@@ -279,7 +292,7 @@ describe('the successions of organisations', () => {
 });
 
 describe('the registry of an organisation', () => {
-  it('is not replaced by a second one for a known DID, told by others', async () => {
+  it('is not replaced by another, told by others (second registry for a known DID)', async () => {
     await using home = await Watcher.open();
     await using thief = await Watcher.open();
     await using peer = await Watcher.open();
@@ -321,5 +334,19 @@ describe('the registry of an organisation', () => {
     await peer.takes(thief.ledger, his);
     assert.equal(peer.feed.name(old.did, his)?.code, 'registry-known');
     assert.deepEqual(peer.problems, ['registry-known']);
+  });
+});
+
+describe('a thief of the organisation’s key', () => {
+  it('cannot pass a log on to a key of his own (rotation by a thief)', () => {
+    const log = logIdHash(logIdFromHash(nodeCrypto.sha256(new Uint8Array(1))));
+    const index = asLogIndex(4);
+    const writer = second.signer.publicKey;
+    const his = makeRotation(log, index, old.signer, thiefRecovery);
+    const rotated = checkRotation(nodeCrypto, log, index, writer, his);
+    assert.equal(rotated?.code, 'rotation-old-signature');
+    const hash = nodeCrypto.sha256(thiefRecovery.publicKey);
+    const change = makeRecovery(log, index, old.signer, hash);
+    assert.equal(checkRecovery(nodeCrypto, log, index, recoveryHash, change)?.code, 'recovery-key');
   });
 });
