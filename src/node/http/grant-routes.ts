@@ -107,9 +107,10 @@ export function grantRoutes(server: FastifyInstance, api: NodeApi): void {
     '/grants',
     { schema: { querystring: listQuery, summary: 'grants given and got, and requests for them' } },
     (request, reply) => {
-      const page = api.grants.list(queryOf(request.query));
+      const query = queryOf(request.query);
+      const page = api.grants.list(query);
       if (!page.ok || !flagOf(request, 'usage')) return answer(reply, page);
-      return answer(reply, ok(withUsage(api.usage, page.value)));
+      return answer(reply, ok(withUsage(api.usage, page.value, query)));
     },
   );
   server.get(
@@ -158,13 +159,19 @@ export function grantRoutes(server: FastifyInstance, api: NodeApi): void {
   requestRoutes(server, api);
 }
 
-/** Who reads without a grant is on the last page. */
-function withUsage(usage: UsageApi, page: GrantPage): unknown {
+/** Who reads without a grant is on the last page, where neither state nor side was asked for. */
+function withUsage(usage: UsageApi, page: GrantPage, query: GrantQuery): unknown {
   const grants = page.grants.map((grant) => {
     const read = grant.side === 'got' ? undefined : usage.ofGrant(grant.id);
     return read === undefined ? grant : { ...grant, usage: read };
   });
-  return { ...page, grants, ...(page.next === undefined ? { readers: usage.readers() } : {}) };
+  const { stream, state, side } = query;
+  if (page.next !== undefined || state !== undefined || side !== undefined) {
+    return { ...page, grants };
+  }
+  const isAsked = (display: string): boolean =>
+    stream === undefined || display === stream || display.endsWith(`/${stream}`);
+  return { ...page, grants, readers: usage.readers().filter((one) => isAsked(one.stream)) };
 }
 
 function queryOf(query: unknown): GrantQuery {

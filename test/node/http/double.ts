@@ -140,7 +140,7 @@ export class Double implements NodeApi {
     },
   };
 
-  readonly grants: GrantsApi = noGrants;
+  grants: GrantsApi = noGrants;
   readonly revocations: RevocationsApi = { revokeWriter: none, revokeDelegation: none };
   readonly attributes: AttributesApi = noAttributes;
   readonly rekeying: RekeyApi = { rekey: notUsed };
@@ -151,7 +151,7 @@ export class Double implements NodeApi {
     meter: (consumer) => ({ delivered: (handed) => this.handed.push([consumer, handed]) }),
     delivered: (consumer, handed) => this.handed.push([consumer, handed]),
   };
-  readonly usage: UsageApi = {
+  usage: UsageApi = {
     ofGrant: () => undefined,
     readers: () => [],
     ofEntry: () => [],
