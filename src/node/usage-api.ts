@@ -44,6 +44,8 @@ export interface UsageView {
 export interface ReaderView extends UsageView {
   readonly stream: string;
   readonly owner: Did;
+  /** What was read by blocks is ciphertext. */
+  readonly sealed?: true;
   readonly organisation?: Did;
   readonly organisationName?: string;
   /** The grant that was shown, where there was one. */

@@ -69,7 +69,8 @@ const shownPeers = 3;
 function readerText(reader: JsonView): string {
   const grant = reader.text('grant');
   const who = reader.text('organisationName') ?? reader.text('organisation') ?? 'others';
-  return grant === undefined ? who : `${who} (grant …${grant.slice(-8)})`;
+  if (grant !== undefined) return `${who} (grant …${grant.slice(-8)})`;
+  return reader.flag('sealed') ? `${who} (ciphertext)` : who;
 }
 
 function rangeText(grant: JsonView): string {

@@ -46,6 +46,10 @@ export function openUsage(ports: UsagePorts): Promise<Result<UsageRoom>> {
       const view = streams.view({ owner, name });
       return view.ok ? view.value.display : `${owner}/${name}`;
     },
+    isSealed: (owner, name) => {
+      const view = streams.view({ owner, name });
+      return view.ok && view.value.visibility === 'sealed';
+    },
     onFault: (problem) => warn('deliveries', problem),
   });
 }

@@ -39,6 +39,7 @@ export interface UsageParts {
   readonly madeOf: UsageViewParts['madeOf'];
   readonly nameOf: UsageViewParts['nameOf'];
   readonly streamName: UsageViewParts['streamName'];
+  readonly isSealed?: UsageViewParts['isSealed'];
   /** Told once, until it works again. */
   readonly onFault: (problem: Fault) => void;
 }

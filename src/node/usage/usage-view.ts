@@ -20,6 +20,8 @@ export interface UsageViewParts {
   ) => AsyncIterable<{ readonly about: About; readonly piece: Piece }>;
   readonly nameOf: (did: Did) => string | undefined;
   readonly streamName: (owner: Did, stream: StreamName) => string;
+  /** What its blocks hold is ciphertext. */
+  readonly isSealed?: ((owner: Did, stream: StreamName) => boolean) | undefined;
 }
 
 export class UsageViews implements UsageApi {
@@ -40,7 +42,7 @@ export class UsageViews implements UsageApi {
   }
 
   readers(): readonly ReaderView[] {
-    const { book, isGiven, streamName } = this.#parts;
+    const { book, isGiven, streamName, isSealed } = this.#parts;
     const others = [...book.all()].filter(
       ({ about: { grant } }) => grant === undefined || !isGiven(grant),
     );
@@ -53,7 +55,8 @@ export class UsageViews implements UsageApi {
       if (first === undefined || view === undefined) return [];
       const { owner, stream, organisation, grant } = first.about;
       const named = { ...this.#who(organisation), ...(grant === undefined ? {} : { grant }) };
-      return [{ stream: streamName(owner, stream), owner, ...named, ...view }];
+      const sealed = isSealed?.(owner, stream) === true ? { sealed: true as const } : {};
+      return [{ stream: streamName(owner, stream), owner, ...sealed, ...named, ...view }];
     });
   }
 

@@ -76,7 +76,10 @@ async function served(): Promise<Served> {
   node.api.usage = {
     ...node.api.usage,
     ofGrant: (id) => known.get(id),
-    readers: () => [reader, { ...reader, stream: 'acme/orders' }],
+    readers: () => [
+      { ...reader, sealed: true },
+      { ...reader, stream: 'acme/orders' },
+    ],
   };
   return node;
 }
@@ -90,7 +93,7 @@ describe('what was read by grants', () => {
     const answer = await node.client.call('GET', '/grants?usage=true');
     assert.deepEqual(answer.at('grants', 0, 'usage'), read);
     assert.equal(answer.at('grants', 1, 'usage'), undefined);
-    assert.deepEqual(answer.at('readers', 0), reader);
+    assert.deepEqual(answer.at('readers', 0), { ...reader, sealed: true });
     const some = await node.client.call('GET', '/grants?usage=true&stream=orders');
     assert.deepEqual(
       [some.at('readers', 0, 'stream'), some.at('readers', 1)],
@@ -147,7 +150,7 @@ describe('what was read by grants', () => {
       lines.slice(4).map(([name, who, count]) => [name, who, count]),
       [
         ['STREAM', 'READ WITHOUT A GRANT OF OURS BY', 'EVENTS'],
-        ['weather', 'carl', '12,345'],
+        ['weather', 'carl (ciphertext)', '12,345'],
       ],
     );
     assert.deepEqual(usageLines(JsonView.parse('{}'), now), ['no grants given']);
