@@ -103,11 +103,12 @@ export function boundMemory(): void {
 }
 
 /**
- * Lets less garbage gather between collections than V8 would: a tenth more CPU, so not for a node
- * (measured: docs/benchmarks.md).
+ * Lets no more garbage gather between collections than `percent` of what is in use; V8 would let 300
+ * gather, and with it the buffers that the garbage holds on to. At 50 it costs a tenth more CPU, at
+ * 150 nothing that was seen (docs/benchmarks.md).
  */
-export function tightHeap(): void {
-  setFlagsFromString('--heap-growing-percent=50');
+export function boundGarbage(percent: number): void {
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
 }
 
 /** The real one. There is one process, so there should be one of these. */

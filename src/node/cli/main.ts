@@ -1,11 +1,12 @@
 /** What bin/hw.js starts: the real process around `runCli`. */
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { boundMemory, processRuntime, readsMuch, startsNode, tightHeap } from '../runtime.ts';
+import { boundGarbage, boundMemory, processRuntime, readsMuch, startsNode } from '../runtime.ts';
 import { packageVersion } from './version.ts';
 
 if (startsNode() || readsMuch()) boundMemory();
-if (readsMuch()) tightHeap();
+if (readsMuch()) boundGarbage(50);
+else if (startsNode()) boundGarbage(150);
 const runtime = processRuntime();
 if (/^(?:--version|-V)$/.test(runtime.arguments.join(' '))) {
   // Before anything else is loaded: scripts ask for it often.
