@@ -8,7 +8,7 @@ import { judgeEvent } from '../../event/judge.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { ok, type Result } from '../../result.ts';
 import { asLogIndex, type LogId } from '../../types.ts';
-import type { SealedRoom } from './sealed-room.ts';
+import type { ReadSealed, SealedRoom } from './sealed-room.ts';
 
 export interface SealedCounts {
   /** Sealed events whose ciphertext is here. */
@@ -31,13 +31,29 @@ export type CheckContents = (
   signal?: AbortSignal,
 ) => Promise<Result<SealedContents | undefined>>;
 
-type ReadLedger = Pick<Ledger, 'entries' | 'epochs'>;
+type ReadLedger = Pick<Ledger, 'batches' | 'epochs'>;
+
+type Counts = { -readonly [Name in keyof SealedCounts]: number };
+
+/** Counts one entry; the code of what is wrong with it. */
+function tally(counts: Counts, opened: ReturnType<ReadSealed>): Code | undefined {
+  if (opened === undefined) return undefined;
+  counts.events += 1;
+  if ('event' in opened) {
+    const judged = judgeEvent(opened.event);
+    if (!judged.ok) return judged.error.code;
+    counts.opened += 1;
+    return undefined;
+  }
+  const { reason, code } = opened.sealed;
+  if (reason === 'invalid') return code ?? 'sealed-plaintext';
+  if (reason === 'no-key') counts.noKey += 1;
+  else counts.shredded += 1;
+  return undefined;
+}
 
 /** Undefined for a log that is not sealed. Codes: those of the ledger's `epochs`. */
-export function contentsCheck(
-  ledger: ReadLedger,
-  room: Pick<SealedRoom, 'openWith'>,
-): CheckContents {
+export function contentsCheck(ledger: ReadLedger, room: Pick<SealedRoom, 'reader'>): CheckContents {
   return async (log, signal) => {
     const epochs = await ledger.epochs(log);
     if (!epochs.ok) return epochs;
@@ -46,19 +62,11 @@ export function contentsCheck(
     let problem: SealedContents['problem'];
     const options = signal === undefined ? {} : { signal };
     try {
-      for await (const entry of ledger.entries(log, asLogIndex(0), undefined, options)) {
-        if (entry.kind !== 'sealed' || entry.sealedBody === undefined) continue;
-        counts.events += 1;
-        const opened = room.openWith(epochs.value, entry);
-        const judged = 'event' in opened ? judgeEvent(opened.event) : undefined;
-        if (judged?.ok === true) counts.opened += 1;
-        else if (judged !== undefined) {
-          problem ??= { index: entry.index, code: judged.error.code };
-        } else if ('sealed' in opened) {
-          const { reason, code } = opened.sealed;
-          if (reason === 'no-key') counts.noKey += 1;
-          else if (reason === 'shredded') counts.shredded += 1;
-          else problem ??= { index: entry.index, code: code ?? 'sealed-plaintext' };
+      for await (const batch of ledger.batches(log, asLogIndex(0), undefined, options)) {
+        const read = await room.reader(log, batch);
+        for (let index: number = batch.from; index < batch.to; index++) {
+          const wrong = tally(counts, read(index));
+          if (wrong !== undefined) problem ??= { index, code: wrong };
         }
       }
     } catch (cause) {
