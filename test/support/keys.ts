@@ -178,7 +178,7 @@ export class Producer {
     return new Generations({
       ledger: this.ledger,
       leases: this.leases,
-      clock: this.host.clock,
+      host: this.host,
       track: () => undefined,
       onBegun: () => undefined,
       warn: (_subject, problem) => this.warnings.push(problem),

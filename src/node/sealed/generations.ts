@@ -4,11 +4,12 @@
  * further than the log has come. A generation is a fresh root: whatever keys are out open nothing that
  * is written from then on, and those who stay ask for the new ones.
  *
- * At most one for each epoch: where the open one began a generation already, the next begins at its end.
+ * At most one for each epoch: where the open one began a generation already, the next begins at its end,
+ * a moment before the writer would open an epoch by itself, which would be of the keys that are out.
  * What is due is in the table `leases` before it is done, and found there after a crash.
  */
 import type { Fault } from '../../errors.ts';
-import type { Clock } from '../../host.ts';
+import type { Host } from '../../host.ts';
 import type { EpochPolicy } from '../../ledger/epoch-policy.ts';
 import type { AppendedBlock, LogSummary } from '../../ledger/ledger-types.ts';
 import type { OpenedEpoch } from '../../ledger/sealing.ts';
@@ -28,7 +29,7 @@ export interface GenerationLedger {
 export interface GenerationsParts {
   readonly ledger: GenerationLedger;
   readonly leases: Leases;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly host: Pick<Host, 'clock' | 'timers'>;
   readonly track: (work: Promise<unknown>) => void;
   readonly onBegun: (log: LogId, opened: OpenedEpoch) => void;
   readonly warn: (subject: string, problem: Fault) => void;
@@ -44,6 +45,7 @@ export class Generations implements Disposable {
   readonly #again = new Set<LogId>();
   /** Logs whose open epoch has to end first, and when it does; undefined: not by the clock. */
   readonly #waiting = new Map<LogId, number | undefined>();
+  readonly #timers = new Map<LogId, Disposable>();
 
   constructor(parts: GenerationsParts) {
     this.#parts = parts;
@@ -89,6 +91,7 @@ export class Generations implements Disposable {
 
   [Symbol.dispose](): void {
     this.#listening[Symbol.dispose]();
+    for (const timer of this.#timers.values()) timer[Symbol.dispose]();
   }
 
   #begin(logId: LogId): void {
@@ -105,7 +108,7 @@ export class Generations implements Disposable {
   }
 
   async #settle(logId: LogId): Promise<void> {
-    const { ledger, leases, clock, onBegun } = this.#parts;
+    const { ledger, leases, host, onBegun } = this.#parts;
     const log = ledger.log(logId);
     if (log === undefined || !isOwnSealed(log))
       return this.#tell(logId, await leases.settled(logId));
@@ -115,12 +118,16 @@ export class Generations implements Disposable {
     const open = opened.value.at(-1);
     // Nothing was ever written: nobody has a key.
     if (open === undefined) return this.#tell(logId, await leases.settled(logId));
-    const now = clock.now();
+    const now = host.clock.now();
     const due = leases.of(logId).due || leases.overrun(logId, open.epoch, now);
-    if (!due) return this.#tell(logId, await leases.forgetEnded(logId, open.epoch, now));
+    if (!due) {
+      this.#wake(logId, leases.firstEnd(logId, open.epoch), now);
+      return this.#tell(logId, await leases.forgetEnded(logId, open.epoch, now));
+    }
     if (!isFree(opened.value, policy.value, now)) {
-      const { everyMs } = policy.value;
-      this.#waiting.set(logId, everyMs === undefined ? undefined : open.time + everyMs);
+      const end = endOf(open, policy.value);
+      this.#waiting.set(logId, end);
+      this.#wake(logId, end, now);
       // A grant's end becomes due too: it must not be forgotten while it waits.
       return this.#tell(logId, await leases.setDue(logId));
     }
@@ -129,6 +136,16 @@ export class Generations implements Disposable {
     onBegun(logId, begun.value);
     this.#waiting.delete(logId);
     return this.#tell(logId, await leases.settled(logId));
+  }
+
+  /** Looks again at that time. */
+  #wake(logId: LogId, endMs: number | undefined, now: number): void {
+    this.#timers.get(logId)?.[Symbol.dispose]();
+    if (endMs === undefined) return;
+    // No timer is set for longer than a day: `look` sets it again.
+    const restMs = Math.min(Math.max(0, endMs - now), 86_400_000);
+    const timer = this.#parts.host.timers.after(restMs, () => this.#begin(logId));
+    this.#timers.set(logId, timer);
   }
 
   #tell(logId: LogId, result: Result<unknown>): void {
@@ -148,11 +165,17 @@ function isOwnSealed({ genesis, createdLocally, state }: LogSummary): boolean {
 }
 
 /** May a generation begin now? Not where the open epoch began one and has not come to its end. */
-function isFree(opened: readonly OpenedEpoch[], { everyMs }: EpochPolicy, now: number): boolean {
+function isFree(opened: readonly OpenedEpoch[], policy: EpochPolicy, now: number): boolean {
   const [open, before] = [opened.at(-1), opened.at(-2)];
   if (open === undefined || before === undefined) return true;
   if (open.generation === before.generation) return true;
-  return everyMs !== undefined && now >= open.time + everyMs;
+  const end = endOf(open, policy);
+  return end !== undefined && now >= end;
+}
+
+/** When the next generation may begin: a moment before the epoch ends by the clock; undefined: it does not. */
+function endOf(open: OpenedEpoch, { everyMs }: EpochPolicy): number | undefined {
+  return everyMs === undefined ? undefined : open.time + everyMs - Math.min(250, everyMs / 10);
 }
 
 /** Length of an epoch where only time ends it: so long at least until the next one begins. */

@@ -69,7 +69,7 @@ export class KeysRoom implements Disposable {
       new Generations({
         ledger,
         leases,
-        clock: runtime.clock,
+        host: runtime,
         track,
         warn,
         onBegun: (log, { epoch, generation }) => {
@@ -199,6 +199,8 @@ export class KeysRoom implements Disposable {
       if (this.#chains.size <= home.config.limits.maxKeyChains) break;
       this.#chains.delete(cid);
     }
+    // What was leased may end before an epoch does.
+    this.#generations.look();
     if (!this.#isNews(log, grant, ranges.at(-1)?.to ?? 0)) return;
     const { organisation, peer } = asker;
     const data = { step: 'keys given', log, grant, organisation, peer, ...rangeOf(ranges) };

@@ -81,6 +81,14 @@ export class Leases {
     return this.of(log).leases.some(({ endMs, to }) => endMs <= nowMs && to > openEpoch + 1);
   }
 
+  /** When the first lease ends that reaches beyond the open epoch. */
+  firstEnd(log: LogId, openEpoch: number): number | undefined {
+    const ends = this.of(log).leases.flatMap(({ endMs, to }) =>
+      to > openEpoch + 1 ? [endMs] : [],
+    );
+    return ends.length === 0 ? undefined : Math.min(...ends);
+  }
+
   /** Leases that have ended within what is open: nothing is left to do for them. */
   async forgetEnded(log: LogId, openEpoch: number, nowMs: number): Promise<Result<void>> {
     const { due, leases } = this.of(log);

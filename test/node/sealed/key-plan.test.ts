@@ -62,6 +62,8 @@ describe('the epochs of a grant', () => {
     assert.equal(plan({ ...from, endMs: 5 * hour }), '1: 4-5');
     assert.equal(plan({ ...from, endMs: 4 * hour + 1 }), '1: 4-5');
     assert.equal(plan({ ...from, endMs: 400 * hour }), '1: 4-29');
+    // Over, in a log that has been quiet since.
+    assert.equal(plan({ fromIndex: 45, ended: true, endMs: 9 * hour }), '1: 4-5');
   });
 
   it('of a log that cuts them by events are asked for one by one where the grant ends', () => {

@@ -184,7 +184,7 @@ describe('epoch keys of a sealed stream', () => {
       await publish();
       assert.equal(await acme.opened(), 'o0.0 o1.1', 'one generation for each epoch');
       const [, open] = must(await acme.ledger.epochs(acme.log));
-      assert.equal(acme.generations.heldUntil(orders), (open?.time ?? 0) + hour);
+      assert.equal(acme.generations.heldUntil(orders), (open?.time ?? 0) + hour - 250);
       acme.host.offsetMs += hour;
       acme.generations.look();
       await acme.generations.idle();
