@@ -3,6 +3,8 @@
  * that has the language and a handful of web globals, and nothing else.
  */
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createContext, runInContext } from 'node:vm';
 import { build, type BuildResult, type Plugin } from 'esbuild';
@@ -112,6 +114,24 @@ describe('the offline verifier, bundled for a browser', () => {
       assert.equal(toHex(state.writerKey), expected?.writerKey_hex, log.id);
     }
     ran(blocksPath, logs.length);
+  });
+
+  it('opens sealed events by WebCrypto, which is all that it needs of a browser', async () => {
+    const file = new URL('./vectors/sealed.json', import.meta.url);
+    const { proofs }: { proofs: { proof: string; id: string }[] } = JSON.parse(
+      readFileSync(file, 'utf8'),
+    );
+    assert.ok(proofs.length > 0);
+    const web = inBrowser.offlineEnv(inBrowser.nobleCrypto, inBrowser.webOpener(webcrypto.subtle));
+    for (const { proof, id } of proofs) {
+      const text = new TextEncoder().encode(proof);
+      await inBrowser.prepareEventProof(web, text);
+      const verdict = inBrowser.verifyEventProof(web, text);
+      assert.ok(verdict.verdict === 'intact', JSON.stringify(verdict));
+      assert.equal(verdict.proven.context?.['id'], id);
+      const bare = inBrowser.offlineEnv(inBrowser.nobleCrypto);
+      assert.equal(inBrowser.verifyEventProof(bare, text).verdict, 'incomplete');
+    }
   });
 
   it('names the block in which a byte was changed', function () {

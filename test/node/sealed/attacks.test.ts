@@ -40,6 +40,23 @@ function wrongAt(
   return opened.sealed;
 }
 
+/** What readers are given of the sealed events, in order. */
+async function delivered(
+  ledger: Ledger,
+  room: SealedRoom,
+  { state }: EvidenceLog,
+): Promise<readonly unknown[]> {
+  const seen: unknown[] = [];
+  for await (const batch of ledger.batches(state.logId, asLogIndex(0))) {
+    const read = await room.reader(state.logId, batch);
+    for (let index: number = batch.from; index < batch.to; index++) {
+      const content = read(index);
+      if (content !== undefined) seen.push('event' in content ? 'read' : content.sealed);
+    }
+  }
+  return seen;
+}
+
 describe('attacks on sealed streams', () => {
   let folder: Awaited<ReturnType<typeof tempDir>>;
   beforeEach(async () => {
@@ -58,6 +75,11 @@ describe('attacks on sealed streams', () => {
     const epochs = await ledger.epochs(log.state.logId);
     const entry = await entryAt(ledger, log, 4);
     assert.deepEqual(wrongAt(room, epochs, entry), { epoch: 0, reason: 'invalid', code });
+    assert.deepEqual(await delivered(ledger, room, log), [
+      'read',
+      { epoch: 0, reason: 'invalid', code },
+      'read',
+    ]);
     const relayed = must(await ledger.verify(log.state.logId));
     assert.equal(relayed.verdict, 'intact', 'without keys nothing is wrong');
     refused(await new Disclosing(ledger, room).entry(entry), code);
