@@ -2,7 +2,9 @@
 import { epochs } from './epochs.ts';
 import { handingOn } from './handing-on.ts';
 import { judging } from './judging.ts';
+import { keys } from './keys.ts';
 import { reading } from './reading.ts';
+import { revoking } from './revoking.ts';
 import { sealed } from './sealed.ts';
 import { succession } from './succession.ts';
 
@@ -29,8 +31,10 @@ export const all: readonly Checks[] = [
   ...handingOn,
   ...reading,
   ...epochs,
+  ...keys,
   ...succession,
   ...sealed,
+  ...revoking,
 ];
 
 export const mutations: readonly Mutation[] = all.flatMap(({ file, checks }) =>
