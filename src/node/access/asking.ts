@@ -80,11 +80,18 @@ export class Asking {
     }
     const nowMs = this.#parts.runtime.clock.monotonic();
     for (const kept of this.#parts.grants.got()) {
-      if (kept.scope.command === keyCommand) continue;
+      if (kept.scope.command === keyCommand || this.#isOver(kept)) continue;
       const lastMs = this.#cardsMs.get(kept.scope.id) ?? -Infinity;
       const patienceMs = kept.card === undefined ? 0 : this.#parts.home.config.limits.accessCardMs;
       if (cardsNow || nowMs - lastMs >= patienceMs) await this.fetchCard(kept);
     }
+  }
+
+  /** What it opened is closed for good: nothing more is asked with it. */
+  #isOver(kept: KeptGrant): boolean {
+    const { expires } = kept.scope;
+    const ended = expires !== undefined && expires * 1000 <= this.#parts.runtime.clock.now();
+    return ended || this.#parts.gate().isRevoked(kept);
   }
 
   /** What a peer of the owner said last of a grant. */
