@@ -164,6 +164,11 @@ export const sealed: readonly Checks[] = [
       ['of an epoch that was opened', 'if (opening === undefined)'],
       ['not of the open one', 'if (opening === opened.value.at(-1))'],
       ['once', 'if (opening.shredded !== undefined)'],
+      [
+        'the indexes forget its events',
+        'await this.#forget(handle, opening, next)',
+        'ok(undefined)',
+      ],
     ],
   },
 ];

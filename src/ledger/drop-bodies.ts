@@ -57,18 +57,33 @@ export async function dropBodies(
   for (const position of positions) {
     const event = reduced.value.events[position];
     if (event === undefined) continue; // Sealed for us: no rows, or none that we could name.
-    const { source, id, subject } = event.context;
-    const index = firstIndex + position;
-    if (typeof subject === 'string') {
-      writes.push({ key: subjectRowKey(log, env.ids.subjectKey(subject), index) });
-    }
-    if (!forget) continue;
-    const idKey = env.ids.idKey(String(source), String(id));
-    const rows = await idRowsOf(env.options.store, log, handle.slices, idKey, index);
+    const rows = await forgottenRows(env, handle, event, firstIndex + position, forget);
     if (!rows.ok) return rows;
     writes.push(...rows.value);
   }
   return ok({ writes, bodies: positions.length, firstIndex, size });
+}
+
+/**
+ * What takes an event out of the indexes: the row of its subject and, with `forget`, the hash of its
+ * content. Its id stays taken. Codes: those of the store.
+ */
+export async function forgottenRows(
+  env: LedgerEnv,
+  handle: LogHandle,
+  { context: { source, id, subject } }: Pick<ParsedEvent, 'context'>,
+  index: number,
+  forget: boolean,
+): Promise<Result<readonly StoreWrite[]>> {
+  const log = handle.row.number;
+  const writes: StoreWrite[] = [];
+  if (typeof subject === 'string') {
+    writes.push({ key: subjectRowKey(log, env.ids.subjectKey(subject), index) });
+  }
+  if (!forget) return ok(writes);
+  const idKey = env.ids.idKey(String(source), String(id));
+  const rows = await idRowsOf(env.options.store, log, handle.slices, idKey, index);
+  return rows.ok ? ok([...writes, ...rows.value]) : rows;
 }
 
 interface ReducedRecord {

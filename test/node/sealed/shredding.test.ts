@@ -188,6 +188,31 @@ describe('crypto-shredding an epoch', () => {
     await ledger.close();
   });
 
+  it('takes its events out of the indexes; their ids stay taken, and the audit finds all in order', async () => {
+    const home = await openHome(folder.path);
+    const { ledger, shredding } = home;
+    const log = must(await ledger.create({ ...sealedLog, epochs: { everyEvents: 1 } }, signer));
+    for (const id of ['a', 'b']) await publish(ledger, log, [event(id, { subject: 's' })]);
+    const indexes = async (): Promise<readonly number[]> => {
+      const found: number[] = [];
+      for await (const index of ledger.subjectIndexes(log, 's', { from: asLogIndex(0) })) {
+        found.push(index);
+      }
+      return found;
+    };
+    assert.deepEqual(await indexes(), [4, 7]);
+    const other = event('a', { subject: 's', data: '{"n":2}' });
+    refused(must(await ledger.publish(log, [other]))[0] ?? assert.fail(), 'event-conflict');
+    must(await shredding.shred(viewOf(ledger, log), { epoch: 0 }, actor));
+    assert.deepEqual(await indexes(), [7]);
+    const [again] = must(await ledger.publish(log, [other]));
+    assert.ok(again?.ok === true && again.value.duplicate === true && again.value.index === 4);
+    assert.equal(must(await ledger.verify(log)).verdict, 'intact');
+    assert.deepEqual(must(await ledger.scrub.repair(log)).findings, []);
+    assert.deepEqual(await indexes(), [7]);
+    await ledger.close();
+  });
+
   it('ends an epoch that is open first, and the writer goes on with other keys', async () => {
     const home = await openHome(folder.path);
     const { ledger, shredding } = home;
