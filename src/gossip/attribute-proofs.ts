@@ -4,11 +4,13 @@
  * reader verifies it by the log's id alone. What is no event, was recorded outside of the grant's range or
  * has no content any more is passed over; that something was left out a reader cannot see.
  */
+import type { ReadArgs } from '../access/grant.ts';
 import { fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import { asLogIndex, type LogId, type LogIndex, type TimeMs } from '../types.ts';
+import { asLogIndex, asTimeMs, type LogId, type LogIndex, type TimeMs } from '../types.ts';
 import { admit, grantFor, unknownLog } from './admission.ts';
 import type { Exchange } from './exchange.ts';
+import type { PortLog } from './ledger-port.ts';
 import { meterOf } from './metering.ts';
 import type { Net } from './net.ts';
 import {
@@ -24,12 +26,9 @@ import type { Session } from './sessions.ts';
 /** What the ledger gives; floor 3 fills it. */
 export interface AttributesPort {
   /** Undefined for what is no event or has no content here. Codes: those of making a proof. */
-  prove(
-    logId: LogId,
-    index: LogIndex,
-  ): Promise<Result<{ readonly recorded: TimeMs; readonly proof: string } | undefined>>;
-  /** When an entry was recorded. */
-  recordedAt(logId: LogId, index: LogIndex): Promise<Result<TimeMs>>;
+  prove(logId: LogId, index: LogIndex): Promise<Result<string | undefined>>;
+  /** The first entry that was recorded at this time or later; the size where there is none. */
+  indexAt(logId: LogId, time: TimeMs): Promise<Result<LogIndex>>;
 }
 
 /** Bytes of the proofs of one answer: it is one frame. */
@@ -51,26 +50,21 @@ export async function answerAttributes(
   if (permit === undefined) {
     return err(fault('fields-unsupported', 'this log is read as blocks, by everybody'));
   }
-  const { from: begin, to: end = Number.MAX_SAFE_INTEGER } = permit.args;
+  const range = await rangeOf(port, log, permit.args);
+  if (!range.ok) return range;
+  const { begin, end } = range.value;
   const proofs: string[] = [];
   let bytes = 0;
   /** From the first to the last event that is proved. */
   let given: { readonly from: number; readonly to: number } | undefined;
-  let at: number = from;
-  const last = Math.min(log.size, from + maxLooked);
+  let at = Math.max(from, begin);
+  const last = Math.min(end, at + maxLooked);
   for (; at < last && proofs.length < Math.min(count, maxAttributeProofs); at++) {
     const index = asLogIndex(at);
-    const recorded = await port.recordedAt(logId, index);
-    if (!recorded.ok) return recorded;
-    if (recorded.value < begin) continue;
-    if (recorded.value >= end) {
-      at = log.size;
-      break;
-    }
     const proved = await port.prove(logId, index);
     if (!proved.ok) return proved;
     if (proved.value === undefined) continue;
-    const { length } = proved.value.proof;
+    const { length } = proved.value;
     if (length > maxPageBytes) {
       return err(fault('proof-too-large', `the proof of entry ${at} has ${length} bytes`));
     }
@@ -80,13 +74,27 @@ export async function answerAttributes(
     if (ended !== undefined) return err(ended);
     bytes += length;
     given = { from: given?.from ?? at, to: at + 1 };
-    proofs.push(proved.value.proof);
+    proofs.push(proved.value);
   }
   if (given !== undefined) {
     const meter = meterOf(net, session, logId, permit, 'attributes');
     meter?.delivered({ ...given, count: proofs.length, bytes });
   }
-  return ok({ kind: 'attributes', next: asLogIndex(at), size: log.size, proofs });
+  // Behind the range there is nothing more for this reader.
+  const next = asLogIndex(at >= end ? log.size : at);
+  return ok({ kind: 'attributes', next, size: log.size, proofs });
+}
+
+/** The entries that a grant is about; recorded times never go back within a log. */
+async function rangeOf(
+  port: AttributesPort,
+  { logId, size }: Pick<PortLog, 'logId' | 'size'>,
+  { from, to }: Pick<ReadArgs, 'from' | 'to'>,
+): Promise<Result<{ readonly begin: number; readonly end: number }>> {
+  const begin = from === 0 ? ok(asLogIndex(0)) : await port.indexAt(logId, asTimeMs(from));
+  if (!begin.ok) return begin;
+  const end = to === undefined ? ok(asLogIndex(size)) : await port.indexAt(logId, asTimeMs(to));
+  return end.ok ? ok({ begin: begin.value, end: Math.min(size, end.value) }) : end;
 }
 
 /** A page of attributes from one peer, as it states them. Codes: those of `askPeer`, message-shape. */

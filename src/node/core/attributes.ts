@@ -56,19 +56,15 @@ const maxPages = 64;
 /** What peers are given: never anything of a sealed event. */
 export function attributesPort(ledger: Ledger): AttributesPort {
   return {
-    recordedAt: async (logId, index) => {
-      const entry = await ledger.entry(logId, index);
-      return entry.ok ? ok(entry.value.recordedTime) : entry;
-    },
+    indexAt: (logId, time) => ledger.indexAtTime(logId, time),
     prove: async (logId, index) => {
       const entry = await ledger.entry(logId, index);
       if (!entry.ok) return entry;
-      const { kind, recordedTime, event, bodyMissing } = entry.value;
+      const { kind, event, bodyMissing } = entry.value;
       if (kind !== 'event' || event === undefined || bodyMissing !== undefined) {
         return ok(undefined);
       }
-      const proof = await proveEvent(ledger, logId, index, 'attributes');
-      return proof.ok ? ok({ recorded: recordedTime, proof: proof.value }) : proof;
+      return proveEvent(ledger, logId, index, 'attributes');
     },
   };
 }
@@ -154,7 +150,7 @@ export class AttributeReading implements AttributesApi {
     for (; at < size && proofs.length < count; at++) {
       const proved = await this.#port.prove(log, asLogIndex(at));
       if (!proved.ok) return proved;
-      if (proved.value !== undefined) proofs.push(proved.value.proof);
+      if (proved.value !== undefined) proofs.push(proved.value);
     }
     return ok({ kind: 'attributes', next: asLogIndex(at), size, proofs });
   }

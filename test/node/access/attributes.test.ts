@@ -13,7 +13,7 @@ import {
 } from '../../../src/gossip/proof-codec.ts';
 import { concat, toHex } from '../../../src/bytes.ts';
 import { ok, type Result } from '../../../src/result.ts';
-import { asLogIndex, asTimeMs, asTreeSize } from '../../../src/types.ts';
+import { asLogIndex, asTreeSize } from '../../../src/types.ts';
 import { value, World, type TestNode } from '../../gossip/support.ts';
 import { acme, beta, carl, grantTo, log, producer, reader, type Kit } from './world.ts';
 
@@ -22,13 +22,11 @@ function port(sizeOf: (index: number) => number = () => 3): AttributesPort & { m
   const made: number[] = [];
   return {
     made,
-    recordedAt: (_log, index) => Promise.resolve(ok(asTimeMs(index * 100))),
+    indexAt: (_log, time) => Promise.resolve(ok(asLogIndex(Math.ceil(time / 100)))),
     prove: (_log, index) => {
       made.push(index);
       const proof = `p${index}`.padEnd(sizeOf(index), '.');
-      return Promise.resolve(
-        ok(index % 2 === 0 ? undefined : { recorded: asTimeMs(index * 100), proof }),
-      );
+      return Promise.resolve(ok(index % 2 === 0 ? undefined : proof));
     },
   };
 }

@@ -55,7 +55,7 @@ function honest(ledger: Ledger, perPage: number): Answering {
     let at: number = from;
     for (; at < size && proofs.length < Math.min(count, perPage); at++) {
       const proved = must(await port.prove(log, asLogIndex(at)));
-      if (proved !== undefined) proofs.push(proved.proof);
+      if (proved !== undefined) proofs.push(proved);
     }
     return { kind: 'attributes', next: asLogIndex(at), size, proofs };
   };

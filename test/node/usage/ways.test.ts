@@ -4,7 +4,7 @@ import { describe, it } from 'mocha';
 import type { AttributesPort } from '../../../src/gossip/attribute-proofs.ts';
 import type { Consumer, Handed, UsagePort } from '../../../src/gossip/usage-port.ts';
 import { ok } from '../../../src/result.ts';
-import { asLogIndex, asTimeMs } from '../../../src/types.ts';
+import { asLogIndex } from '../../../src/types.ts';
 import { value, World } from '../../gossip/support.ts';
 import { beta, carl, grantTo, log, producer, reader } from '../access/world.ts';
 
@@ -20,11 +20,8 @@ class Told implements UsagePort {
 
 /** Recorded at 100 times its index; what is odd is an event. */
 const port: AttributesPort = {
-  recordedAt: (_log, index) => Promise.resolve(ok(asTimeMs(index * 100))),
-  prove: (_log, index) =>
-    Promise.resolve(
-      ok(index % 2 === 0 ? undefined : { recorded: asTimeMs(index * 100), proof: `p${index}` }),
-    ),
+  indexAt: (_log, time) => Promise.resolve(ok(asLogIndex(Math.ceil(time / 100)))),
+  prove: (_log, index) => Promise.resolve(ok(index % 2 === 0 ? undefined : `p${index}`)),
 };
 
 describe('what is not blocks', () => {
