@@ -38,8 +38,14 @@ import { joinNetwork, type Networking } from './networking.ts';
 import type { Actor } from './node-api.ts';
 import { NodeChecks } from './node-checks.ts';
 import { openHomeLedger } from './open-ledger.ts';
-import { Reload, reloadText, type ReloadParts } from './reload.ts';
-import { running, type RunningNode, type Started, type StartOptions } from './running-node.ts';
+import { Reload, reloadTold } from './reload.ts';
+import {
+  running,
+  watchCrashes,
+  type RunningNode,
+  type Started,
+  type StartOptions,
+} from './running-node.ts';
 import type { Runtime } from './runtime.ts';
 import { openUsage, type UsagePorts } from './usage/open-usage.ts';
 import type { UsageRoom } from './usage/usage-room.ts';
@@ -84,7 +90,7 @@ class Starting {
   }
 
   async run(): Promise<Result<Started>> {
-    this.#stack.use(this.#runtime.onCrash((cause, kind) => this.#crashed(cause, kind)));
+    this.#stack.use(watchCrashes(this.#runtime, this.#log));
     const keys = await openKeys(this.#home, this.#runtime.random);
     if (!keys.ok) return keys;
     const ledger = await this.#openLedger(keys.value.sealing);
@@ -104,17 +110,6 @@ class Starting {
     parts.value.witness.start();
     parts.value.access.start();
     return this.#serve(parts.value);
-  }
-
-  /** A stray rejection of a library is told and lived with; after an exception nothing is certain. */
-  #crashed(cause: unknown, kind: 'rejection' | 'exception'): void {
-    const error = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-    if (kind === 'rejection') {
-      this.#log.error({ error }, 'a rejected promise that nothing handled');
-      return;
-    }
-    this.#log.fatal({ error }, 'an exception that nothing caught: the node ends');
-    this.#runtime.exit(1);
   }
 
   async #openLedger(sealing: Sealing): Promise<Result<Ledger>> {
@@ -335,11 +330,7 @@ class Starting {
       parts.ledger.confirming[Symbol.dispose]();
       await this.#work.settled();
     };
-    const told: ReloadParts['told'] = (done) => {
-      this.#log[done.ok ? 'info' : 'error'](`config.yaml was read again: ${reloadText(done)}`);
-      const data = { action: 'config.reload', who: 'signal', result: reloadText(done) };
-      parts.journal.record({ type: journalTypes.action, data });
-    };
+    const told = reloadTold(this.#log, parts.journal);
     const listeners = listening.value;
     const reload = new Reload(this.#home.config, { ...parts, listeners, told });
     const { urls } = listeners;

@@ -7,6 +7,8 @@ import type { Fault } from '../errors.ts';
 import { ok, type Result } from '../result.ts';
 import type { Did } from '../types.ts';
 import type { Config } from './config-schema.ts';
+import type { Journal } from './core/journal.ts';
+import type { NodeLog } from './logger.ts';
 
 export interface Reloaded {
   /** Keys whose new value is in force. */
@@ -98,7 +100,7 @@ function differ(a: unknown, b: unknown): boolean {
 }
 
 /** One line for the log of the node. */
-export function reloadText(done: Result<Reloaded>): string {
+function reloadText(done: Result<Reloaded>): string {
   if (!done.ok) return `not taken: ${faultText(done.error)}`;
   const { taken, later } = done.value;
   const now = taken.length === 0 ? 'nothing to take' : `taken: ${taken.join(', ')}`;
@@ -107,4 +109,13 @@ export function reloadText(done: Result<Reloaded>): string {
 
 function faultText({ code, message }: Fault): string {
   return `${message} [${code}]`;
+}
+
+/** Tells the log and the journal what became of a configuration that was read anew. */
+export function reloadTold(log: NodeLog, journal: Pick<Journal, 'did'>): ReloadParts['told'] {
+  return (done) => {
+    const result = reloadText(done);
+    log[done.ok ? 'info' : 'error'](`config.yaml was read again: ${result}`);
+    journal.did('config.reload', undefined, { who: 'signal' }, { result });
+  };
 }

@@ -1,7 +1,9 @@
 /** What `startNode` (node.ts) gives to `hw up`. */
 import type { Config } from './config-schema.ts';
 import type { ListenerUrls } from './listeners.ts';
+import type { NodeLog } from './logger.ts';
 import type { Reload, Reloaded } from './reload.ts';
+import type { Runtime } from './runtime.ts';
 import type { Store } from '../ledger/store.ts';
 import type { Result } from '../result.ts';
 
@@ -36,6 +38,19 @@ export interface Started {
   readonly asked: Promise<void>;
   readonly reload: Reload;
   drain(): Promise<void>;
+}
+
+/** A stray rejection of a library is told and lived with; after an exception nothing is certain. */
+export function watchCrashes(runtime: Pick<Runtime, 'onCrash' | 'exit'>, log: NodeLog): Disposable {
+  return runtime.onCrash((cause, kind) => {
+    const error = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    if (kind === 'rejection') {
+      log.error({ error }, 'a rejected promise that nothing handled');
+      return;
+    }
+    log.fatal({ error }, 'an exception that nothing caught: the node ends');
+    runtime.exit(1);
+  });
 }
 
 /** The node from outside; `stop` drains once, however often it is called. */
