@@ -104,6 +104,9 @@ export class AccessDesk implements GrantsApi {
     if (stream.visibility === 'public') {
       return err(fault('grant-needless', `${stream.display} is ${stream.visibility}`));
     }
+    if (stream.visibility === 'sealed' && input.fields === 'attributes') {
+      return err(fault('fields-unsupported', `${stream.display} is sealed: its keys open all of it`));
+    }
     const kept = own
       ? await this.#mint(stream.name, audience.value, input)
       : await this.#resale.part(stream, audience.value, input);

@@ -62,6 +62,10 @@ describe('grants over HTTP', function () {
     assert.deepEqual([nobody.status, nobody.text('code')], [400, 'usage']);
     const renewed = await call(node, 'POST', `${path}/renew`, {});
     assert.deepEqual([renewed.status, renewed.text('code')], [403, 'grant-holder']);
+    await createStream(node.client, 'closed', { visibility: 'sealed' });
+    const sealed = { stream: 'closed', to: dids[0], fields: 'attributes' };
+    const refused = await call(node, 'POST', '/grants', sealed);
+    assert.deepEqual([refused.status, refused.text('code')], [403, 'fields-unsupported']);
     const fields = await call(node, 'POST', '/grants', {
       stream: 'orders',
       to: dids[0],
