@@ -104,6 +104,7 @@ export class AccessRoom implements Disposable {
       {
         book: books.requests,
         journal,
+        isSame: (a, b) => this.gate.isSame(a, b),
         owner: organisation,
         now: () => runtime.clock.now(),
         rules: rulesOf(home.config.access.rules),

@@ -33,6 +33,8 @@ export interface IncomingParts {
   readonly book: RequestBook;
   readonly journal: Journal;
   readonly owner: Did;
+  /** One organisation, by any of its DIDs? */
+  readonly isSame?: (a: Did, b: Did) => boolean;
   readonly now: () => TimeMs;
   readonly rules: readonly AccessRule[];
   /** Local names of organisations. */
@@ -59,7 +61,7 @@ export class Incoming {
     const { book, owner, now } = this.#parts;
     const known = book.get('in', request.id);
     if (known !== undefined) {
-      if (known.organisation !== asker.organisation) return ok(pending(request.id));
+      if (!this.#isSame(known.organisation, asker.organisation)) return ok(pending(request.id));
       return ok(answerTo(known));
     }
     const audience = parseDid(request.audience);
@@ -94,18 +96,23 @@ export class Incoming {
   /** `pending` also for a request of somebody else, and for none. */
   stateOf(id: RequestId, asker: Asker): Promise<Result<AccessAnswer>> {
     const known = this.#parts.book.get('in', id);
-    const own = known?.organisation === asker.organisation;
+    const own = known !== undefined && this.#isSame(known.organisation, asker.organisation);
     return Promise.resolve(ok(known !== undefined && own ? answerTo(known) : pending(id)));
   }
 
   async withdraw(id: RequestId, asker: Asker): Promise<Result<AccessAnswer>> {
     const known = this.#parts.book.get('in', id);
-    if (known === undefined || known.organisation !== asker.organisation) return ok(pending(id));
+    if (known === undefined || !this.#isSame(known.organisation, asker.organisation))
+      return ok(pending(id));
     if (known.state !== 'pending') return ok(answerTo(known));
     const kept = await this.#parts.book.put({ ...known, state: 'withdrawn' });
     if (!kept.ok) return kept;
     this.#tell(kept.value, 'withdrawn');
     return ok(answerTo(kept.value));
+  }
+
+  #isSame(a: Did, b: Did): boolean {
+    return a === b || this.#parts.isSame?.(a, b) === true;
   }
 
   /** Gives what was asked for, or less. Codes: stream-unknown, those of giving a grant. */
@@ -140,7 +147,7 @@ export class Incoming {
     const { book, limits } = this.#parts;
     const open = book.all('in');
     if (open.length >= limits.maxGrantRequests) return true;
-    const own = open.filter((one) => one.organisation === organisation);
+    const own = open.filter((one) => this.#isSame(one.organisation, organisation));
     const waiting = own.filter(({ state }) => state === 'pending').length;
     const most = limits.maxGrantRequestsPerOrganisation;
     // What was withdrawn or rejected counts too, or one could fill the book with it.

@@ -14,7 +14,7 @@ export interface ViewParts {
   readonly organisation: Did;
   /** did:key of the peer key. */
   readonly peer: Did;
-  readonly registries: Pick<Registries, 'nameOf' | 'profile'>;
+  readonly registries: Pick<Registries, 'nameOf' | 'profile'> & Partial<Pick<Registries, 'now'>>;
   readonly now: () => TimeMs;
   readonly isRevoked: (kept: KeptGrant) => boolean;
   readonly isDirect: (stream: string) => boolean;
@@ -28,8 +28,14 @@ export class Views {
     this.#parts = parts;
   }
 
+  /** Ours, by the DID that we have now or by one that we had. */
+  #isOwn(owner: Did): boolean {
+    const { registries, organisation } = this.#parts;
+    return owner === organisation || registries.now?.(owner) === organisation;
+  }
+
   nameOf(owner: Did, stream: string): string {
-    if (owner === this.#parts.organisation) return stream;
+    if (this.#isOwn(owner)) return stream;
     return `${this.#parts.registries.nameOf(owner) ?? owner}/${stream}`;
   }
 
@@ -70,7 +76,7 @@ export class Views {
   #through({ side, scope, tokens }: KeptGrant): readonly string[] {
     const { organisation } = this.#parts;
     // What we gave of our own came from our peer.
-    if (side === 'given' && scope.owner === organisation) return [];
+    if (side === 'given' && this.#isOwn(scope.owner)) return [];
     const through: string[] = [];
     let before = scope.owner;
     for (const token of tokens.slice(0, -1)) {

@@ -15,7 +15,7 @@ import { Incoming, type Answering } from '../../../src/node/access/incoming.ts';
 import { RequestBook } from '../../../src/node/access/request-book.ts';
 import { RevocationBook } from '../../../src/node/access/revocation-book.ts';
 import type { Journal, JournalEntry } from '../../../src/node/core/journal.ts';
-import { asStreamName, asTimeMs } from '../../../src/types.ts';
+import { asStreamName, asTimeMs, type Did } from '../../../src/types.ts';
 import { must, refused } from '../../support/result.ts';
 import { now, owner, peer, random, thief, writer } from '../../access/tokens.ts';
 
@@ -40,6 +40,7 @@ interface Kit {
 async function kit(
   rules: readonly unknown[] = [],
   rows = new TableRows(new MemoryStore()),
+  isSame: (a: Did, b: Did) => boolean = (a, b) => a === b,
 ): Promise<Kit> {
   const book = new RequestBook(rows);
   must(await book.load(asTimeMs(0)));
@@ -70,6 +71,7 @@ async function kit(
     book,
     journal: journal as Journal,
     owner: owner.did,
+    isSame,
     now: () => now,
     rules: parsed.value,
     aliases: { carl: writer.did },
@@ -114,6 +116,19 @@ describe('requests for grants', () => {
     assert.deepEqual(must(await incoming.request(request, stranger)), pending);
     assert.deepEqual(must(await incoming.stateOf(request.id, stranger)), pending);
     assert.deepEqual(must(await incoming.withdraw(request.id, stranger)), pending);
+  });
+
+  it('of an organisation are its own under a new DID too', async () => {
+    const heir = { ...asker, organisation: thief.did };
+    const same = [asker.organisation, heir.organisation];
+    const isSame = (a: Did, b: Did): boolean => same.includes(a) && same.includes(b);
+    const { incoming, book } = await kit([], undefined, isSame);
+    must(await incoming.request(request, asker));
+    const [kept] = book.all('in');
+    assert.ok(kept !== undefined);
+    must(await incoming.accept(kept, {}));
+    assert.equal(must(await incoming.request(request, heir)).state, 'accepted');
+    assert.equal(must(await incoming.stateOf(request.id, heir)).state, 'accepted');
   });
 
   it('that renew a grant are known to rules as such; what was taken back is given by no rule', async () => {
