@@ -255,13 +255,13 @@ export class WitnessNode implements WitnessApi, AsyncDisposable {
     return this.#acks.acknowledge(receipts, wanted, signal);
   }
 
-  /** Those that the stream names, and those configured for every public stream. */
+  /** Those that the stream names, and those configured for every stream that peers may copy. */
   #routes(log: LogSummary): readonly WitnessRoute[] {
     const policy = this.#parts.ledger.cosigned.policy(log.logId);
     const named = (policy.ok ? policy.value : undefined)?.witnesses ?? [];
-    const isPublic = log.genesis?.visibility === 'public';
+    const { visibility = 'direct' } = log.genesis ?? {};
     const routes: WitnessRoute[] = named.map((key) => this.#byUrl(key) ?? { key });
-    for (const route of isPublic ? this.#urls : []) {
+    for (const route of visibility === 'direct' ? [] : this.#urls) {
       if (!routes.some(({ key }) => sameKey(key, route.key))) routes.push(route);
     }
     return routes;
