@@ -105,7 +105,7 @@ export class AccessDesk implements GrantsApi {
       return err(fault('grant-needless', `${stream.display} is ${stream.visibility}`));
     }
     if (stream.visibility === 'sealed' && input.fields === 'attributes') {
-      return err(fault('fields-unsupported', `${stream.display} is sealed: its keys open all of it`));
+      return err(fault('fields-unsupported', `${stream.display} is sealed: keys open all`));
     }
     const kept = own
       ? await this.#mint(stream.name, audience.value, input)
