@@ -97,7 +97,10 @@ export const dataCodes = {
   'epoch-unknown': ['missing', 'hw stream epochs STREAM lists the epochs of a sealed stream.'],
   'epoch-open': ['conflict', 'Wait for the next epoch: it opens with the next event that is due.'],
   'epoch-key': ['invalid', 'The producer delivered a key that its own log contradicts: tell it.'],
-  'epoch-policy': ['usage', 'Name a time (--epoch 1h), a number of events (--epoch 1000events), or both.'],
+  'epoch-policy': [
+    'usage',
+    'Name a time (--epoch 1h), a number of events (--epoch 1000events), or both.',
+  ],
   'epoch-keys-missing': [
     'config',
     'Bring the file back from a backup, or begin a new generation: hw stream rekey STREAM.',

@@ -182,7 +182,10 @@ export const nodeCodes = {
     'denied',
     'The serving peer must reach the registry of the owner; try again, or ask another peer of the owner.',
   ],
-  'writer-unknown': ['missing', 'hw peer list names peers; the logs must be kept here (hw follow).'],
+  'writer-unknown': [
+    'missing',
+    'hw peer list names peers; the logs must be kept here (hw follow).',
+  ],
   'key-not-issuer': ['denied', 'Take the key that signed the delegation: --key FILE.'],
   'freshness-key': ['denied', 'The registry names another freshness key; wait for its own line.'],
   'attributes-broken': ['invalid', 'The peer gave a proof that does not hold; ask another one.'],

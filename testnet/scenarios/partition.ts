@@ -139,7 +139,10 @@ class Network {
     const before = await this.#count(this.#carl, 'local');
     await this.#publish();
     const [local, news] = await this.#sizes(this.#branch);
-    await until('public data to go on', async () => (await this.#count(this.#carl, 'news')) === news);
+    await until(
+      'public data to go on',
+      async () => (await this.#count(this.#carl, 'news')) === news,
+    );
     await until('carl to be told why', async () => {
       const own = (await this.#carl.api.get('/grants')).list('grants');
       return own.some((grant) => grant.at('problem').text('code') === 'revocations-stale');
@@ -220,7 +223,12 @@ class Network {
   async #publish(): Promise<void> {
     for (const stream of ['local', 'news']) {
       this.#sent += 1;
-      const event = { specversion: '1.0', id: `${this.#sent}`, source: '/p', type: 'org.example.x' };
+      const event = {
+        specversion: '1.0',
+        id: `${this.#sent}`,
+        source: '/p',
+        type: 'org.example.x',
+      };
       await this.#branch.api.publish(`acme/${stream}`, [JSON.stringify(event)]);
     }
   }
