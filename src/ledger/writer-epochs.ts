@@ -95,6 +95,13 @@ export class WriterEpochs {
     return this.#plan?.room ?? 0;
   }
 
+  /** So many events fill the epoch in which the next one is sealed, as far as it is known. */
+  get capacity(): number {
+    const { everyEvents = Number.MAX_SAFE_INTEGER } = this.#policy;
+    const left = everyEvents - (this.#open?.events ?? 0);
+    return left > 0 ? left : everyEvents;
+  }
+
   /** The control entry that the next block begins with. */
   get opening(): EpochOpening | undefined {
     return this.#plan?.opening;

@@ -167,7 +167,8 @@ export class Writer {
   /** There is enough for a block. */
   get #full(): boolean {
     const { maxBlockEvents, maxBlockBytes } = this.#env.options.limits;
-    return this.#queue.length >= maxBlockEvents - 1 || this.#queue.bytes >= maxBlockBytes;
+    const most = Math.min(maxBlockEvents - 1, this.#epochs?.capacity ?? maxBlockEvents);
+    return this.#queue.length >= most || this.#queue.bytes >= maxBlockBytes;
   }
 
   async #loadTiles(): Promise<void> {
