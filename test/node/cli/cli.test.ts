@@ -119,7 +119,7 @@ describe('commands without a node', () => {
     const keys = json(await hw(['key', 'list', '--json', ...at]))['keys'] as { name: string }[];
     assert.deepEqual(
       keys.map((key) => key.name),
-      ['organisation', 'peer', 'writer', 'recovery', 'witness', 'freshness', 'node'],
+      ['organisation', 'peer', 'writer', 'recovery', 'witness', 'freshness', 'encryption', 'node'],
     );
     const network = json(await hw(['network', 'show', '--json', ...at]));
     assert.deepEqual(
