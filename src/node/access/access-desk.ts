@@ -85,7 +85,8 @@ export class AccessDesk implements GrantsApi {
   constructor(parts: DeskParts) {
     this.#parts = parts;
     this.#views = parts.views;
-    this.#resale = new Resale(parts);
+    const { home, runtime, grants, gate } = parts;
+    this.#resale = new Resale({ signer: home.keys.peer, host: runtime, grants, gate });
   }
 
   list(query?: GrantQuery): Result<GrantPage> {

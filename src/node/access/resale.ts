@@ -5,22 +5,23 @@
 import { handOn, mintGrant, orderGrant, type Grant } from '../../access/grant.ts';
 import { handOnsLeft, widening, type Part } from '../../access/handing-on.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
+import type { Signer } from '../../crypto.ts';
 import { fault, type Fault } from '../../errors.ts';
 import { peerKey } from '../../gossip/peer-id.ts';
+import type { Host } from '../../host.ts';
 import { didFromKey, parseDid } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asPeerId, asTimeMs, type Did, type StreamName } from '../../types.ts';
 import type { GrantInput } from '../grants-api.ts';
-import type { Home } from '../home.ts';
-import type { Runtime } from '../runtime.ts';
 import type { AccessGate } from './access-gate.ts';
 import type { GrantBook, KeptGrant } from './grant-book.ts';
 
 export interface ResaleParts {
-  readonly home: Home;
-  readonly runtime: Runtime;
+  /** The peer key: it holds what is handed on. */
+  readonly signer: Signer;
+  readonly host: Pick<Host, 'clock' | 'random'>;
   readonly grants: GrantBook;
-  readonly gate: () => AccessGate;
+  readonly gate: () => Pick<AccessGate, 'isRevoked' | 'isSame'>;
 }
 
 export class Resale {
@@ -51,7 +52,7 @@ export class Resale {
 
   /** The whole of a grant for a sister peer. Codes: grant-unknown, grant-holder, grant-wider, usage. */
   async whole(id: string, peer: string): Promise<Result<KeptGrant>> {
-    const { grants, home, runtime } = this.#parts;
+    const { grants, signer, host } = this.#parts;
     const held = grants.find(id);
     if (!held.ok) return held;
     const audience = didOf(peer);
@@ -65,13 +66,13 @@ export class Resale {
     const wider = widening(scope, tokens.length, { handOns: 0 });
     if (wider !== undefined) return err(wider);
     const next = { owner: scope.owner, audience: audience.value };
-    return this.#keep(handOn(home.keys.peer, runtime.random, tokens, next));
+    return this.#keep(handOn(signer, host.random, tokens, next));
   }
 
   /** Those that end latest come first. */
   #usable({ owner, name }: { readonly owner: Did; readonly name: StreamName }): KeptGrant[] {
-    const { grants, gate, runtime } = this.#parts;
-    const now = runtime.clock.now();
+    const { grants, gate, host } = this.#parts;
+    const now = host.clock.now();
     const live = [...grants.got()].filter((kept) => {
       const { scope } = kept;
       const ended = scope.expires !== undefined && scope.expires * 1000 <= now;
@@ -85,7 +86,7 @@ export class Resale {
     const { from, until, seconds, purpose, fields, depth } = input;
     // As much as there is, where nobody says how much.
     const handOns = depth ?? Math.max(0, Math.min(1, handOnsLeft(scope, tokens.length)));
-    const expires = asTimeMs(this.#parts.runtime.clock.now() + (seconds ?? 0) * 1000);
+    const expires = asTimeMs(this.#parts.host.clock.now() + (seconds ?? 0) * 1000);
     return {
       handOns,
       ...(from === undefined ? {} : { from }),
@@ -97,16 +98,16 @@ export class Resale {
   }
 
   #mint({ tokens, scope }: KeptGrant, audience: Did, part: Part): Promise<Result<KeptGrant>> {
-    const { home, runtime } = this.#parts;
+    const { signer, host } = this.#parts;
     const { owner, stream, command } = scope;
     const terms = { command, owner, audience, stream, ...part };
-    return this.#keep(mintGrant(home.keys.peer, runtime.random, tokens, terms));
+    return this.#keep(mintGrant(signer, host.random, tokens, terms));
   }
 
   #keep(tokens: readonly Uint8Array[]): Promise<Result<KeptGrant>> {
     const grant: Result<Grant> = orderGrant(nodeCrypto, tokens);
     if (!grant.ok) return Promise.resolve(grant);
-    return this.#parts.grants.keep('given', grant.value, this.#parts.runtime.clock.now());
+    return this.#parts.grants.keep('given', grant.value, this.#parts.host.clock.now());
   }
 }
 
