@@ -119,6 +119,8 @@ export interface BundleView {
   readonly missing: number;
   /** Sealed events whose keys it carries. */
   readonly opened: number;
+  /** Where the entries that it carries stand, seals and all. */
+  readonly carried: readonly { readonly log: LogId; readonly from: number; readonly to: number }[];
   /** The file as it is made; throws HeadwaterError. To be read once, or not at all. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }

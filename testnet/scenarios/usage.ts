@@ -134,23 +134,40 @@ class Network {
     const delegated = await this.#acme.hw(['key', 'token', '--admin', this.#carl.did, ...terms]);
     const delegation = delegated.expect(0).json.text('delegation') ?? '';
     const target = '/streams/acme/orders/events?from=start&limit=25';
-    const made = await this.#carl.hw(
-      ['key', 'token', '--request', `GET ${target}`, '--delegation', '-'],
-      { input: delegation },
-    );
-    const token = made.expect(0).json.text('bearer') ?? '';
-    const answer = await fetch(`${this.#acme.api.base}${target}`, {
-      headers: { authorization: `Bearer ${token}`, accept: 'application/x-ndjson' },
-    });
+    const answer = await this.#asAdmin(delegation, target, 'application/x-ndjson');
     const lines = (await answer.text()).split('\n').filter((line) => line !== '');
     must(lines.length === 25, `${lines.length} lines: ${lines[0]}`);
     const readers = (await this.#list()).list('readers');
     const carl = readers.find((one) => one.text('organisation') === this.#carl.did);
     must(carl?.number('events') === 25, `HTTP: ${JSON.stringify(readers.map(valueOf))}`);
+    (await this.#acme.hw(['stream', 'create', 'meters', '--sealed'])).expect(0);
+    await this.#acme.api.publish('acme/meters', [numbered(0), numbered(1)]);
+    const bundle = await this.#asAdmin(delegation, '/bundle?of=meters', '*/*');
+    const file = await bundle.arrayBuffer();
+    must(bundle.ok && file.byteLength > 500, `a bundle: ${bundle.status}`);
+    const fetched = (await this.#list())
+      .list('readers')
+      .find(
+        (one) => one.text('stream') === 'meters' && one.text('organisation') === this.#carl.did,
+      );
+    const range = fetched?.list('ranges').at(-1);
+    must((range?.number('to') ?? 0) > 4, `a bundle counts as a range: ${JSON.stringify(range)}`);
     const own = await this.#acme.api.replay(stream);
     must(own.length === this.#sent, 'the operator reads');
-    must((await this.#list()).list('readers').length === readers.length, 'the operator counts');
+    const still = (await this.#list()).list('readers').length;
+    must(still === readers.length + 1, 'the operator counts');
     this.#options.holds('an administrator who reads over HTTP is a reader, the operator is not');
+  }
+
+  /** A request of carl's to acme, by what was delegated to carl. */
+  async #asAdmin(delegation: string, target: string, accept: string): Promise<Response> {
+    const made = await this.#carl.hw(
+      ['key', 'token', '--request', `GET ${target}`, '--delegation', '-'],
+      { input: delegation },
+    );
+    const token = made.expect(0).json.text('bearer') ?? '';
+    const headers = { authorization: `Bearer ${token}`, accept };
+    return fetch(`${this.#acme.api.base}${target}`, { headers });
   }
 
   /** The journal's entries add up to the same. */

@@ -55,9 +55,14 @@ export async function openBundle(
   const wanted = { asked: asked.value, ancestors, disclose };
   const plan = await planBundle(source, wanted, signal);
   if (!plan.ok) return plan;
-  const { carried, missing, references, opened } = plan.value;
+  const { carried, missing, references, opened, logs } = plan.value;
+  const ranges = logs.flatMap(({ source: { logId: log }, runs, entries }) => [
+    ...runs.map(({ from, to }) => ({ log, from, to })),
+    ...entries.map((index) => ({ log, from: index, to: index + 1 })),
+  ]);
   const chunks = bundleFile(bundleLines(source, plan.value, signal, onProgress));
-  return ok({ entries: carried, references, missing: missing.length, opened, chunks });
+  const counts = { entries: carried, references, missing: missing.length, opened };
+  return ok({ ...counts, carried: ranges, chunks });
 }
 
 async function askedOf(

@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import { isBundleDisclosure } from '../core/bundle.ts';
 import type { NodeApi } from '../node-api.ts';
 import { answer, answerText, logRoute } from './answer.ts';
+import { countCarried } from './counting.ts';
 import { readerSignal } from './live-response.ts';
 import type { HttpParts } from './parts.ts';
 import { sendProblem } from './problem.ts';
@@ -40,7 +41,8 @@ export function bundleRoutes(server: FastifyInstance, { api, closing }: HttpPart
         readerSignal(reply.raw, closing),
       );
       if (!bundle.ok) return sendProblem(reply, bundle.error);
-      const { entries, references, missing, opened, chunks } = bundle.value;
+      const { entries, references, missing, opened, chunks, carried } = bundle.value;
+      countCarried(api, request, carried);
       return reply
         .type(bundleType)
         .header(

@@ -39,6 +39,17 @@ export function countBlock(
   });
 }
 
+/** Parts of a bundle that the caller fetches: ranges alone, since what of them are events is not known. */
+export function countCarried(
+  api: Told,
+  request: FastifyRequest,
+  carried: readonly { readonly log: LogId; readonly from: number; readonly to: number }[],
+): void {
+  for (const { log, from, to } of carried) {
+    countHanded(api, request, log, () => ({ from, to, count: 0, bytes: 0 }));
+  }
+}
+
 function countHanded(
   api: Told,
   request: FastifyRequest,
