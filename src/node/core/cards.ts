@@ -33,6 +33,7 @@ const ProfileData = Type.Object({
   peers: Type.Array(Peer, { maxItems: limits.maxCardPeers }),
   freshness: Type.Optional(Type.String({ maxLength: 128 })),
   encryption: Type.Optional(Type.String({ maxLength: 128 })),
+  delegation: Type.Optional(Type.String({ maxLength: 12_288 })),
 });
 const StreamData = Type.Object({
   name: Type.String({ maxLength: 64 }),
@@ -92,6 +93,8 @@ export interface Profile {
   readonly freshness?: Did;
   /** `x25519:…`: keys for the organisation are sealed to it (access.md "Identities and keys"). */
   readonly encryption?: string;
+  /** base64url of the organisation's delegation to its peer, which names this registry: see registry-pins.ts. */
+  readonly delegation?: string;
 }
 export interface CardPartition {
   /** The first log of its chain. */
@@ -242,7 +245,7 @@ export function succeededData(newDid: Did, { reason, since, kept }: SuccessionTe
 }
 
 function readProfile(owner: Did, data: Static<typeof ProfileData>): Result<RegistryEntry> {
-  const { name, encryption } = data;
+  const { name, encryption, delegation } = data;
   const freshness = data.freshness === undefined ? undefined : parseDid(data.freshness);
   if (freshness?.ok === false) return malformed('/freshness');
   const profile = {
@@ -251,6 +254,7 @@ function readProfile(owner: Did, data: Static<typeof ProfileData>): Result<Regis
     peers: peers(data.peers),
     ...(freshness === undefined ? {} : { freshness: freshness.value }),
     ...(encryption === undefined ? {} : { encryption }),
+    ...(delegation === undefined ? {} : { delegation }),
   };
   return ok({ kind: 'profile', profile });
 }

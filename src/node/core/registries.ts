@@ -3,6 +3,7 @@
  * are. Rebuilt from the registry logs at start and fed block by block afterwards, so it is never a
  * second source of truth. Names are resolved here (ledger.md "Identity").
  */
+import { fromBase64url } from '../../bytes.ts';
 import { fault, type Fault } from '../../errors.ts';
 import { Identities } from '../../identities.ts';
 import { parseLogId, parseDid } from '../../ids.ts';
@@ -24,7 +25,7 @@ import {
   type RegistryEntry,
   type StreamCard,
 } from './cards.ts';
-import { registryKnown, RegistryPins } from './registry-pins.ts';
+import { namesRegistry, registryKnown, RegistryPins } from './registry-pins.ts';
 import type { Successions } from './successions.ts';
 
 /** Where in the registry an entry stands. */
@@ -127,6 +128,14 @@ export class Registries {
   get identities(): Identities {
     return this.#owners.identities;
   }
+  /** A registry that the organisation's own word is in needs no peer of it to be known as the one. */
+  #namesItself({ root, logId }: Registry, { delegation }: Profile): void {
+    if (delegation === undefined || this.#owners.pins.of(root)?.named === true) return;
+    const token = fromBase64url(delegation);
+    if (!token.ok || namesRegistry(token.value, logId) !== root) return;
+    this.#owners.pins.set(root, { logId, named: true });
+  }
+
   /** The DID that an organisation has now. */
   now(owner: Did): Did {
     return this.#owners.identities.now(owner);
@@ -172,6 +181,7 @@ export class Registries {
       case 'profile':
         this.#rename(this.now(owner), registry.profile?.name, entry.value.profile.name);
         registry.profile = entry.value.profile;
+        this.#namesItself(registry, entry.value.profile);
         registry.freshness = namedFreshness(registry.freshness, entry.value.profile, at);
         return ok(undefined);
       case 'stream':

@@ -6,19 +6,23 @@
  *   key     SHA-256 of the DID as text
  *   value   dag-cbor [DID, first log of the registry's chain 32, named]
  *
- * `named` is 1 once a delegation of the organisation has named the log. Until then it is what we were
- * told by others, and the organisation's word replaces it, once; a named one stays for good. The DID is
+ * `named` is 1 once a delegation of the organisation has named the log: one that a peer of it showed, or
+ * that stands in the profile of the log itself. Until then it is what we were told by others, and the
+ * organisation's word replaces it, once; a named one stays for good. The DID is
  * the one in the genesis of the first log, and stays that through every succession.
  */
+import { verifyPeerDelegation } from '../../access/peer-delegation.ts';
+import { decodeDelegation } from '../../access/ucan-delegation.ts';
+import { fixedTo } from '../../access/ucan-policy.ts';
 import { utf8 } from '../../bytes.ts';
 import { decodeCbor, encodeCbor } from '../../cbor.ts';
 import { nodeCrypto } from '../../crypto-node.ts';
 import { fault, type Fault } from '../../errors.ts';
-import { logIdFromHash, logIdHash, parseDid } from '../../ids.ts';
+import { didKey, logIdFromHash, logIdHash, parseDid } from '../../ids.ts';
 import { keyspace } from '../../keyspace.ts';
 import type { TableRow, TableRows } from '../../ledger/table-rows.ts';
 import { ok, type Result } from '../../result.ts';
-import { asHash, type Did, type LogId } from '../../types.ts';
+import { asHash, asTimeMs, type Did, type LogId } from '../../types.ts';
 
 export interface Pin {
   readonly logId: LogId;
@@ -89,4 +93,20 @@ export class RegistryPins {
 export function registryKnown(owner: Did, known: LogId, other: LogId): Fault {
   const message = `hw:${other} says that it is the registry of ${owner}, which is hw:${known}`;
   return fault('registry-known', message);
+}
+
+/** The organisation whose delegation to a peer, of whatever time, names this log as its registry. */
+export function namesRegistry(token: Uint8Array, registry: LogId): Did | undefined {
+  const link = decodeDelegation(token);
+  if (!link.ok) return undefined;
+  const { audience, policy, notBefore = 0 } = link.value;
+  const network = fixedTo(policy, 'network');
+  const standing = verifyPeerDelegation(nodeCrypto, {
+    proof: [token],
+    peerKey: didKey(audience),
+    now: asTimeMs(Math.max(0, notBefore) * 1000),
+    ...(network instanceof Uint8Array && network.length === 32 ? { network: asHash(network) } : {}),
+  });
+  if (!standing.ok || standing.value.registry !== registry) return undefined;
+  return standing.value.organisation;
 }

@@ -1,4 +1,5 @@
 /** The last step of a node's start, once the network and the registries are there. */
+import { toBase64url } from '../../bytes.ts';
 import type { Fault } from '../../errors.ts';
 import { peerIdFromKey } from '../../gossip/peer-id.ts';
 import { didFromKey } from '../../ids.ts';
@@ -6,6 +7,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { keyElsewhere } from '../../ledger/writer-key.ts';
 import { limits } from '../../limits.ts';
 import { ok, type Result } from '../../result.ts';
+import type { LogId } from '../../types.ts';
 import type { Home } from '../home.ts';
 import { logsOf } from './cards.ts';
 import type { ControlState } from './control-state.ts';
@@ -14,6 +16,7 @@ import { boundJournal } from './retention.ts';
 import type { OwnLogs } from './own-logs.ts';
 import type { Registries } from './registries.ts';
 import type { RegistryFeed } from './registry-feed.ts';
+import { namesRegistry } from './registry-pins.ts';
 import type { Streams } from './streams.ts';
 
 export interface Settling {
@@ -115,9 +118,20 @@ async function announce({ home, registries, ownLogs, addresses, warn }: Settling
     ],
     ...(freshness === undefined ? {} : { freshness: didFromKey(freshness.publicKey) }),
     ...(encryption === undefined ? {} : { encryption }),
+    ...namingOf(home, ownLogs.registryId()),
   };
   if (JSON.stringify(registries.profile(owner)) === JSON.stringify(profile)) return;
   const announced = await ownLogs.announceProfile(profile);
   // A clock that is not trusted, or a full disk, must not keep the node from serving reads.
   if (!announced.ok) warn('profile', announced.error);
+}
+
+/** The organisation's own word that this is its registry, where its delegation has it. */
+function namingOf(
+  { peerDelegation }: Home,
+  registry: LogId | undefined,
+): { readonly delegation?: string } {
+  const [token, ...more] = peerDelegation;
+  if (token === undefined || more.length > 0 || registry === undefined) return {};
+  return namesRegistry(token, registry) === undefined ? {} : { delegation: toBase64url(token) };
 }

@@ -1,6 +1,8 @@
 /** What a peer believes of registries and of the DIDs of organisations: over real ledgers, without a network. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
+import { mintPeerDelegation } from '../../../src/access/peer-delegation.ts';
+import { toBase64url } from '../../../src/bytes.ts';
 import { nodeCrypto, signerFromSeed } from '../../../src/crypto-node.ts';
 import type { Signer } from '../../../src/crypto.ts';
 import type { Fault } from '../../../src/errors.ts';
@@ -45,6 +47,7 @@ const person = (seed: number): { readonly signer: Signer; readonly did: Did } =>
 const [old, next, second, self] = [person(81), person(82), person(83), person(84)];
 const thiefRecovery = signerFromSeed(new Uint8Array(32).fill(85));
 const name = asStreamName('_registry');
+const random = { bytes: (length: number) => new Uint8Array(length).fill(7) };
 const orders = asStreamName('orders');
 const lost: SuccessionTerms = { reason: 'lost', kept: new Set() };
 
@@ -95,6 +98,9 @@ async function succeed(
   await say(ledger, successor, registryTypes.succeeded, succeededData(to.did, terms));
   return successor;
 }
+
+const naming = (by: Signer, of: LogId): Uint8Array =>
+  mintPeerDelegation(by, random, { peerKey: self.signer.publicKey, registry: of });
 
 class Watcher implements AsyncDisposable {
   readonly ledger: Ledger;
@@ -317,6 +323,26 @@ describe('the registry of an organisation', () => {
     assert.equal(peer.registries.registryOf(old.did), named);
     assert.equal(peer.feed.name(old.did, told)?.code, 'registry-known');
     assert.equal(peer.registries.registryOf(old.did), named);
+  });
+
+  it('is named by a delegation of the organisation that stands in it, and by no other', async () => {
+    await using home = await Watcher.open();
+    await using thief = await Watcher.open();
+    await using peer = await Watcher.open();
+    const log = await registry(home.ledger);
+    await peer.takes(home.ledger, log);
+    const profile = (delegation: Uint8Array): Uint8Array =>
+      profileData({ owner: old.did, name: 'acme', peers: [], delegation: toBase64url(delegation) });
+    const his = await registry(thief.ledger);
+    for (const wrong of [naming(second.signer, log), naming(old.signer, his)]) {
+      await say(home.ledger, log, registryTypes.profile, profile(wrong));
+      await peer.takes(home.ledger, log);
+      assert.equal(peer.owners.pins.of(old.did)?.named, false);
+    }
+    await say(home.ledger, log, registryTypes.profile, profile(naming(old.signer, log)));
+    await peer.takes(home.ledger, log);
+    assert.equal(peer.owners.pins.of(old.did)?.named, true);
+    assert.equal(peer.feed.name(old.did, his)?.code, 'registry-known');
   });
 
   it('stays the one that was named over a restart', async () => {
