@@ -97,6 +97,7 @@ export class ReadingMeter {
   /** Bytes are those of attributes and data. */
   count(items: readonly Item[]): void {
     for (const item of items) {
+      if (item.event === undefined) continue; // Sealed for the caller too: nothing was handed over.
       const { log, index } = item;
       const state = this.#stateOf(log);
       if (state.meter === undefined) continue;

@@ -107,6 +107,32 @@ describe('a sealed stream of a node', function () {
     assert.deepEqual(JSON.parse(single.text), first);
   });
 
+  it('is followed live over epochs and generations', async () => {
+    await using node = await testNode();
+    const { client } = node;
+    await createStream(client, 'secret', sealedStream);
+    const response = await client.open(`${path}?from=start&follow=true`, {
+      accept: 'application/x-ndjson',
+    });
+    const got: unknown[] = [];
+    const followed = (async () => {
+      let text = '';
+      for await (const part of response) {
+        text += String(part);
+        const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+        text = text.slice(whole.length);
+        got.push(...lines(whole).map((line) => dig(line, 'data', 'n')));
+        if (got.length === 9) response.destroy();
+      }
+    })().catch(() => undefined);
+    for (let n = 0; n < 9; n += 1) {
+      await publish(client, n, n + 1);
+      if (n === 4) await client.json('POST', `${stream}/epochs`, {});
+    }
+    await followed;
+    assert.deepEqual(got, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
   it('repeats the first receipt and tells a conflict, also after a restart', async () => {
     using folder = tempFolder();
     for (const status of [false, true]) {
