@@ -27,6 +27,11 @@ export const revoking: readonly Checks[] = [
         'a line is not from the future',
         'if (seconds * 1000 > host.clock.now() + protocol.tokenSkewSeconds * 1000)',
       ],
+      [
+        'this home is no witness of freshness',
+        'named.filter(({ publicKey }) => !equal(publicKey, own))',
+        'named',
+      ],
       ['a line is over our own tree', 'if (!equal(ours.value, root))'],
       ['a line is over what we hold', 'if (size > log.size)'],
       ['an older line is no news', 'if (before !== undefined && before.seconds >= kept.seconds)'],

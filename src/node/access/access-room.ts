@@ -360,6 +360,7 @@ function openFreshness(parts: RoomParts): FreshnessBook {
     organisation: home.identity.organisation,
     ownRegistry: () => ownLogs.registry(),
     signer: home.keys.freshness,
+    witness: home.keys.witness,
     limits: home.config.limits,
   });
 }

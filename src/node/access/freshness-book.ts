@@ -2,8 +2,9 @@
  * How fresh our view of each owner's revocations is (access.md "Tokens", Freshness). They stand in the
  * owner's registry, so what counts is a proof that our copy of it was whole a moment ago: a
  * cosignature/v1 over a checkpoint of it that we hold, by the freshness key that its newest profile
- * names, or by a witness that counts for it. The newest line of each registry is kept in memory and
- * passed on; who writes the registry needs none, and makes one for others, now and then, when asked.
+ * names, or by a witness that the registry itself names. The newest line of each registry is kept in
+ * memory and passed on; who writes the registry needs none, and makes one for others, now and then,
+ * when asked.
  *
  *   age   the time since a line was heard, or since the time it states, whichever is more
  */
@@ -42,7 +43,10 @@ export interface FreshnessLedger {
   readonly proofs: {
     rangeRoot(logId: LogId, from: LogIndex, to: LogIndex): Promise<Result<Hash>>;
   };
-  readonly cosigned: { witnesses(logId: LogId): readonly NoteKey[] };
+  /** The witnesses that a log names itself: whom else this node trusts says nothing here. */
+  readonly cosigned: {
+    policy(logId: LogId): Result<{ readonly witnesses: readonly NoteKey[] } | undefined>;
+  };
   onAppended(listener: (block: { readonly logId: LogId }) => void): Disposable;
 }
 
@@ -60,6 +64,8 @@ export interface FreshnessParts {
   readonly ownRegistry: () => FreshnessLog | undefined;
   /** The freshness key of this home. */
   readonly signer: Signer | undefined;
+  /** The key of this home as a witness. */
+  readonly witness?: Signer | undefined;
   readonly limits: {
     readonly freshnessEveryMs: number;
     readonly freshnessPassMs: number;
@@ -170,7 +176,7 @@ export class FreshnessBook implements FreshnessPort, Disposable {
     }
     const named = registries.freshness(owner);
     const own = named === undefined ? [] : [selfNamedCosigner(crypto, didKey(named.key))];
-    const opened = openNote(crypto, utf8(note), [...own, ...ledger.cosigned.witnesses(logId)]);
+    const opened = openNote(crypto, utf8(note), [...own, ...this.#witnesses(logId)]);
     if (!opened.ok) return opened;
     const line = newestLine(opened.value.verified);
     if (line === undefined) return err(fault('note-unverified', 'no line states a time'));
@@ -249,9 +255,20 @@ export class FreshnessBook implements FreshnessPort, Disposable {
       // Of the same log: the profile with this key stands within what was signed.
       if (named.since.log !== logId || size > named.since.index) return undefined;
     }
-    const witnesses = ledger.cosigned.witnesses(logId);
-    if (witnesses.some((witness) => equal(witness.publicKey, key.publicKey))) return undefined;
+    if (this.#witnesses(logId).some((witness) => equal(witness.publicKey, key.publicKey)))
+      return undefined;
     return fault('freshness-key', 'the profile at this size names another key');
+  }
+
+  /**
+   * Not our own: anybody may have a witness cosign anew what it saw last, and one that is cut off with us
+   * would call an old registry fresh.
+   */
+  #witnesses(logId: LogId): readonly NoteKey[] {
+    const policy = this.#parts.ledger.cosigned.policy(logId);
+    const named = policy.ok ? (policy.value?.witnesses ?? []) : [];
+    const own = this.#parts.witness?.publicKey;
+    return own === undefined ? named : named.filter(({ publicKey }) => !equal(publicKey, own));
   }
 
   /** A line that is young enough to be handed on. */

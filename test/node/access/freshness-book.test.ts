@@ -54,7 +54,7 @@ class Kit {
       ledger: {
         log: (logId) => (logId === registry ? this.log() : undefined),
         proofs: { rangeRoot: (_logId, _from, to) => Promise.resolve(ok(rootAt(to))) },
-        cosigned: { witnesses: () => this.witnesses },
+        cosigned: { policy: () => ok({ witnesses: this.witnesses }) },
         onAppended: (listener) => {
           this.grown = () => listener({ logId: registry });
           return { [Symbol.dispose]: () => undefined };
@@ -158,6 +158,12 @@ describe('freshness', () => {
     assert.equal(kit.book.ageMs(did), undefined);
     kit.named = undefined;
     assert.equal(await kit.offer(), 'note-unverified');
+  });
+
+  it('is not stated by this home as a witness, whom anybody may ask', async () => {
+    const kit = new Kit({ witness: signers.other });
+    kit.witnesses = [selfNamedCosigner(nodeCrypto, signers.other.publicKey)];
+    assert.equal(await kit.offer({ by: signers.other }), 'note-unverified');
   });
 
   it('does not come from the signature of the writer, which states no time', async () => {

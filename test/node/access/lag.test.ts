@@ -76,7 +76,7 @@ async function peerOf(
         return { logId, size, checkpoint, state, ...(genesis && { genesis }) };
       },
       proofs: roots,
-      cosigned: { witnesses: () => [] },
+      cosigned: { policy: () => ok(undefined) },
       onAppended: () => ({ [Symbol.dispose]: () => undefined }),
     },
     registries: {
