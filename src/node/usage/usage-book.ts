@@ -44,6 +44,7 @@ export class UsageBook {
   readonly #limits: UsageLimits;
   readonly #accounts = new Map<string, Account>();
   readonly #byLog = new Map<LogId, Set<Account>>();
+  readonly #byGrant = new Map<string, Set<Account>>();
 
   constructor(rows: TableRows, hasher: Hasher, limits: UsageLimits) {
     this.#rows = rows;
@@ -79,6 +80,9 @@ export class UsageBook {
   }
   ofLog(logId: LogId): Iterable<Account> {
     return this.#byLog.get(logId) ?? [];
+  }
+  ofGrant(grant: string): Iterable<Account> {
+    return this.#byGrant.get(grant) ?? [];
   }
   get size(): number {
     return this.#accounts.size;
@@ -147,6 +151,9 @@ export class UsageBook {
     this.#accounts.set(nameOf(about), account);
     const log = this.#byLog.get(about.logId) ?? new Set();
     this.#byLog.set(about.logId, log.add(account));
+    if (about.grant === undefined) return;
+    const grant = this.#byGrant.get(about.grant) ?? new Set();
+    this.#byGrant.set(about.grant, grant.add(account));
   }
 }
 

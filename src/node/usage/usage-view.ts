@@ -34,11 +34,14 @@ export class UsageViews implements UsageApi {
   ofGrant(id: string): UsageView | undefined {
     const { book, madeOf } = this.#parts;
     const made = madeOf(id);
-    const isOf = ({ grant, organisation, peer }: About): boolean => {
-      if (made === undefined) return grant === id;
-      return grant === made.given && (organisation === made.holder || didOf(peer) === made.holder);
-    };
-    return this.#view([...book.all()].filter(({ about }) => isOf(about)));
+    const accounts = [...book.ofGrant(made?.given ?? id)];
+    if (made === undefined) return this.#view(accounts);
+    // What a holder made of ours is known by who reads by it.
+    return this.#view(
+      accounts.filter(({ about: { organisation, peer } }) => {
+        return organisation === made.holder || didOf(peer) === made.holder;
+      }),
+    );
   }
 
   readers(): readonly ReaderView[] {
