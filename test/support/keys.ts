@@ -35,6 +35,7 @@ import { AccessGate, type GateParts } from '../../src/node/access/access-gate.ts
 import { GrantBook, type KeptGrant } from '../../src/node/access/grant-book.ts';
 import { RevocationBook } from '../../src/node/access/revocation-book.ts';
 import { epochLength, Generations } from '../../src/node/sealed/generations.ts';
+import { HandedOut } from '../../src/node/sealed/handed-out.ts';
 import { GotKeys } from '../../src/node/sealed/got-keys.ts';
 import { KeyAsking, type WrongKeys } from '../../src/node/sealed/key-asking.ts';
 import { KeyGiving, type Given } from '../../src/node/sealed/key-giving.ts';
@@ -128,6 +129,7 @@ export class Producer {
   readonly own: OwnKeys;
   readonly leases: Leases;
   readonly giving: KeyGiving;
+  readonly handedOut: HandedOut;
   readonly generations: Generations;
   readonly grants: GrantBook;
   readonly revocations: RevocationBook;
@@ -167,10 +169,16 @@ export class Producer {
       random: host.random,
       clock: host.clock,
       limits,
-      onGiven: (given) => this.given.push(given),
+      onGiven: (given) => {
+        this.given.push(given);
+        this.handedOut.given(given.permit);
+      },
     });
     this.generations = this.begin();
-    revocations.onTaken(() => this.generations.revoked(new Set([orders])));
+    this.handedOut = new HandedOut({ grants, gate: () => gate, organisation: who.did, limits });
+    revocations.onTaken((revocation) =>
+      this.generations.revoked(this.handedOut.streamsOf(revocation)),
+    );
   }
 
   /** What a start of the node does with what was due. */
@@ -219,11 +227,15 @@ export class Producer {
     return handOn(reader.owner, random, given, { owner: did, audience: reader.peerDid });
   }
 
-  /** Revokes the grant that was given to a reader: the second link. */
-  async revoke(tokens: readonly Uint8Array[]): Promise<void> {
+  /** Revokes the grant that was given to a reader: the second link; or another, by whomever. */
+  async revoke(
+    tokens: readonly Uint8Array[],
+    link = 1,
+    by: Signer = this.member.peer,
+  ): Promise<void> {
     const { cids } = must(orderGrant(nodeCrypto, tokens));
-    const told = { id: cids[1] ?? '', path: cids, now: this.host.clock.now() };
-    const token = mintRevocation(this.member.peer, this.host.random, told);
+    const told = { id: cids[link] ?? '', path: cids, now: this.host.clock.now() };
+    const token = mintRevocation(by, this.host.random, told);
     must(await this.gate.takeRevocation(token));
     await this.generations.idle();
   }

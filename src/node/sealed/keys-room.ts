@@ -3,10 +3,7 @@
  * with the grants that we hold, and the generations that begin when one is taken back.
  */
 import { parseEncryptionKey } from '../../access/encryption-key.ts';
-import { keyCommand } from '../../access/grant.ts';
 import type { KeyDelivery } from '../../access/key-delivery.ts';
-import type { Permit } from '../../access/may.ts';
-import type { Revocation } from '../../access/ucan-revocations.ts';
 import { toBase64url } from '../../bytes.ts';
 import { encodeCbor } from '../../cbor.ts';
 import type { Fault } from '../../errors.ts';
@@ -24,6 +21,7 @@ import type { Registries } from '../core/registries.ts';
 import type { Home } from '../home.ts';
 import type { Runtime } from '../runtime.ts';
 import { epochLength, Generations } from './generations.ts';
+import { HandedOut } from './handed-out.ts';
 import { KeyAsking, type WrongKeys } from './key-asking.ts';
 import { KeyGiving, type Given } from './key-giving.ts';
 import { waitForKeys } from './key-wait.ts';
@@ -55,13 +53,14 @@ export class KeysRoom implements Disposable {
   readonly #asking: KeyAsking;
   readonly #generations: Generations;
   readonly #owned = new DisposableStack();
-  /** Streams of which keys went out by a chain, by the CIDs of its links: the newest of them. */
-  readonly #chains = new Map<string, { readonly permit: Permit; readonly stream: StreamName }>();
+  readonly #handedOut: HandedOut;
   /** How far each reader was told of in the journal, by log and grant. */
   readonly #told = new Map<string, number>();
 
   private constructor(parts: KeysRoomParts, leases: Leases) {
     this.#parts = parts;
+    const { organisation } = parts.home.identity;
+    this.#handedOut = new HandedOut({ ...parts, organisation, limits: parts.home.config.limits });
     this.giving = this.#openGiving(leases);
     this.#asking = this.#openAsking();
     const { ledger, runtime, track, warn, journal, revocations } = parts;
@@ -89,7 +88,11 @@ export class KeysRoom implements Disposable {
         limits: parts.home.config.limits,
       }),
     );
-    this.#owned.use(revocations.onTaken((revocation) => this.#revoked(revocation)));
+    this.#owned.use(
+      revocations.onTaken((revocation) => {
+        this.#generations.revoked(this.#handedOut.streamsOf(revocation));
+      }),
+    );
     // An epoch opened, perhaps one of a new generation.
     this.#owned.use(
       ledger.onAppended(({ local, controls }) => {
@@ -187,18 +190,14 @@ export class KeysRoom implements Disposable {
   }
 
   #given({ log, permit, asker, grant, ranges, bytes }: Given): void {
-    const { journal, home, ledger, usage } = this.#parts;
+    const { journal, ledger, usage } = this.#parts;
     const { genesis } = ledger.log(log) ?? {};
     const meter = usage.meter({ logId: log, genesis, ...asker, cids: permit.cids, way: 'keys' });
     for (const [i, { from, to }] of ranges.entries()) {
       meter?.delivered({ from, to, count: to - from, bytes: i === 0 ? bytes : 0 });
     }
     const { stream } = permit.args;
-    for (const cid of permit.cids) this.#chains.set(cid, { permit, stream });
-    for (const cid of this.#chains.keys()) {
-      if (this.#chains.size <= home.config.limits.maxKeyChains) break;
-      this.#chains.delete(cid);
-    }
+    this.#handedOut.given(permit);
     // What was leased may end before an epoch does.
     this.#generations.look();
     if (!this.#isNews(log, grant, ranges.at(-1)?.to ?? 0)) return;
@@ -236,22 +235,6 @@ export class KeysRoom implements Disposable {
         delivery: toBase64url(signed),
       },
     });
-  }
-
-  /** A revocation counts where its revoker issued a link: of grants that we know, and of chains that got keys. */
-  #revoked(revocation: Revocation): void {
-    const { grants, gate, home } = this.#parts;
-    const { ucan } = revocation;
-    const streams = new Set<StreamName>();
-    const chain = this.#chains.get(ucan);
-    if (chain !== undefined && gate().ended(chain.permit) !== undefined) streams.add(chain.stream);
-    for (const kept of grants.all()) {
-      const { command, owner, stream } = kept.scope;
-      if (command !== keyCommand || kept.side === 'got' || streams.has(stream)) continue;
-      if (!gate().isSame(owner, home.identity.organisation)) continue;
-      if (gate().mentions(kept, ucan) && gate().isRevoked(kept)) streams.add(stream);
-    }
-    this.#generations.revoked(streams);
   }
 }
 
