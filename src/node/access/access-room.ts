@@ -148,6 +148,7 @@ export class AccessRoom implements Disposable {
       journal,
       ...this.#books,
       gate: () => this.gate,
+      logs: () => this.#parts.ledger.logs(),
       nameOf,
       ask: (request) => this.#asking.ask(request),
     });

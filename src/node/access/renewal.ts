@@ -10,7 +10,7 @@ import { nodeCrypto } from '../../crypto-node.ts';
 import { fault } from '../../errors.ts';
 import type { Host } from '../../host.ts';
 import { err, ok, type Result } from '../../result.ts';
-import type { Did, TimeMs } from '../../types.ts';
+import type { Did, StreamName, TimeMs } from '../../types.ts';
 import { journalTypes, type Journal } from '../core/journal.ts';
 import type { Check } from '../node-api.ts';
 import type { AccessGate } from './access-gate.ts';
@@ -27,7 +27,11 @@ export interface RenewalParts {
   readonly journal: Pick<Journal, 'record'>;
   readonly grants: GrantBook;
   readonly requests: RequestBook;
-  readonly gate: () => Pick<AccessGate, 'best'>;
+  readonly gate: () => Pick<AccessGate, 'best' | 'isRevoked'>;
+  /** What is kept here. */
+  readonly logs: () => readonly {
+    readonly genesis: { readonly owner: Did; readonly name: StreamName } | undefined;
+  }[];
   readonly ask: (request: KeptRequest) => Promise<void>;
   readonly nameOf: (owner: Did, stream: string) => string;
 }
@@ -89,7 +93,8 @@ export class Renewal {
 
   findings(): readonly Omit<Check, 'since'>[] {
     const now = this.#parts.host.clock.now();
-    return [...this.#ending()].map((kept) => {
+    const ended = [...this.#ended()].map((kept) => this.#endOf(kept));
+    const ending = [...this.#ending()].map((kept) => {
       const { owner, stream, expires = 0, id } = kept.scope;
       const minutes = Math.max(1, Math.round((expires * 1000 - now) / 60_000));
       const left = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
@@ -106,6 +111,39 @@ export class Renewal {
         hint: `hw grant renew ${id.slice(-8)} asks its owner for a new one.`,
       };
     });
+    return [...ending, ...ended];
+  }
+
+  /** Streams that are still followed and for which there is no grant any more: the newest of each. */
+  *#ended(): Generator<KeptGrant> {
+    const { grants, gate, logs, host } = this.#parts;
+    const newest = new Map<string, KeptGrant>();
+    for (const kept of grants.got()) {
+      const name = `${kept.scope.owner}/${kept.scope.stream}`;
+      if ((newest.get(name)?.since ?? 0) <= kept.since) newest.set(name, kept);
+    }
+    const seconds = host.clock.now() / 1000;
+    for (const kept of newest.values()) {
+      const { owner, stream, notBefore = 0 } = kept.scope;
+      const followed = logs().some(
+        ({ genesis }) => genesis?.owner === owner && genesis.name === stream,
+      );
+      const waits = notBefore > seconds;
+      if (followed && !waits && gate().best({ owner, name: stream }) === undefined) yield kept;
+    }
+  }
+
+  #endOf(kept: KeptGrant): Omit<Check, 'since'> {
+    const { owner, stream } = kept.scope;
+    const name = this.#parts.nameOf(owner, stream);
+    const how = this.#parts.gate().isRevoked(kept) ? 'was revoked' : 'has ended';
+    return {
+      name: `end of the grant of ${name}`,
+      ok: false,
+      level: 'warning',
+      reason: `it ${how}: nothing more comes`,
+      hint: `hw grant request ${name} asks for another one; hw unfollow ${name} lets it go.`,
+    };
   }
 
   /** Of each stream that we read by a grant the one that is in use, where it ends soon. */

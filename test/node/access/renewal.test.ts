@@ -28,7 +28,13 @@ import { RevocationBook } from '../../../src/node/access/revocation-book.ts';
 import { Views } from '../../../src/node/access/views.ts';
 import type { JournalEntry } from '../../../src/node/core/journal.ts';
 import { peerIdFromKey } from '../../../src/gossip/peer-id.ts';
-import { asStreamName, asTimeMs, type Did, type TimeMs } from '../../../src/types.ts';
+import {
+  asStreamName,
+  asTimeMs,
+  type Did,
+  type StreamName,
+  type TimeMs,
+} from '../../../src/types.ts';
 import {
   now,
   owner,
@@ -62,6 +68,7 @@ function grantFor(who: Did, lifeMs: number, ...more: readonly (readonly [Person,
 }
 
 interface Kit {
+  readonly logs: { genesis: { owner: Did; name: StreamName } }[];
   readonly renewal: Renewal;
   readonly grants: GrantBook;
   readonly requests: RequestBook;
@@ -77,6 +84,7 @@ async function kit(rows = new TableRows(new MemoryStore()), at = now): Promise<K
   must(await grants.load());
   must(await requests.load(asTimeMs(0)));
   const revocations = new RevocationBook(rows, nodeCrypto, 100);
+  const logs: { genesis: { owner: Did; name: StreamName } }[] = [];
   const asked: KeptRequest[] = [];
   const steps: JournalEntry['data'][] = [];
   let time: TimeMs = at;
@@ -85,7 +93,7 @@ async function kit(rows = new TableRows(new MemoryStore()), at = now): Promise<K
     revocations.set.first(value(grants.open(kept))) !== undefined;
   const latest = (): KeptGrant | undefined =>
     [...grants.got()]
-      .filter((kept) => !isRevoked(kept))
+      .filter((kept) => !isRevoked(kept) && (kept.scope.expires ?? 0) * 1000 > time)
       .toSorted((a, b) => (b.scope.expires ?? 0) - (a.scope.expires ?? 0))[0];
   const renewal = new Renewal({
     organisation: org.did,
@@ -96,7 +104,8 @@ async function kit(rows = new TableRows(new MemoryStore()), at = now): Promise<K
     journal: { record: ({ data }) => void steps.push(data) },
     grants,
     requests,
-    gate: () => ({ best: latest }),
+    gate: () => ({ best: latest, isRevoked }),
+    logs: () => logs,
     ask: async (request) => void asked.push(request),
     nameOf: (_owner, stream) => `acme/${stream}`,
   });
@@ -110,7 +119,7 @@ async function kit(rows = new TableRows(new MemoryStore()), at = now): Promise<K
     problemOf: () => undefined,
   });
   const pass = (ms: number): void => void (time = asTimeMs(time + ms));
-  return { renewal, grants, requests, revocations, views, asked, steps, pass };
+  return { logs, renewal, grants, requests, revocations, views, asked, steps, pass };
 }
 
 describe('a grant that ends', () => {
@@ -179,6 +188,27 @@ describe('a grant that ends', () => {
     const again = await kit(rows, asTimeMs(now + 2 * hour));
     await again.renewal.look();
     assert.deepEqual(again.steps, []);
+  });
+});
+
+describe('a stream whose grants are over', () => {
+  it('is a finding as long as it is followed, and says how it came', async () => {
+    const { renewal, grants, logs, pass, revocations } = await kit();
+    must(await grants.keep('got', grantFor(ours.did, hour), now));
+    const grant = grantFor(ours.did, 3 * hour);
+    must(await grants.keep('got', grant, asTimeMs(now + 1)));
+    logs.push({ genesis: { owner: owner.did, name: orders } });
+    pass(2 * hour - 60_000);
+    assert.deepEqual(renewal.findings(), []);
+    pass(2 * hour);
+    const reasons = (): readonly unknown[] => renewal.findings().map(({ reason }) => reason);
+    assert.deepEqual(reasons(), ['it has ended: nothing more comes']);
+    const told = { id: grant.cids[1] ?? '', path: grant.cids, now };
+    const token = mintRevocation(ownerPeer.signer, random, told);
+    must(await revocations.take(token, value(readRevocation(nodeCrypto, token))));
+    assert.deepEqual(reasons(), ['it was revoked: nothing more comes']);
+    logs.pop();
+    assert.deepEqual(reasons(), []);
   });
 });
 
