@@ -59,10 +59,10 @@ class Network {
 
   async #streams(): Promise<void> {
     await until('the branch to know the registry', async () => {
-      const made = await this.#branch.hw(['stream', 'create', 'news']);
-      return made.code === 0;
+      await this.#branch.api.post('/streams', { name: 'news' });
+      return true;
     });
-    (await this.#branch.hw(['stream', 'create', 'local', '--visibility', 'direct'])).expect(0);
+    await this.#branch.api.post('/streams', { name: 'local', visibility: 'direct' });
     await this.#meet();
     await until('hq to keep a copy', async () => {
       await this.#hq.api.post('/follows', { target: `${this.#hq.did}/local` });
@@ -84,15 +84,14 @@ class Network {
   }
 
   async #give(reader: Peer): Promise<void> {
-    const args = ['grant', 'create', 'local', '--to', reader.did];
-    const made = (await this.#hq.hw(args)).expect(0).json;
+    const made = await this.#hq.api.post('/grants', { stream: 'local', to: reader.did });
     this.#grants.set(reader.name, made.text('id') ?? '');
-    const grant = made.text('grant') ?? '';
-    (await reader.hw(['grant', 'import', '-'], { input: grant })).expect(0);
+    await reader.api.post('/grants/import', { grant: made.text('grant') ?? '' });
     await until(`${reader.name} to follow`, async () => {
-      const followed = await reader.hw(['follow', 'acme/local']);
-      await reader.api.post('/follows', { target: 'acme/news' });
-      return followed.code === 0;
+      for (const name of ['local', 'news']) {
+        await reader.api.post('/follows', { target: `acme/${name}` });
+      }
+      return true;
     });
   }
 
@@ -163,9 +162,9 @@ class Network {
 
   /** Of what a cut-off branch takes back the other side knows nothing until it is whole again. */
   async revokedOnTheOther(): Promise<void> {
-    const args = ['grant', 'create', 'local', '--to', this.#beta.did, '--for', '1h'];
-    const made = (await this.#branch.hw(args)).expect(0).json.text('id') ?? '';
-    (await this.#branch.hw(['grant', 'revoke', made, '--why', 'test'])).expect(0);
+    const given = { stream: 'local', to: this.#beta.did, seconds: 3600 };
+    const made = (await this.#branch.api.post('/grants', given)).text('id') ?? '';
+    await this.#branch.api.call('DELETE', `/grants/${made}`, { body: { why: 'test' } });
     const said = await this.#registry(this.#hq);
     must(!said.some((line) => line.includes(made)), 'hq has it already');
     this.#grants.set('late', made);
