@@ -93,4 +93,12 @@ export const keys: readonly Checks[] = [
       ['at the end of the epoch', ' && now >= end', ''],
     ],
   },
+  {
+    file: 'src/node/sealed/handed-out.ts',
+    tests: ['test/node/sealed/handed-out.test.ts'],
+    checks: [
+      ['the revoker has a say', "gate().ended(permit)?.code === 'ucan-revoked'", 'true'],
+      ['grants that were given', 'gate().mentions(kept, ucan) && gate().isRevoked(kept)', 'false'],
+    ],
+  },
 ];
