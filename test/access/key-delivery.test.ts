@@ -38,23 +38,29 @@ function seal(changes: Partial<typeof range> = {}, held = nodes(), at = place): 
 }
 
 /** As the producer would sign a payload of its own making. */
-function forged(payload: CborValue): KeyDelivery {
+function forged(payload: CborValue, about = range, tail = 0): KeyDelivery {
   const bytes = CID_BYTES;
   const context = { info: utf8('headwater/keys/1'), aad: concat(place.log, bytes) };
   const sealed = value(
-    hpkeSeal(nodeCipher, new Uint8Array(32).fill(2), pair.publicKey, context, encodeCbor(payload)),
+    hpkeSeal(
+      nodeCipher,
+      new Uint8Array(32).fill(2),
+      pair.publicKey,
+      context,
+      concat(encodeCbor(payload), new Uint8Array(tail)),
+    ),
   );
   const signed = encodeCbor([
     place.log,
     bytes,
-    range.generation,
-    range.from,
-    range.to,
+    about.generation,
+    about.from,
+    about.to,
     sealed.enc,
     sealed.ciphertext,
   ]);
   const signature = peer.signer.sign(concat(utf8('headwater/key-delivery/1'), signed));
-  return { ...range, ...sealed, signature };
+  return { ...about, ...sealed, signature };
 }
 
 const CID_BYTES = concat(Uint8Array.of(1, 0x71, 0x12, 0x20), nodeCrypto.sha256(token(owner)));
@@ -132,10 +138,14 @@ describe('a delivery of epoch keys', () => {
       [[0, 5, key, 1]],
       { 0: [0, 5, key] },
       'keys',
-      Array.from({ length: protocol.maxKeyNodes + 1 }, () => [0, 5, key]),
     ];
     for (const payload of wrong) refused(open(forged(payload)), 'keys-payload');
     assert.equal(value(open(forged([[0, 5, key]]))).length, 1);
+    refused(open(forged([[0, 5, key]], range, 1)), 'keys-payload');
+    const wide = { ...range, from: 0, to: 5000 };
+    const many = Array.from({ length: protocol.maxKeyNodes + 1 }, (_, i) => [0, i, key]);
+    refused(open(forged(many, wide)), 'keys-payload');
+    assert.equal(value(open(forged(many.slice(1), wide))).length, protocol.maxKeyNodes);
   });
 
   it('is as it was: a property over ranges', () => {
