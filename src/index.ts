@@ -53,6 +53,8 @@ export type {
   VerifyReport,
 } from './ledger/ledger-types.ts';
 export { Ledger } from './ledger/ledger.ts';
+export type { EpochPolicy } from './ledger/epoch-policy.ts';
+export type { EpochKey, NextEpoch, OpenedEpoch, Sealing } from './ledger/sealing.ts';
 export { policyMap, readPolicy, type RetentionPolicy } from './ledger/retention-policy.ts';
 export { MemoryStore } from './ledger/memory-store.ts';
 export { LevelStore, type Store } from './ledger/store.ts';
