@@ -52,6 +52,8 @@ export interface SucceedRequest {
   readonly since?: TimeMs;
   /** For the journal. */
   readonly why?: string;
+  /** Further tokens of the old key that go on counting: those of other peers of the organisation. */
+  readonly keep?: readonly Uint8Array[];
   /** Of the recovery key, where it is not in the home. */
   readonly recoveryFile?: string;
 }
@@ -98,7 +100,7 @@ export async function succeedOrganisation(
   const next = await nextKey(home, host, keys.seeds.passphrase);
   if (!next.ok) return next;
   const from = before(home, ledger, didFromKey(next.value.publicKey));
-  const kept = await keptTokens(home, ledger, from);
+  const kept = await keptTokens(home, ledger, from, request.keep ?? []);
   if (!kept.ok) return kept;
   const terms = { reason: request.reason, kept: kept.value, ...since(request) };
   const said = await succeedRegistry(home, host, ledger, keys, next.value, terms);
@@ -196,6 +198,7 @@ async function keptTokens(
   { paths }: HomeView,
   ledger: Ledger,
   old: Did,
+  more: readonly Uint8Array[],
 ): Promise<Result<ReadonlySet<string>>> {
   const kept = new Set<string>();
   const keep = (token: Uint8Array): void => {
@@ -203,6 +206,7 @@ async function keptTokens(
     const counts = link.ok && link.value.issuer === old && kept.size < protocol.maxKeptTokens;
     if (counts) kept.add(tokenCid(nodeCrypto, token));
   };
+  for (const token of more) keep(token);
   const names = (await readdir(paths.keys)).filter((name) => name.endsWith('.ucan'));
   for (const name of names) {
     const token = await readBytes(join(paths.keys, name));

@@ -3,8 +3,13 @@ import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
-import { nodeCrypto } from '../../src/crypto-node.ts';
-import { verifyPeerDelegation } from '../../src/access/peer-delegation.ts';
+import { nodeCrypto, signerFromSeed } from '../../src/crypto-node.ts';
+import { readSigner } from '../../src/access/key-file-store.ts';
+import { mintPeerDelegation, verifyPeerDelegation } from '../../src/access/peer-delegation.ts';
+import { Registries } from '../../src/node/core/registries.ts';
+import { RegistryFeed } from '../../src/node/core/registry-feed.ts';
+import { openOwners } from '../../src/node/core/successions.ts';
+import { ownersPort } from '../../src/node/owners-port.ts';
 import { openHome } from '../../src/node/home.ts';
 import { openHomeLedger } from '../../src/node/open-ledger.ts';
 import { must } from '../support/result.ts';
@@ -190,6 +195,35 @@ describe('hw key succeed', function () {
     assert.deepEqual([third['from'], third['to']], [first['from'], first['to']]);
     await using node = await testNode({ folder: home });
     assert.equal((await node.client.get('/status')).at('organisation'), first['to']);
+  });
+
+  it('keeps the delegations of other peers of a stolen key, and refuses a file that is none', async () => {
+    using folder = tempFolder();
+    const { home, stick } = await offline(folder.path);
+    const opened = must(await openHome(home));
+    const { organisation } = opened.identity;
+    const signer = must(await readSigner(stick('organisation')));
+    const peer = signerFromSeed(new Uint8Array(32).fill(77));
+    const token = mintPeerDelegation(signer, real.random, { peerKey: peer.publicKey });
+    const file = join(folder.path, 'other.ucan');
+    writeFileSync(file, 'Cnothing');
+    const args = ['key', 'succeed', '--stolen', '--key', stick('recovery'), '--keep', file];
+    const wrong = faultOf(await run(home, ...args));
+    assert.equal(wrong['code'], 'ucan-container');
+    writeFileSync(file, token);
+    assert.equal((await run(home, ...args)).code, 0);
+    const now = must(await openHome(home));
+    await using ledger = must(await openHomeLedger(now, real));
+    const owners = must(await openOwners(ledger));
+    const registries = new Registries(organisation, new Map(), owners);
+    const events = { stream: () => undefined, problem: () => undefined };
+    await using feed = new RegistryFeed(ledger, registries, events);
+    await feed.start();
+    const port = ownersPort(owners.identities);
+    assert.equal(port.void([token]), undefined);
+    assert.equal(port.void(opened.peerDelegation), undefined);
+    const forged = mintPeerDelegation(signer, real.random, { peerKey: peer.publicKey });
+    assert.equal(port.void([forged])?.code, 'did-superseded');
   });
 
   it('without the recovery key changes nothing', async () => {

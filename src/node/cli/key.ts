@@ -167,6 +167,9 @@ export const succeed: Action = async (context, _args, options) => {
     const message = '--since says when the key was stolen: give --stolen too';
     return err(fault('usage', message, { pointer: '--since' }));
   }
+  const { readTokens } = await import('./token-files.ts');
+  const keep = await readTokens(context, options.list('keep'));
+  if (!keep.ok) return keep;
   const taken = await takeHome(context);
   if (!taken.ok) return taken;
   await using own = taken.value;
@@ -176,6 +179,7 @@ export const succeed: Action = async (context, _args, options) => {
   const ask = existingPassphrase(context, options);
   const done = await succeedOrganisation(own.home, context.runtime, ask, {
     reason,
+    keep: keep.value,
     ...(since.value === undefined ? {} : { since: since.value }),
     ...actor(options),
     ...(given === undefined ? {} : { recoveryFile: resolve(context.runtime.directory, given) }),

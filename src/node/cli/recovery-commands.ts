@@ -60,6 +60,10 @@ export const keyCommands: readonly CommandSpec[] = [
     options: [
       ['--stolen', 'somebody may have the old key: nothing that it signs counts any more'],
       ['--since <time>', 'of --stolen: since when, RFC 3339; for people who read it'],
+      [
+        '--keep <file...>',
+        'of --stolen: a delegation of another peer of ours that goes on counting',
+      ],
       ['--key <file>', 'the recovery key, where it is kept elsewhere'],
       passphraseFile,
       why,
