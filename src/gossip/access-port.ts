@@ -31,6 +31,8 @@ export interface AccessPort {
   ended(permit: Permit): Fault | undefined;
   /** Told when permits may have ended; a listener asks again. */
   onChange(listener: () => void): Disposable;
+  /** Why the delegations by which a peer stands for its organisation do not count any more. */
+  revokedStanding?(peer: PeerId, shown: readonly Uint8Array[]): Fault | undefined;
   /** The owner of a direct log that is followed here by a grant. */
   ownerOf(logId: LogId): Did | undefined;
   /** What is shown to a peer of the owner, a new one each time; `grant-none` where there is none. */

@@ -23,6 +23,7 @@ import { penalise, usablePeers, type Net, type OwnersPort } from './net.ts';
 import { peerKey } from './peer-id.ts';
 import { penalty } from './scores.ts';
 import { protocols, serve } from './serve.ts';
+import { StandingWatch } from './standing-watch.ts';
 import type { PeerIdentity, Session } from './sessions.ts';
 
 export interface HelloEvents {
@@ -39,14 +40,17 @@ export interface HelloEvents {
 export class Greeter {
   readonly #net: Net;
   readonly #events: HelloEvents;
+  readonly #standings: StandingWatch;
 
   constructor(net: Net, events: HelloEvents) {
     this.#net = net;
     this.#events = events;
+    this.#standings = new StandingWatch(net);
   }
 
   /** Answers hellos for as long as the transport lives. */
   async serve(): Promise<void> {
+    this.#standings.start();
     await serve(this.#net, {
       protocol: protocols.hello,
       limit: { ms: this.#net.limits.helloTimeoutMs, counts: 'total' },
@@ -183,6 +187,8 @@ export class Greeter {
     if (!equal(hello.network, network.id)) return err(wrongNetwork);
     const standing = this.#standing(hello, session.peer);
     if (!standing.ok) return standing;
+    const revoked = this.#standings.judge(session, hello.delegations);
+    if (revoked !== undefined) return err(revoked);
     const stolen = self.owners?.void(hello.delegations);
     const organisation =
       self.owners?.now(standing.value.organisation) ?? standing.value.organisation;

@@ -30,6 +30,8 @@ export interface RevokedWriterView {
   /** CIDs of the delegations that are void. */
   readonly delegations: readonly string[];
   readonly logs: readonly RevokedLogView[];
+  /** Whether it was taken back too that it is a peer of ours: it has said hello since our start. */
+  readonly standing: boolean;
 }
 
 export interface RevokedView {

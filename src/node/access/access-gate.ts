@@ -47,6 +47,7 @@ import type { Did, LogId, PeerId, StreamName } from '../../types.ts';
 import { logsOf, streamData, type StreamCard } from '../core/cards.ts';
 import type { GrantBook, KeptGrant } from './grant-book.ts';
 import type { RevocationBook } from './revocation-book.ts';
+import { Standings } from './standings.ts';
 
 interface Stream {
   readonly owner: Did;
@@ -88,6 +89,7 @@ export interface GateParts {
 
 export class AccessGate implements AccessPort {
   readonly freshness: FreshnessPort;
+  readonly standings: Standings;
   readonly #parts: GateParts;
   readonly #court: AccessState['court'];
   /** Logs that are followed by a grant, as their owner's card names them. */
@@ -101,6 +103,7 @@ export class AccessGate implements AccessPort {
   constructor(parts: GateParts) {
     this.#parts = parts;
     this.freshness = parts.freshness;
+    this.standings = new Standings(parts.crypto, parts.revocations.set, parts.organisation);
     const { host, crypto, limits, signer, revocations } = parts;
     // What was issued in the second of the start may have been used before it.
     const startedAt = Math.ceil(host.clock.now() / 1000);
@@ -139,6 +142,10 @@ export class AccessGate implements AccessPort {
 
   ended(permit: Permit): Fault | undefined {
     return stillMay(permit, this.#state());
+  }
+
+  revokedStanding(peer: PeerId, shown: readonly Uint8Array[]): Fault | undefined {
+    return this.standings.revoked(peer, shown);
   }
 
   onChange(listener: () => void): Disposable {

@@ -32,6 +32,7 @@ import type {
   RevokingKey,
 } from '../revocations-api.ts';
 import type { Runtime } from '../runtime.ts';
+import type { AccessGate } from './access-gate.ts';
 import { Recording, type RecordingParts } from './recording.ts';
 import type { RevocationBook } from './revocation-book.ts';
 import { WriterCourt, type CourtParts } from './writer-court.ts';
@@ -45,6 +46,7 @@ export interface RevokingParts {
   readonly revocations: RevocationBook;
   readonly recording: Recording;
   readonly writers: WriterCourt;
+  readonly gate: () => Pick<AccessGate, 'standings' | 'takeRevocation'>;
   readonly exchange: () => AccessExchange | undefined;
   readonly warn: (subject: string, problem: Fault) => void;
 }
@@ -102,9 +104,12 @@ export class Revoking implements RevocationsApi {
       const done = await this.#writer(signer.value, ucan, logs);
       if (!done.ok) return done;
     }
+    const standing = await this.#standing(signer.value, peer);
+    if (!standing.ok) return standing;
     const logs = revoked.flatMap((one) => one.logs);
     journal.did('peer.revoke', peer, actor);
-    return ok({ peer, delegations: revoked.map(({ ucan }) => ucan), logs });
+    const delegations = revoked.map(({ ucan }) => ucan);
+    return ok({ peer, delegations, logs, standing: standing.value });
   }
 
   async revokeDelegation(
@@ -162,6 +167,24 @@ export class Revoking implements RevocationsApi {
     revocations.stands(read.value, undefined);
     await this.#announce(token);
     return ok(undefined);
+  }
+
+  /** That it is a peer of ours, as it last said hello; false where it did not in this run. */
+  async #standing(signer: Signer, peer: PeerId): Promise<Result<boolean>> {
+    const { gate, revocations, recording, runtime } = this.#parts;
+    const standing = gate().standings.of(peer);
+    const id = standing?.cids.at(-1);
+    if (standing === undefined || id === undefined) return ok(false);
+    const told = { id, path: standing.cids, now: runtime.clock.now() };
+    const token = mintRevocation(signer, runtime.random, told);
+    const read = readRevocation(nodeCrypto, token);
+    if (!read.ok) return read;
+    const expires = standing.chain.at(-1)?.expires ?? undefined;
+    const taken = await revocations.take(token, read.value, expires);
+    if (!taken.ok) return taken;
+    if (taken.value) await this.#announce(token);
+    await recording.look();
+    return ok(true);
   }
 
   async #announce(token: Uint8Array): Promise<void> {

@@ -38,6 +38,9 @@ export const writer: Action = async (context, [peer = ''], options) => {
     `${peer} writes no logs of this organisation any more`,
     ...table(['STREAM', 'PARTITION', 'LOG', 'LAST GOOD', 'BEYOND'], rows),
   );
+  if (!answer.value.flag('standing')) {
+    await context.note(`It was not connected since the start: hw peer ban ${peer} keeps it out.`);
+  }
   const names = new Set(logs.map((log) => log.text('stream') ?? ''));
   for (const name of names) {
     await context.note(`Next: hw stream recover ${name} --reason fork goes on from there.`);
