@@ -110,6 +110,33 @@ export const revoking: readonly Checks[] = [
     ],
   },
   {
+    file: 'src/node/access/standings.ts',
+    tests: [at('standings')],
+    checks: [
+      [
+        'a standing that was taken back',
+        'if (index === undefined) return undefined;',
+        'return undefined;',
+      ],
+      ['only of our own organisation', 'if (isOwn && ', 'if ('],
+    ],
+  },
+  {
+    file: 'src/gossip/standing-watch.ts',
+    tests: [at('standings')],
+    checks: [
+      [
+        'who is connected is hung up',
+        'if (access.revokedStanding?.(session.peer, shown) !== undefined)',
+      ],
+      [
+        'who says hello is refused',
+        'return this.#net.access?.revokedStanding?.(session.peer, kept);',
+        'return undefined;',
+      ],
+    ],
+  },
+  {
     file: 'src/ledger/log-ends.ts',
     tests: ['test/ledger/log-ends.test.ts'],
     checks: [

@@ -71,7 +71,7 @@ describe('the standing of a peer', () => {
     const id = tokenCid(nodeCrypto, seen[0] ?? new Uint8Array(0));
     revocations.add({ ucan: id, revoker, path: [] });
     for (const listener of listeners) listener();
-    await world.until(() => !ready(a, b), 'it is hung up');
+    await world.until(() => !ready(a, b), 'it is hung up', 1000);
     await world.connect(b, a);
     await world.time.pass(30_000);
     assert.ok(!ready(a, b));
