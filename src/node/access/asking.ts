@@ -234,5 +234,5 @@ const keyAway = fault(
   'grant-key-missing',
   'the grant is made out to the organisation, whose key is not here',
   undefined,
-  'Ask for a grant for this peer: its did:key is in hw key list; or bring the key back.',
+  'Bring the key for it: hw grant import FILE --key FILE; or ask for a grant for this peer, whose did:key is in hw key list.',
 );
