@@ -46,7 +46,7 @@ export interface RevokedView {
 export interface RevocationsApi {
   /**
    * Takes back the `/flow/write` delegation of a peer, in the registry, with the last good entry of each
-   * of its logs. Codes: writer-unknown (no log here was written by it), key-file-missing, key-not-issuer,
+   * of its logs. Codes: writer-unknown (no log here was written by it, and it has not said hello), key-file-missing, key-not-issuer,
    * log-unknown, index-over-head, successor-predecessor (no block ends there), those of the registry.
    */
   revokeWriter(

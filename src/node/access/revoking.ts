@@ -88,8 +88,9 @@ export class Revoking implements RevocationsApi {
     const found = writers.of(didFromKey(key));
     const all = [...found.values()].flat();
     const named = [...request.good.keys()].find((id) => !all.some(({ logId }) => logId === id));
-    if (found.size === 0 || named !== undefined) {
-      const what = named === undefined ? 'no log' : `hw:${named} is here, but not one`;
+    const idle = found.size === 0 && this.#parts.gate().standings.of(peer) === undefined;
+    if (idle || named !== undefined) {
+      const what = named === undefined ? 'no log is here' : `hw:${named} is not one`;
       return err(fault('writer-unknown', `${what} that ${peer} was let write`));
     }
     const signer = await this.#organisation(request);
