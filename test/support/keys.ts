@@ -257,6 +257,8 @@ export class Reader {
   readonly answers: (Fault | undefined)[] = [];
   readonly wrong: WrongKeys[] = [];
   readonly deliveries: KeyDelivery[] = [];
+  /** What it has besides. */
+  kin: readonly KeptGrant[] = [];
   asks = 0;
   online = true;
   /** Changes what arrives. */
@@ -281,7 +283,7 @@ export class Reader {
         epochs: (log) => ledger.epochs(log),
       },
       got,
-      grants: () => grants.got(),
+      grants: () => [...grants.got(), ...this.kin],
       isRevoked: (kept) => gate.isRevoked(kept),
       show: (kept, peer) => gate.showKept(kept, peer),
       exchange: () => ({ keys: (...ask) => this.#ask(...ask) }),

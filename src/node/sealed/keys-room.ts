@@ -6,9 +6,11 @@ import { parseEncryptionKey } from '../../access/encryption-key.ts';
 import type { KeyDelivery } from '../../access/key-delivery.ts';
 import { toBase64url } from '../../bytes.ts';
 import { encodeCbor } from '../../cbor.ts';
+import { nodeCrypto } from '../../crypto-node.ts';
 import type { Fault } from '../../errors.ts';
 import type { AccessExchange } from '../../gossip/access-exchange.ts';
 import type { UsagePort } from '../../gossip/usage-port.ts';
+import { didFromKey } from '../../ids.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { ok, type Result } from '../../result.ts';
 import type { LogId, StreamName } from '../../types.ts';
@@ -25,6 +27,7 @@ import { HandedOut } from './handed-out.ts';
 import { KeyAsking, type WrongKeys } from './key-asking.ts';
 import { KeyGiving, type Given } from './key-giving.ts';
 import { waitForKeys } from './key-wait.ts';
+import { kinGrants } from './kin-keys.ts';
 import { Leases } from './leases.ts';
 import type { SealedRoom } from './sealed-room.ts';
 
@@ -169,7 +172,7 @@ export class KeysRoom implements Disposable {
     return new KeyAsking({
       ledger,
       got: sealed.got,
-      grants: () => grants.got(),
+      grants: () => [...grants.got(), ...this.#kin()],
       isRevoked: (kept) => gate().isRevoked(kept),
       show: (kept, peer) => gate().showKept(kept, peer),
       exchange,
@@ -187,6 +190,14 @@ export class KeysRoom implements Disposable {
       onWrong: (log, kept, wrong) => this.#wrong(log, kept, wrong),
       onFault: (problem) => warn('epoch keys', problem),
     });
+  }
+
+  /** For what other peers of ours write. */
+  #kin(): readonly KeptGrant[] {
+    const { home, ledger } = this.#parts;
+    const { organisation, peerKey } = home.identity;
+    const peer = didFromKey(peerKey);
+    return kinGrants(nodeCrypto, ledger.logs(), organisation, peer, home.keyDelegation);
   }
 
   #given({ log, permit, asker, grant, ranges, bytes }: Given): void {

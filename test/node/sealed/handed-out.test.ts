@@ -4,8 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
-import { handOn, keyCommand, mintGrant, orderGrant } from '../../../src/access/grant.ts';
+import {
+  handOn,
+  keyCommand,
+  mintGrant,
+  mintGranting,
+  orderGrant,
+} from '../../../src/access/grant.ts';
 import { nodeCrypto } from '../../../src/crypto-node.ts';
+import { kinGrants } from '../../../src/node/sealed/kin-keys.ts';
 import { asStreamName } from '../../../src/types.ts';
 import { event } from '../../support/ledger-home.ts';
 import { member, orders, Producer, Reader, type Member } from '../../support/keys.ts';
@@ -90,6 +97,20 @@ describe('a revocation of a link by which keys went out', () => {
     must(await acme.grants.keep('given', grant, acme.host.clock.now()));
     await acme.revoke(given);
     assert.equal(await generations(), 'o0.0 o1.1');
+  });
+
+  it('is none of those of sister peers, who read by the delegation of their organisation', async () => {
+    const { owner, did, pair } = acme.member;
+    const peer = member(7);
+    const asker = { ...peer.asker, organisation: did };
+    const sister = new Reader(acme, { ...peer, owner, did, pair, asker });
+    const granting = mintGranting(owner, acme.host.random, peer.peerDid, keyCommand);
+    const logs = acme.ledger.logs().map((log) => ({ ...log, createdLocally: false }));
+    sister.kin = kinGrants(nodeCrypto, logs, did, peer.peerDid, [granting]);
+    await sister.asking.look();
+    assert.equal(await sister.epochs(), '0');
+    assert.equal(sister.deliveries.at(-1)?.to, 25);
+    assert.deepEqual(kinGrants(nodeCrypto, acme.ledger.logs(), did, peer.peerDid, [granting]), []);
   });
 
   it('of another stream begins nothing here', async () => {
