@@ -126,8 +126,11 @@ export const sealed: readonly Checks[] = [
   },
   {
     file: 'src/node/sealed/sealed-room.ts',
-    tests: [attacks, shredding],
-    checks: [['no key of what the log has shredded', 'if (opening.shredded !== undefined)']],
+    tests: [attacks, shredding, 'test/node/sealed/judging.test.ts'],
+    checks: [
+      ['no key of what the log has shredded', 'if (opening.shredded !== undefined)'],
+      ['an event of others is judged', 'if (judged.ok)', 'if (!judged.ok || judged.ok)'],
+    ],
   },
   {
     file: 'src/node/sealed/shredding.ts',

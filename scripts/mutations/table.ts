@@ -6,6 +6,7 @@ import { keys } from './keys.ts';
 import { reading } from './reading.ts';
 import { revoking } from './revoking.ts';
 import { sealed } from './sealed.ts';
+import { sealing } from './sealing.ts';
 import { succession } from './succession.ts';
 
 export interface Mutation {
@@ -34,6 +35,7 @@ export const all: readonly Checks[] = [
   ...keys,
   ...succession,
   ...sealed,
+  ...sealing,
   ...revoking,
 ];
 
