@@ -210,7 +210,7 @@ export class Writer {
   #cut(): readonly Pending[] {
     const { maxBlockEvents, maxBlockBytes } = this.#env.options.limits;
     const sealed = this.#epochs !== undefined && isBare(this.#queue.first);
-    const most = maxBlockEvents - (this.#epochs?.opening === undefined ? 1 : 2);
+    const most = Math.max(1, maxBlockEvents - (this.#epochs?.opening === undefined ? 1 : 2));
     const items = this.#queue.take({
       maxEvents: sealed ? Math.min(most, this.#epochs.room) : most,
       maxBytes: maxBlockBytes,
