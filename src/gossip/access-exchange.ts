@@ -143,7 +143,9 @@ export class AccessExchange {
     let last: Fault = fault('no-holder', `no peer of ${owner} is connected`);
     for (const session of peers) {
       const found = await run(session);
-      if (found.ok || isDenial(found.error)) return found;
+      // Another peer of the owner may have heard of its revocations.
+      const stale = !found.ok && found.error.code === 'revocations-stale';
+      if (found.ok || (isDenial(found.error) && !stale)) return found;
       last = found.error;
     }
     return err(last);

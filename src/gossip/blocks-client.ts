@@ -6,7 +6,7 @@ import { peekBlock, type Applier } from './applier.ts';
 import { decodeBlocks, encodeBlocks } from './blocks-codec.ts';
 import type { Exchange } from './exchange.ts';
 import { grantFor } from './admission.ts';
-import { penalise, type Net } from './net.ts';
+import { penalise, usablePeers, type Net } from './net.ts';
 import { penalty } from './scores.ts';
 import { askPeer, isDenial, longLimit, protocols } from './serve.ts';
 import type { Session } from './sessions.ts';
@@ -68,9 +68,15 @@ interface Asked {
 /** What a peer of the owner said to our grant. */
 function tellAccess(net: Net, logId: LogId, pulled: Result<PullEnd>): void {
   if (pulled.ok) net.access?.answered(logId, undefined);
-  else if (isDenial(pulled.error) || pulled.error.code === 'log-unknown') {
+  else if (isDenial(pulled.error) || (pulled.error.code === 'log-unknown' && isOnly(net, logId))) {
     net.access?.answered(logId, pulled.error);
   }
+}
+
+/** Whether nobody else could have the log: of several peers of its owner not each has all of its logs. */
+function isOnly(net: Net, logId: LogId): boolean {
+  const owner = net.access?.ownerOf(logId);
+  return usablePeers(net).filter(({ identity }) => identity?.organisation === owner).length <= 1;
 }
 
 async function receiveBlocks(

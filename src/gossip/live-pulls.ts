@@ -2,10 +2,12 @@
  * Logs without a topic (gossip is off, or there are more than `maxBlockTopics`) are read live from
  * one peer each, which is chosen anew when the read ends.
  */
+import type { Fault } from '../errors.ts';
 import type { LogId, PeerId } from '../types.ts';
 import type { Applier } from './applier.ts';
 import { pullBlocks } from './blocks-client.ts';
 import { shuffled, usable, type Net } from './net.ts';
+import { isDenial } from './serve.ts';
 import type { Session } from './sessions.ts';
 
 export class LivePulls implements AsyncDisposable {
@@ -18,6 +20,8 @@ export class LivePulls implements AsyncDisposable {
   >();
   /** When a log may be read again, after a read that failed (monotonic ms). */
   readonly #restUntilMs = new Map<LogId, number>();
+  /** The same of one peer that refused to serve it: another one may have it. */
+  readonly #refusedUntilMs = new Map<LogId, Map<PeerId, number>>();
   readonly #timer: Disposable;
   #closed = false;
 
@@ -39,6 +43,7 @@ export class LivePulls implements AsyncDisposable {
   remove(logId: LogId): void {
     this.#logs.delete(logId);
     this.#restUntilMs.delete(logId);
+    this.#refusedUntilMs.delete(logId);
     this.#running.get(logId)?.stop.abort();
   }
 
@@ -72,10 +77,15 @@ export class LivePulls implements AsyncDisposable {
     const nowMs = this.#net.host.clock.monotonic();
     if (read.ok && read.value.rejected !== undefined) source.failed(nowMs);
     const { dialIntervalMs } = this.#net.limits;
+    this.#running.delete(logId);
+    if (!read.ok && isRefusal(read.error) && this.#logs.has(logId)) {
+      const peers = this.#refusedUntilMs.get(logId) ?? new Map<PeerId, number>();
+      this.#refusedUntilMs.set(logId, peers.set(source.peer, nowMs + dialIntervalMs));
+      return this.look();
+    }
     if (!read.ok || read.value.stopped !== undefined || read.value.rejected !== undefined) {
       this.#restUntilMs.set(logId, nowMs + dialIntervalMs);
     }
-    this.#running.delete(logId);
   }
 
   /** Those said to have it; a log that is followed by a grant is asked of its owner's peers only. */
@@ -94,10 +104,18 @@ export class LivePulls implements AsyncDisposable {
     if (log === undefined || log.role === 'writer' || log.state !== 'open') return undefined;
     const nowMs = this.#net.host.clock.monotonic();
     if ((this.#restUntilMs.get(logId) ?? 0) > nowMs) return undefined;
+    const refused = this.#refusedUntilMs.get(logId);
     for (const peer of shuffled(this.#net, this.#sources(logId))) {
+      if ((refused?.get(peer) ?? 0) > nowMs) continue;
       const session = this.#net.sessions.get(peer);
       if (usable(this.#net, session) && session.restUntilMs <= nowMs) return session;
     }
     return undefined;
   }
+}
+
+/** By the peer: that we hold no grant is no word of its own. */
+function isRefusal(problem: Fault): boolean {
+  const { code } = problem;
+  return code !== 'grant-none' && (isDenial(problem) || code === 'log-unknown');
 }

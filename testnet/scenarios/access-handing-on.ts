@@ -23,8 +23,8 @@ export const handingOn: NetworkChecks = async (work, options) => {
   await network.keyAway();
   await network.attributes();
   if (!options.short) await network.deep();
-  await network.copies();
   await network.renewed();
+  await network.copies();
   await network.revoked();
 };
 
@@ -41,7 +41,7 @@ class Network {
   static async start(work: Workspace, options: Options): Promise<Network> {
     const network = new Network(options);
     const acme = await new Peer(work, 'acme', work.directory('handing-on-acme')).init();
-    const rule = { when: { exact: { stream: 'rates' } }, answer: 'accept', for: '24s' };
+    const rule = { when: { exact: { stream: 'rates' } }, answer: 'accept', for: '20s' };
     acme.configure('access.rules', [rule]);
     await network.#add('acme', acme).up();
     for (const name of ['prices', 'rates', 'trades']) {
@@ -192,14 +192,20 @@ class Network {
     await depot.api.post('/follows', { target: `${this.#peer('acme').did}/prices` });
     const whole = await this.#count('acme', 'prices');
     await this.#has('depot', 'prices', whole);
-    await depot.down();
+    await until('the depot to have heard of revocations', async () => {
+      const checks = (await depot.api.get('/status')).list('checks');
+      return checks.every((one) => one.text('name') !== 'revocations' || one.flag('ok'));
+    });
+    const carl2 = this.#peer('carl2');
+    const id = (await depot.api.get('/status')).text('peer') ?? '';
+    await carl2.api.call('PATCH', `/peers/${id}`, { body: { state: 'banned' } });
     await until('the grant to reach the sister peer', async () => {
       return (await this.#grants('carl2', { stream: 'prices' })).length > 0;
     });
     await this.#peer('acme').down();
-    await this.#peer('carl2').api.post('/follows', { target: `${this.#peer('acme').did}/prices` });
+    await carl2.api.post('/follows', { target: `${this.#peer('acme').did}/prices` });
     await until('carl2 to be with readers alone', async () => {
-      const list = (await this.#peer('carl2').api.get('/peers')).list('peers');
+      const list = (await carl2.api.get('/peers')).list('peers');
       const organisations = list
         .filter((one) => one.flag('connected'))
         .map((one) => one.text('organisation'));
@@ -208,7 +214,7 @@ class Network {
       return alone && readers.every((did) => organisations.includes(did));
     });
     must((await this.#count('carl2', 'prices')) === 0, 'a copy of a reader served');
-    await depot.up();
+    await carl2.api.call('PATCH', `/peers/${id}`, { body: { state: 'ok' } });
     await this.#has('carl2', 'prices', whole);
     await this.#peer('acme').up();
     this.#options.holds(
@@ -216,7 +222,7 @@ class Network {
     );
   }
 
-  /** The rule gives 24 s: in the last third the next grant is asked for and given. */
+  /** The rule gives 20 s: in the last third the next grant is asked for and given. */
   async renewed(): Promise<void> {
     await until('a grant in the place of the one that ends', async () => {
       const requests = (await this.#peer('acme').api.get('/grants')).list('requests');

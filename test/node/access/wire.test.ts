@@ -18,6 +18,7 @@ import {
   beta,
   card,
   carl,
+  gateOf,
   grantTo,
   log,
   orders,
@@ -161,6 +162,28 @@ describe('direct logs between peers', () => {
     await world.time.pass(60_000);
     assert.equal(follower.ledger.size(log), 9);
     assert.equal(kit.answers.at(-1)?.code, 'ucan-revoked');
+  });
+
+  it('are asked of one peer of their owner after the other, without a rest between them', async () => {
+    for (let seed = 0; seed < 6; seed++) {
+      await using world = new World();
+      for (let drawn = 0; drawn < seed; drawn++) world.dice.bytes(1);
+      const [writer] = await producer(world);
+      const lacking = gateOf(world, sister);
+      const other = await world.add({
+        owner: acme.owner,
+        peerKey: sister.peer,
+        access: lacking.gate,
+      });
+      const [follower, kit] = await reader(world, beta);
+      await grantTo(kit);
+      await world.greet(follower, other);
+      await world.greet(follower, writer);
+      const fromMs = kit.host.clock.monotonic();
+      await world.until(() => follower.ledger.size(log) === 7, 'the history came');
+      const tookMs = kit.host.clock.monotonic() - fromMs;
+      assert.ok(tookMs < limits.dialIntervalMs / 2, `${tookMs} ms`);
+    }
   });
 
   it('are not served by a peer of their owner that has not heard of revocations for too long', async () => {
