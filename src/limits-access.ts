@@ -34,6 +34,9 @@ export const accessLimits = {
   keyLeaseEpochs: 24,
   /** Links of chains by which epoch keys went out that are remembered; the oldest goes. */
   maxKeyChains: 100_000,
+  /** Pages of epoch keys that are fetched at one look, and how far ahead of a log they are kept; the rest is not taken. */
+  maxKeyPages: 64,
+  maxKeysAhead: 65_536,
   /** How long the revocation of a grant waits for the new generation; it begins as soon as it can. */
   generationWaitMs: 5000,
   /** How long a live reader waits for keys that were asked for; then it is given what is sealed as it is. */

@@ -45,6 +45,8 @@ export interface KeyAskingParts {
     readonly keyLeaseEpochs: number;
     readonly accessPollMs: number;
     readonly maxKeyBackoffMs: number;
+    readonly maxKeyPages: number;
+    readonly maxKeysAhead: number;
   };
   /** What a peer of the owner said last of a grant; undefined: it gave keys. */
   readonly answered: (kept: KeptGrant, refusal: Fault | undefined) => void;
@@ -178,12 +180,12 @@ export class KeyAsking {
     const done = await this.#fetch(logId, genesis.owner, kept, from, opened.value, standing);
     const gone = !done.ok && done.error.code === 'no-holder';
     standing.refused = !done.ok && !gone;
-    if (done.ok) {
+    if (done.ok && done.value) {
       standing.askedAt = open.epoch;
       standing.reachesOpen = !this.#lacks(logId, open);
-    } else if (!gone) standing.reachesOpen = false;
+    } else if (!done.ok && !gone) standing.reachesOpen = false;
     standing.backoffMs =
-      done.ok && standing.reachesOpen
+      done.ok && (standing.reachesOpen || !done.value)
         ? limits.accessPollMs
         : Math.min(gone ? limits.accessPollMs : standing.backoffMs * 2, limits.maxKeyBackoffMs);
     standing.restUntilMs = host.clock.monotonic() + standing.backoffMs;
@@ -218,7 +220,7 @@ export class KeyAsking {
     return opening.shredded === undefined && this.#parts.got.keyFor(log, opening) === undefined;
   }
 
-  /** All pages from an epoch on. */
+  /** The pages from an epoch on; false where there are more, to be asked for next time. */
   async #fetch(
     log: LogId,
     owner: KeptGrant['scope']['owner'],
@@ -226,10 +228,11 @@ export class KeyAsking {
     from: number,
     opened: readonly OpenedEpoch[],
     standing: Standing,
-  ): Promise<Result<void>> {
-    const { exchange, show } = this.#parts;
+  ): Promise<Result<boolean>> {
+    const { exchange, show, limits } = this.#parts;
     let next: number | undefined = from;
-    for (let last = -1; next !== undefined && next > last;) {
+    for (let [last, pages] = [-1, 0]; next !== undefined && next > last; pages++) {
+      if (pages === limits.maxKeyPages) return ok(false);
       last = next;
       const page: KeyPage | undefined = await exchange()?.keys(owner, log, next, (peer) =>
         show(kept, peer),
@@ -245,7 +248,7 @@ export class KeyAsking {
       if (answer.deliveries.length > 0) this.#parts.onGot(log, kept, answer.deliveries);
       next = answer.next;
     }
-    return ok(undefined);
+    return ok(true);
   }
 
   /** Believes a delivery, or says what is wrong with it. */
@@ -256,8 +259,12 @@ export class KeyAsking {
     delivery: KeyDelivery,
     opened: readonly OpenedEpoch[],
   ): Promise<Result<void>> {
-    const { got, encryption, host, onWrong, onFault } = this.#parts;
+    const { got, encryption, host, onWrong, onFault, limits } = this.#parts;
     const producer = peerKey(peer);
+    if (!opened.some(({ generation }) => generation === delivery.generation)) {
+      return ok(undefined); // It is asked for again when its first epoch is here to check it against.
+    }
+    if (delivery.to > (opened.at(-1)?.epoch ?? 0) + limits.maxKeysAhead) return err(tooFar);
     if (encryption === undefined || producer === undefined) {
       return err(fault('keys-signature', 'a peer without an Ed25519 key'));
     }
@@ -299,6 +306,8 @@ function isOf({ genesis, formerOwner }: LogSummary, scope: KeptGrant['scope']): 
   const owned = genesis?.owner === scope.owner || formerOwner === scope.owner;
   return owned && genesis?.name === scope.stream;
 }
+
+const tooFar = fault('keys-payload', 'keys of epochs that are further ahead than anybody leases');
 
 function wrongKey(epoch: number): Fault {
   const message = `the key that was delivered for epoch ${epoch} does not fit the log's check value`;
