@@ -176,8 +176,10 @@ describe('a home', () => {
     const { paths } = await make(folder.path, 'secret');
     const file = join(paths.keys, 'freshness.key');
     rmSync(file);
-    const ask = (): Promise<Result<string>> => Promise.resolve(ok('secret'));
-    const started = await openHome(folder.path, { passphrase: ask, random: runtime.random });
+    const started = await openHome(folder.path, {
+      passphrase: () => Promise.resolve(ok('secret')),
+      random: runtime.random,
+    });
     assert.ok(started.ok && started.value.keys.freshness !== undefined);
     const seed = await readSeed(file, 'secret');
     assert.ok(seed.ok && !(await readSeed(file, undefined)).ok);

@@ -121,7 +121,7 @@ async function report(
   }
   if (isNew) {
     await context.note(
-      `Keep a copy of ${paths.keys}/recovery.key elsewhere, then delete it here: it alone brings back a lost identity.`,
+      `Move recovery.key and organisation.key from ${paths.keys} to two places that are offline: no node needs them.`,
       'Next: hw up',
     );
   }
