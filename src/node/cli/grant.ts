@@ -82,7 +82,9 @@ export const revoke: Action = async (context, [id = ''], options) => {
   if (until !== undefined) {
     const when =
       until === 0 ? 'until the open epoch has its events' : `until ${timeText(until) ?? ''}`;
-    await context.note(`one set of keys for each epoch: those that are out open it ${when}`);
+    await context.note(
+      `keys change once in an epoch, and did: those that are out open what is published ${when}`,
+    );
   }
   return ok(0);
 };
