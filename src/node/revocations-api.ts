@@ -2,15 +2,9 @@
 import type { Result } from '../result.ts';
 import type { Did, LogId, PeerId } from '../types.ts';
 import type { Actor } from './node-api.ts';
+import type { KeySource } from './organisation-key.ts';
 
-/** Whose word counts: the organisation's key, here or in a file elsewhere. */
-export interface RevokingKey {
-  /** Absolute path on this machine; the one of the home where it is absent. */
-  readonly keyFile?: string;
-  readonly passphrase?: string;
-}
-
-export interface RevokeWriterRequest extends RevokingKey {
+export interface RevokeWriterRequest extends KeySource {
   /** Index of the last good entry by log; of the others the newest one that is here. */
   readonly good: ReadonlyMap<LogId, number>;
 }
@@ -58,9 +52,5 @@ export interface RevocationsApi {
    * Takes back the last delegation of a container. Codes: those of containers and delegations,
    * key-not-issuer, revocations-full.
    */
-  revokeDelegation(
-    delegation: string,
-    key: RevokingKey,
-    actor: Actor,
-  ): Promise<Result<RevokedView>>;
+  revokeDelegation(delegation: string, key: KeySource, actor: Actor): Promise<Result<RevokedView>>;
 }

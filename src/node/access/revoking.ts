@@ -1,5 +1,4 @@
 /** `hw peer revoke` and `hw key revoke`: see revocations-api.ts. */
-import { readSigner } from '../../access/key-file-store.ts';
 import { mintRevocation } from '../../access/revoke.ts';
 import { parseContainer } from '../../access/ucan-container.ts';
 import { decodeDelegation, type Delegation } from '../../access/ucan-delegation.ts';
@@ -20,16 +19,15 @@ import { readPowers } from '../admin-tokens.ts';
 import { registryTypes, revokedData, type LastGood } from '../core/cards.ts';
 import type { Journal } from '../core/journal.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
-import { keyPath } from '../home-keys.ts';
 import type { Home } from '../home.ts';
 import type { Actor } from '../node-api.ts';
+import { organisationKey, type KeySource } from '../organisation-key.ts';
 import type {
   RevocationsApi,
   RevokedLogView,
   RevokedView,
   RevokedWriterView,
   RevokeWriterRequest,
-  RevokingKey,
 } from '../revocations-api.ts';
 import type { Runtime } from '../runtime.ts';
 import type { AccessGate } from './access-gate.ts';
@@ -93,7 +91,7 @@ export class Revoking implements RevocationsApi {
       const what = named === undefined ? 'no log is here' : `hw:${named} is not one`;
       return err(fault('writer-unknown', `${what} that ${peer} was let write`));
     }
-    const signer = await this.#organisation(request);
+    const signer = await organisationKey(this.#parts.home, request);
     if (!signer.ok) return signer;
     const revoked: { readonly ucan: string; readonly logs: readonly RevokedLogView[] }[] = [];
     for (const [ucan, logs] of found) {
@@ -115,7 +113,7 @@ export class Revoking implements RevocationsApi {
 
   async revokeDelegation(
     delegation: string,
-    key: RevokingKey,
+    key: KeySource,
     actor: Actor,
   ): Promise<Result<RevokedView>> {
     const tokens = parseContainer(delegation.trim());
@@ -212,27 +210,13 @@ export class Revoking implements RevocationsApi {
     return ok(views);
   }
 
-  async #organisation({ keyFile, passphrase }: RevokingKey): Promise<Result<Signer>> {
-    const { home } = this.#parts;
-    const held = home.keys.organisation;
-    const own = keyFile === undefined && held !== undefined;
-    const file = keyFile ?? keyPath(home.paths, 'organisation');
-    const signer = own ? ok(held) : await readSigner(file, passphrase);
-    if (!signer.ok && signer.error.code === 'key-file-missing') {
-      const hint =
-        'The key of the organisation is kept elsewhere: bring its file, name it with --key.';
-      return err(fault('key-file-missing', `there is no key at ${file}`, { file }, hint));
-    }
-    return signer;
-  }
-
   /** A key of ours that issued a link: what it revokes is void for the whole chain. */
-  async #issuer(chain: readonly Delegation[], key: RevokingKey): Promise<Result<Signer>> {
+  async #issuer(chain: readonly Delegation[], key: KeySource): Promise<Result<Signer>> {
     const issuers = chain.map(({ issuer }) => issuer);
     const isIssuer = ({ publicKey }: Signer): boolean => issuers.includes(didFromKey(publicKey));
     const { peer } = this.#parts.home.keys;
     if (key.keyFile === undefined && isIssuer(peer)) return ok(peer);
-    const signer = await this.#organisation(key);
+    const signer = await organisationKey(this.#parts.home, key);
     if (!signer.ok || isIssuer(signer.value)) return signer;
     return err(fault('key-not-issuer', 'this key issued no part of the delegation'));
   }

@@ -1,16 +1,11 @@
 /** `hw peer revoke` and `hw key revoke`: taking back what lets somebody act for the organisation. */
-import { resolve } from 'node:path';
-import { readKeyFile } from '../../access/key-file-store.ts';
 import { fault } from '../../errors.ts';
 import { parseLogId } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { keyPath } from '../home-keys.ts';
 import type { Action } from './command.ts';
-import type { Context } from './context.ts';
 import { actor, callNode } from './endpoints.ts';
 import { openInput } from './file-input.ts';
-import type { Options } from './options.ts';
-import { existingPassphrase } from './passphrase.ts';
+import { keySource } from './key-option.ts';
 import { countText, table } from './table.ts';
 
 /** More than any container has. */
@@ -19,7 +14,7 @@ const maxFileBytes = 1_048_576;
 export const writer: Action = async (context, [peer = ''], options) => {
   const good = goodOf(options.list('good'));
   if (!good.ok) return good;
-  const key = await keyOf(context, options);
+  const key = await keySource(context, options);
   if (!key.ok) return key;
   const path = `/peers/${encodeURIComponent(peer)}/revoke`;
   const body = { good: good.value, ...key.value, ...actor(options) };
@@ -57,7 +52,7 @@ export const delegation: Action = async (context, [file = ''], options) => {
     parts.push(chunk);
     if (open.read > maxFileBytes) break;
   }
-  const key = await keyOf(context, options);
+  const key = await keySource(context, options);
   if (!key.ok) return key;
   const text = Buffer.concat(parts).toString('utf8').trim();
   const body = { delegation: text, ...key.value, ...actor(options) };
@@ -94,22 +89,4 @@ function goodOf(given: readonly string[]): Result<Readonly<Record<string, number
     good[logId.value] = Number(index);
   }
   return ok(good);
-}
-
-/** Where the organisation's key is, and its passphrase if it needs one: the node reads it, on this machine. */
-async function keyOf(
-  context: Context,
-  options: Options,
-): Promise<Result<{ readonly keyFile?: string; readonly passphrase?: string }>> {
-  const given = options.text('key');
-  const named = given === undefined ? {} : { keyFile: resolve(context.runtime.directory, given) };
-  if (given === undefined) return ok(named);
-  const file = await readKeyFile(named.keyFile ?? keyPath(context.paths, 'organisation'));
-  if (!file.ok || !file.value.locked) {
-    // What is wrong with it the node says, with the rest.
-    if (file.ok && !file.value.locked) file.value.seed.fill(0);
-    return ok(named);
-  }
-  const passphrase = await existingPassphrase(context, options)();
-  return passphrase.ok ? ok({ ...named, passphrase: passphrase.value }) : passphrase;
 }

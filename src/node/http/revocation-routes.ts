@@ -7,19 +7,13 @@ import { limits } from '../../limits.ts';
 import { err, ok, type Result } from '../../result.ts';
 import { asPeerId, type LogId } from '../../types.ts';
 import type { NodeApi } from '../node-api.ts';
-import type { RevokingKey } from '../revocations-api.ts';
 import { answer } from './answer.ts';
 import { sendProblem } from './problem.ts';
-import { actorOf, memberOf, textOf } from './request.ts';
+import { actorOf, keySourceOf, memberOf, textOf } from './request.ts';
+import { keySource } from './schemas.ts';
 
 const key = {
-  keyFile: Type.Optional(
-    Type.String({
-      maxLength: 4096,
-      description: 'of the organisation, on the machine of the node',
-    }),
-  ),
-  passphrase: Type.Optional(Type.String({ maxLength: 4096, description: 'of that file' })),
+  ...keySource,
   why: Type.Optional(Type.String({ maxLength: 4096, description: 'reason, for the journal' })),
 };
 const writerBody: TObject = Type.Object(
@@ -52,7 +46,7 @@ export function revocationRoutes(server: FastifyInstance, api: NodeApi): void {
       const good = goodOf(request);
       if (!good.ok) return sendProblem(reply, good.error);
       const peer = asPeerId(textOf(request.params, 'peer') ?? '');
-      const wanted = { good: good.value, ...keyOf(request) };
+      const wanted = { good: good.value, ...keySourceOf(request) };
       return answer(reply, api.revocations.revokeWriter(peer, wanted, actorOf(request)));
     },
   );
@@ -64,7 +58,7 @@ export function revocationRoutes(server: FastifyInstance, api: NodeApi): void {
       const { revocations } = api;
       return answer(
         reply,
-        revocations.revokeDelegation(text, keyOf(request), actorOf(request)),
+        revocations.revokeDelegation(text, keySourceOf(request), actorOf(request)),
         201,
       );
     },
@@ -83,12 +77,4 @@ function goodOf({ body }: FastifyRequest): Result<ReadonlyMap<LogId, number>> {
     good.set(logId.value, last);
   }
   return ok(good);
-}
-
-function keyOf({ body }: FastifyRequest): RevokingKey {
-  const [keyFile, passphrase] = [textOf(body, 'keyFile'), textOf(body, 'passphrase')];
-  return {
-    ...(keyFile === undefined ? {} : { keyFile }),
-    ...(passphrase === undefined ? {} : { passphrase }),
-  };
 }

@@ -1,6 +1,7 @@
 /** Parameters and bodies of the API; OpenAPI is written from these. */
 import { traceFormats } from '../../lineage/render.ts';
 import { Type, type TInteger, type TObject, type TOptional } from 'typebox';
+import type { KeySource } from '../organisation-key.ts';
 import { bundleDisclosures } from '../core/bundle.ts';
 import { disclosures } from '../core/prove.ts';
 
@@ -261,7 +262,7 @@ export const peerPatch: TObject = Type.Object(
   strict,
 );
 /** The organisation's key, where it is kept elsewhere. */
-const keySource = {
+export const keySource: Readonly<Record<keyof KeySource, TOptional>> = {
   keyFile: text('key file of the organisation on the machine of the node'),
   passphrase: text('of that file'),
 };
