@@ -11,7 +11,7 @@ import { createHome } from '../../src/node/home-create.ts';
 import { homePaths, identityJson, openHome, readHome, type Home } from '../../src/node/home.ts';
 import { ok } from '../../src/result.ts';
 import { must } from '../support/result.ts';
-import { real, tempFolder } from './cli/harness.ts';
+import { faultOf, hw, json, real, tempFolder, type Ran } from './cli/harness.ts';
 
 const ask = () => Promise.resolve(ok('secret'));
 
@@ -78,6 +78,26 @@ describe("a home's encryption key", () => {
     assert.deepEqual(must(hpkeOpen(nodeCipher, old, context, sealed)), Uint8Array.of(7));
     const left = readdirSync(after.paths.keys).filter((name) => name.startsWith('encryption'));
     assert.equal(left.length, 2, left.join());
+  });
+
+  it('is shown and rotated by hw, which keeps the old one and knows no other key to rotate', async () => {
+    using folder = tempFolder();
+    const run = (...args: readonly string[]): Promise<Ran> =>
+      hw([...args, '--json', '--home', folder.path]);
+    await run('init', '--org', 'acme', '--no-network');
+    const shown = async (): Promise<readonly string[]> => {
+      const { keys } = json(await run('key', 'list'));
+      assert.ok(Array.isArray(keys));
+      return keys.flatMap((key: { name: string; did?: string }) =>
+        key.name === 'encryption' ? [key.did ?? 'older'] : [],
+      );
+    };
+    const [before] = await shown();
+    const rotated = json(await run('key', 'rotate', 'encryption'))['encryption'];
+    assert.deepEqual(await shown(), [rotated, 'older']);
+    assert.notEqual(rotated, before);
+    const wrong = await run('key', 'rotate', 'peer');
+    assert.deepEqual([wrong.code, faultOf(wrong)['code']], [2, 'usage']);
   });
 
   it('of another algorithm, or malformed, is none', () => {
