@@ -10,15 +10,15 @@
  * Fresh salts make each key single-use. Not GCM but the two commitments in the signed leaf bind what
  * was said: they are recomputed before anything is given out.
  */
-import { concat, utf8, writeUint64 } from '../bytes.ts';
-import { CborReader, CborWriter } from '../cbor.ts';
+import { concat, utf8, writeUint16, writeUint32, writeUint64 } from '../bytes.ts';
+import { CborReader } from '../cbor.ts';
 import type { Cipher, Opener } from '../cipher.ts';
 import type { Hasher } from '../crypto.ts';
 import { fault, type Fault } from '../errors.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { EventBytes, Hash } from '../types.ts';
 import { checkSealedBody } from './block-leaves.ts';
-import { bodyLength, isKind } from './body.ts';
+import { bodyLength, headBytes, isKind } from './body.ts';
 import { checkOpening, saltsBytes } from './commitment.ts';
 import { leafAt } from './leaf.ts';
 
@@ -55,7 +55,9 @@ export function sealBody(
   salts: Uint8Array,
   event: EventBytes,
 ): Uint8Array {
-  const aad = associated(place.leaf);
+  const { leaf } = place;
+  const hash = leaf.subarray(leafAt.bodyHash, leafAt.bodyHash + 32);
+  const aad = hash.every((byte) => byte === 0) ? leaf : associated(leaf);
   return cipher.seal(sealedKey(h, place, epochKey), nonce, aad, plaintextOf(salts, event));
 }
 
@@ -157,10 +159,34 @@ function associated(leaf: Uint8Array): Uint8Array {
   return aad;
 }
 
-function plaintextOf(salts: Uint8Array, { attributes, kind, data }: EventBytes): Uint8Array {
-  const writer = new CborWriter(96 + attributes.length + data.length);
-  writer.list(5).bytes(salts.subarray(0, 32)).bytes(salts.subarray(32, saltsBytes));
-  return writer.uint(kind).bytes(attributes).bytes(data).take();
+// Laid out here and encrypted at once: sealing never yields between.
+let scratch = new Uint8Array(8192);
+
+/** A view, good until the next call. */
+function plaintextOf(salts: Uint8Array, event: EventBytes): Uint8Array {
+  const { attributes, kind, data } = event;
+  const length = sealedLength(event) - tagBytes;
+  if (scratch.length < length) scratch = new Uint8Array(2 * length);
+  scratch[0] = 0x85;
+  let at = writeBytes(1, salts.subarray(0, 32));
+  at = writeBytes(at, salts.subarray(32, saltsBytes));
+  scratch[at] = kind;
+  at = writeBytes(at + 1, attributes);
+  at = writeBytes(at, data);
+  return scratch.subarray(0, at);
+}
+
+/** A byte string of dag-cbor at a place of the scratch; the place behind it. */
+function writeBytes(at: number, bytes: Uint8Array): number {
+  const { length } = bytes;
+  const head = headBytes(length);
+  if (head === 1) scratch[at] = 0x40 | length;
+  else scratch[at] = head === 2 ? 0x58 : head === 3 ? 0x59 : 0x5a;
+  if (head === 2) scratch[at + 1] = length;
+  else if (head === 3) writeUint16(scratch, at + 1, length);
+  else if (head === 5) writeUint32(scratch, at + 1, length);
+  scratch.set(bytes, at + head);
+  return at + head + length;
 }
 
 function readPlaintext(bytes: Uint8Array): Result<OpenedBody> {
