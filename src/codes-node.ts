@@ -151,7 +151,10 @@ export const nodeCodes = {
   'ucan-lifetime': ['denied', 'Issue an invocation when it is used; it lives five minutes.'],
   'ucan-replayed': ['denied', 'Issue a new invocation for each request.'],
   'ucan-revoked': ['denied', 'The delegation was taken back; ask its issuer for a new one.'],
-  'revocations-full': ['failed', 'Raise maxRevocations; until then granted reads must stop.'],
+  'revocations-full': [
+    'failed',
+    'Raise maxRevocations; until then grants by this revoker open nothing here.',
+  ],
   // identities
   'did-superseded': [
     'denied',

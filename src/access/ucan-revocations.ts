@@ -59,6 +59,8 @@ export class Revocations {
   readonly #max: number;
   /** Delegation → who revoked it. */
   readonly #revokers = new Map<string, Set<Did>>();
+  /** Who revoked more than is kept. */
+  readonly #unkept = new Set<Did>();
   #size = 0;
 
   /** At most `max` revocations are kept. */
@@ -70,11 +72,14 @@ export class Revocations {
     return this.#size;
   }
 
-  /** True where it is news. Code: `revocations-full` (the set is full: the caller must keep it elsewhere and say so). */
+  /** True where it is news. Code: `revocations-full`: from then on nothing counts that this revoker issued. */
   add({ ucan, revoker }: Revocation): Result<boolean> {
     const revokers = this.#revokers.get(ucan);
     if (revokers?.has(revoker) === true) return ok(false);
-    if (this.#size >= this.#max) return err(fault('revocations-full', 'too many revocations'));
+    if (this.#size >= this.#max) {
+      this.#unkept.add(revoker);
+      return err(fault('revocations-full', 'too many revocations'));
+    }
     this.#size += 1;
     if (revokers === undefined) this.#revokers.set(ucan, new Set([revoker]));
     else revokers.add(revoker);
@@ -98,7 +103,7 @@ export class Revocations {
     return this.#revokers.has(ucan);
   }
 
-  /** The first link that is void in this chain. */
+  /** The first link that is void in this chain, or may be: its issuer revoked more than is kept. */
   first({
     chain,
     cids,
@@ -110,7 +115,9 @@ export class Revocations {
       const revokers = this.#revokers.get(cid);
       if (revokers !== undefined && chain.some(({ issuer }) => revokers.has(issuer))) return index;
     }
-    return undefined;
+    if (this.#unkept.size === 0) return undefined;
+    const unsure = chain.findIndex(({ issuer }) => this.#unkept.has(issuer));
+    return unsure < 0 ? undefined : unsure;
   }
 }
 

@@ -44,6 +44,7 @@ import {
 } from './tokens.ts';
 import { signerFromSeed } from '../../src/crypto-node.ts';
 import { didFromKey } from '../../src/ids.ts';
+import { refused } from '../support/result.ts';
 
 const readerSigner = signerFromSeed(new Uint8Array(32).fill(9));
 const reader: Person = { signer: readerSigner, did: didFromKey(readerSigner.publicKey) };
@@ -278,6 +279,26 @@ describe('the decision who may read', () => {
       }
       denied(ask(shown(given), at), 'ucan-revoked', true, link);
     }
+  });
+
+  it('lets nobody in on the word of who revoked more than is kept', () => {
+    const given = grant();
+    const full = state();
+    const at = { ...full, court: { ...full.court, revocations: new Revocations(1) } };
+    const { revocations } = at.court;
+    value(revocations.add({ ucan: 'of another grant', revoker: thief.did, path: [] }));
+    const found = permit(ask(shown(given), at));
+    refused(
+      revocations.add({ ucan: 'which one?', revoker: thief.did, path: [] }),
+      'revocations-full',
+    );
+    assert.equal(stillMay(found, at), undefined);
+    refused(
+      revocations.add({ ucan: 'which one?', revoker: serving.did, path: [] }),
+      'revocations-full',
+    );
+    assert.equal(stillMay(found, at)?.code, 'ucan-revoked');
+    denied(ask(shown(given), at), 'ucan-revoked', true, 1);
   });
 
   it('stops beyond the lag of revocations, and at a peer that is not of the owner', () => {

@@ -78,10 +78,12 @@ export class RevocationBook {
     expires?: number,
   ): Promise<Result<boolean>> {
     const added = this.set.add(revocation);
-    if (!added.ok || !added.value) return added;
+    if (added.ok && !added.value) return added;
     const name = this.#crypto.sha256(token);
-    this.#remember(revocation, name, token, expires);
+    if (added.ok) this.#remember(revocation, name, token, expires);
+    // Of one for which there is no room too: what its revoker issued has ended.
     for (const listener of this.#listeners) listener(revocation);
+    if (!added.ok) return added;
     const stored = await this.#rows.put(keyspace.revocations, { name, value: token.slice() });
     return stored.ok ? ok(true) : stored;
   }
