@@ -70,29 +70,82 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
-const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const standardDigits = digitsOf('+/');
+const urlDigits = digitsOf('-_');
+
+/** Value of each digit by its code, 64 for every other code; `last` are the two digits after 9. */
+function digitsOf(last: string): Uint8Array {
+  const values = new Uint8Array(256).fill(64);
+  const digits = `ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789${last}`;
+  for (let i = 0; i < 64; i++) values[digits.charCodeAt(i)] = i;
+  return values;
+}
 
 /** Padded standard base64; white space and non-zero padding bits are refused. */
 export function fromBase64(text: string): Result<Uint8Array> {
-  if (!base64Pattern.test(text)) return err(fault('bad-base64', 'not padded standard base64'));
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  if (toBase64(bytes.subarray(bytes.length - (bytes.length % 3 || 3))) !== text.slice(-4)) {
-    return err(fault('bad-base64', 'base64 with padding bits that are not zero'));
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  if (text.length % 4 !== 0) return err(fault('bad-base64', 'not padded standard base64'));
+  const bytes = utf8(text);
+  return decodeBase64(bytes.subarray(0, bytes.length - padding), standardDigits);
+}
+
+/** `digits` without padding: 4 for 3 bytes, and 2 or 3 at the end, whose unused bits are zero. */
+function decodeBase64(digits: Uint8Array, values: Uint8Array): Result<Uint8Array> {
+  const rest = digits.length % 4;
+  const whole = digits.length - rest;
+  const bytes = new Uint8Array(Math.floor((digits.length * 3) / 4));
+  let seen = rest === 1 ? 64 : 0;
+  let to = 0;
+  for (let at = 0; at < whole; at += 4, to += 3) {
+    const a = values[digits[at] ?? 0] ?? 64;
+    const b = values[digits[at + 1] ?? 0] ?? 64;
+    const c = values[digits[at + 2] ?? 0] ?? 64;
+    const d = values[digits[at + 3] ?? 0] ?? 64;
+    seen |= a | b | c | d;
+    bytes[to] = (a << 2) | (b >>> 4);
+    bytes[to + 1] = (b << 4) | (c >>> 2);
+    bytes[to + 2] = (c << 6) | d;
   }
-  return ok(bytes);
+  let unused = 0;
+  if (rest > 1) {
+    const a = values[digits[whole] ?? 0] ?? 64;
+    const b = values[digits[whole + 1] ?? 0] ?? 64;
+    const c = rest === 3 ? (values[digits[whole + 2] ?? 0] ?? 64) : 0;
+    seen |= a | b | c;
+    bytes[to] = (a << 2) | (b >>> 4);
+    if (rest === 3) bytes[to + 1] = (b << 4) | (c >>> 2);
+    unused = rest === 3 ? c & 3 : b & 15;
+  }
+  if (seen >= 64) return err(fault('bad-base64', 'not base64'));
+  if (unused === 0) return ok(bytes);
+  return err(fault('bad-base64', 'base64 with padding bits that are not zero'));
+}
+
+const base32Digits = utf8('abcdefghijklmnopqrstuvwxyz234567');
+
+/** Multibase `b`: that letter, and lower-case base32 without padding (RFC 4648). */
+export function toMultibase32(bytes: Uint8Array): string {
+  // Bytes and one decoding: text that is joined digit by digit keeps its parts alive.
+  const text = new Uint8Array(1 + Math.ceil((bytes.length * 8) / 5));
+  text[0] = 0x62;
+  let [to, kept, bits] = [1, 0, 0];
+  for (let at = 0; at < bytes.length; at++) {
+    kept = ((kept & 31) << 8) | (bytes[at] ?? 0);
+    for (bits += 8; bits >= 5; bits -= 5) {
+      text[to++] = base32Digits[(kept >>> (bits - 5)) & 31] ?? 0;
+    }
+  }
+  if (bits > 0) text[to] = base32Digits[(kept << (5 - bits)) & 31] ?? 0;
+  return decoder.decode(text);
 }
 
 export function toBase64url(bytes: Uint8Array): string {
   return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-/** Base64url without padding. */
-export function fromBase64url(text: string): Result<Uint8Array> {
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) return err(fault('bad-base64', 'not base64url'));
-  const padded = text.replaceAll('-', '+').replaceAll('_', '/');
-  return fromBase64(padded + '='.repeat((4 - (padded.length % 4)) % 4));
+/** Base64url without padding, as text or as the bytes of that text. */
+export function fromBase64url(text: string | Uint8Array): Result<Uint8Array> {
+  return decodeBase64(typeof text === 'string' ? utf8(text) : text, urlDigits);
 }
 
 export function readUint16(bytes: Uint8Array, at: number): number {

@@ -1,11 +1,25 @@
 import * as assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, it } from 'mocha';
+import { base32 } from 'multiformats/bases/base32';
 import * as bytes from '../src/bytes.ts';
 import { ok, type Result } from '../src/result.ts';
 
 function codeOf(result: Result<unknown>): string | undefined {
   return result.ok ? undefined : result.error.code;
+}
+
+const urlToStandard: Readonly<Record<string, string>> = { '-': '+', _: '/' };
+
+/** What btoa wrote as this text, as the platform reads it. */
+function binaryOf(text: string): Result<Uint8Array> | undefined {
+  try {
+    const binary = atob(text);
+    if (btoa(binary) !== text) return undefined;
+    return ok(Uint8Array.from(binary, (unit) => unit.charCodeAt(0)));
+  } catch {
+    return undefined;
+  }
 }
 
 const anyBytes = fc.uint8Array({ maxLength: 200 });
@@ -36,6 +50,45 @@ describe('byte strings', () => {
       assert.equal(codeOf(bytes.fromBase64url(text)), 'bad-base64', text);
     for (const text of ['0', 'AA', '0g', '0x', ' 00'])
       assert.equal(codeOf(bytes.fromHex(text)), 'bad-hex', text);
+  });
+
+  it('agree with atob on edited base64, which is refused where it is not what btoa writes', () => {
+    const put = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 2 }),
+      fc.constantFrom('=', '-', '/'),
+    );
+    let [padded, url] = [0, 0];
+    fc.assert(
+      fc.property(anyBytes, fc.nat(), fc.nat({ max: 2 }), put, (value, at, drop, more) => {
+        const text = bytes.toBase64(value);
+        const place = at % (text.length + 1);
+        const edited = text.slice(0, place) + more + text.slice(place + drop);
+        const expected = binaryOf(edited);
+        const whole = bytes.fromBase64(edited);
+        assert.deepEqual(whole.ok ? whole : undefined, expected, edited);
+        if (expected !== undefined) padded += 1;
+        const short = edited.replaceAll('=', '');
+        const again = binaryOf(
+          short.replaceAll(/[-+_/]/g, (digit) => urlToStandard[digit] ?? '*') +
+            '='.repeat((4 - (short.length % 4)) % 4),
+        );
+        const read = bytes.fromBase64url(short);
+        assert.deepEqual(read.ok ? read : undefined, again, short);
+        assert.deepEqual(bytes.fromBase64url(bytes.utf8(short)), read);
+        if (again !== undefined) url += 1;
+      }),
+      { numRuns: 3000 },
+    );
+    assert.ok(padded > 50 && url > 50, `${padded} ${url}`);
+  });
+
+  it('are base32 as the library writes it', () => {
+    fc.assert(
+      fc.property(anyBytes, (value) => {
+        assert.equal(bytes.toMultibase32(value), base32.encode(value));
+      }),
+    );
+    assert.equal(bytes.toMultibase32(new Uint8Array(0)), 'b');
   });
 
   it('are UTF-8 only where they are well-formed, and keep a byte order mark', () => {

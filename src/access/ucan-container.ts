@@ -65,9 +65,9 @@ function unwrap(bytes: Uint8Array): Result<Uint8Array> {
   if (bytes[0] !== 0x42 && bytes[0] !== 0x43) {
     return err(fault('ucan-container', 'an unknown or compressed form'));
   }
+  if (bytes[0] === 0x43) return fromBase64url(rest);
   const text = fromUtf8(rest);
-  if (!text.ok) return text;
-  return bytes[0] === 0x42 ? fromBase64(text.value) : fromBase64url(text.value);
+  return text.ok ? fromBase64(text.value) : text;
 }
 
 function refuse(message: string): Result<never> {

@@ -10,8 +10,7 @@
  *
  * Specification: ucan-wg/spec 1.0.0, varsig 1.0.
  */
-import { base32 } from 'multiformats/bases/base32';
-import { concat, equal, utf8 } from '../bytes.ts';
+import { concat, equal, toMultibase32, utf8 } from '../bytes.ts';
 import type { Hasher, Signer } from '../crypto.ts';
 import { fault, type Code } from '../errors.ts';
 import { parseDid } from '../ids.ts';
@@ -26,7 +25,6 @@ export type TokenKind = 'dlg' | 'inv';
 
 const header = Uint8Array.of(0x34, 0x01, 0xed, 0x01, 0xed, 0x01, 0x13, 0x71);
 const signedFrom = 67;
-const decoder = new TextDecoder();
 const cidPrefix = Uint8Array.of(0x01, 0x71, 0x12, 0x20);
 
 export interface OpenToken {
@@ -129,8 +127,7 @@ export function readExpiry(value: UcanValue | undefined): Result<number | null> 
 
 /** The CID of a token (v1, dag-cbor, SHA-256) in base32. */
 export function tokenCid(hasher: Hasher, token: Uint8Array): string {
-  // The encoder joins character by character: such a string keeps 1.6 kB alive until it is copied.
-  return decoder.decode(utf8(base32.encode(concat(cidPrefix, hasher.sha256(token)))));
+  return toMultibase32(concat(cidPrefix, hasher.sha256(token)));
 }
 
 /** A refusal with the field that it is about. */

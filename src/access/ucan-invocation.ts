@@ -9,6 +9,7 @@
  * CIDs, root first. Specification: ucan-wg/invocation, ucan-wg/spec 1.0.0.
  */
 import { CID } from 'multiformats/cid';
+import { toMultibase32 } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
 import { didFromKey } from '../ids.ts';
 import { protocol } from '../limits.ts';
@@ -120,7 +121,7 @@ function readLinks(value: UcanValue | undefined): Result<readonly string[]> {
   for (const item of value) {
     const link = CID.asCID(item);
     if (link === null) return refuse('ucan-field', 'not a link', 'prf');
-    links.push(link.toV1().toString());
+    links.push(toMultibase32(link.toV1().bytes));
   }
   return ok(links);
 }
