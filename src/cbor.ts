@@ -4,14 +4,17 @@
  * definite lengths, unique keys sorted by length and then bytes, valid UTF-8, at most 32 levels,
  * nothing after the item; no floats, no tags.
  *
- * `encodeCbor`/`decodeCbor` are for maps of any shape and use @ipld/dag-cbor, checked by encoding
- * again. `CborWriter`/`CborReader` are for fixed tuples on hot paths (blocks, bodies, frames):
- * head by head, no copies, strict by construction.
+ * `encodeCbor`/`decodeCbor` are for maps of any shape: written by @ipld/dag-cbor, read in the one
+ * strict pass of cbor-items.ts. `CborWriter`/`CborReader` are for fixed tuples on hot paths (blocks,
+ * bodies, frames): head by head, no copies, strict by construction.
  */
-import { decode, encode } from '@ipld/dag-cbor';
-import { compare, equal, fromUtf8, utf8, writeUint32, writeUint64 } from './bytes.ts';
-import { fault, type Fault } from './errors.ts';
+import { encode } from '@ipld/dag-cbor';
+import { compare, utf8, writeUint32, writeUint64 } from './bytes.ts';
+import { readItem } from './cbor-items.ts';
+import { fault } from './errors.ts';
 import { err, ok, type Result } from './result.ts';
+
+export { CborReader } from './cbor-reader.ts';
 
 export type CborValue =
   | number
@@ -23,8 +26,6 @@ export type CborValue =
   | { readonly [key: string]: CborValue };
 export type CborMap = { readonly [key: string]: CborValue };
 
-const maxDepth = 32;
-
 /** The canonical encoding in a plain array of its own; floats and the like are our own mistake. */
 export function encodeCbor(value: CborValue): Uint8Array {
   const bytes = encode(value);
@@ -34,17 +35,8 @@ export function encodeCbor(value: CborValue): Uint8Array {
 
 /** Decodes exactly one canonical item; `cbor-encoding` otherwise. Byte strings are copies. */
 export function decodeCbor(bytes: Uint8Array): Result<CborValue> {
-  if (!depthFits(bytes)) {
-    return err(bad('nested more than 32 deep, cut short, with bytes after it, a tag or a float'));
-  }
-  try {
-    const value: unknown = decode(bytes);
-    if (!isCborValue(value)) return err(bad('a type that is not allowed in signed dag-cbor'));
-    if (!equal(encode(value), bytes)) return err(bad('not the canonical encoding'));
-    return ok(value);
-  } catch (cause) {
-    return err(bad(cause instanceof Error ? cause.message : 'not dag-cbor'));
-  }
+  const read = readItem<never>(bytes);
+  return read.ok ? read : err(fault('cbor-encoding', read.error));
 }
 
 /** As `decodeCbor`, for an item that must be a map. */
@@ -62,54 +54,6 @@ export function isCborMap(value: CborValue | undefined): value is CborMap {
     !Array.isArray(value) &&
     !(value instanceof Uint8Array)
   );
-}
-
-function bad(message: string): Fault {
-  return fault('cbor-encoding', message);
-}
-
-function isCborValue(value: unknown): value is CborValue {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
-  if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0);
-  if (value instanceof Uint8Array) return true;
-  if (Array.isArray(value)) return value.every(isCborValue);
-  if (typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return false;
-  return Object.values(value).every(isCborValue);
-}
-
-/**
- * Walks the heads without recursion or allocation, so that neither depth nor a huge length can
- * hurt the decoder behind it. Also refuses floats: 1.0 would decode to the integer 1. With `links`
- * (UCAN tokens only) a byte string may carry tag 42; what is in it is the decoder's to judge.
- */
-export function depthFits(bytes: Uint8Array, links = false): boolean {
-  const reader = new CborReader(bytes);
-  const open: number[] = [];
-  for (;;) {
-    const [major, argument] = reader.head();
-    if (reader.failed !== undefined) return false;
-    if (major === 6 && links && argument === 42 && (bytes[reader.offset] ?? 0) >>> 5 === 2)
-      continue;
-    if (major === 2 || major === 3) reader.skip(argument);
-    const children = major === 4 ? argument : major === 5 ? argument * 2 : 0;
-    if (reader.failed !== undefined || major === 6) return false;
-    if (major === 7 && (argument < 20 || argument > 22)) return false;
-    if (children > bytes.length) return false;
-    if (major === 4 || major === 5) {
-      if (open.length >= maxDepth) return false;
-      open.push(children);
-    }
-    if (major !== 4 && major !== 5 && open.length > 0) open[open.length - 1] = last(open) - 1;
-    while (open.length > 0 && last(open) === 0) {
-      open.pop();
-      if (open.length > 0) open[open.length - 1] = last(open) - 1;
-    }
-    if (open.length === 0) return reader.offset === bytes.length;
-  }
-}
-
-function last(stack: readonly number[]): number {
-  return stack[stack.length - 1] ?? 0;
 }
 
 /** Appends canonical heads and values to a growing buffer. The caller keeps lists and maps right. */
@@ -203,113 +147,6 @@ export class CborWriter {
     return this.#length;
   }
 }
-
-/**
- * Reads canonical items one by one. The first fault sticks (`failed`); later reads return zeros and
- * empty arrays, so a decoder may read a whole tuple and check once. Byte strings are views.
- */
-export class CborReader {
-  offset: number;
-  failed: Fault | undefined;
-  readonly #bytes: Uint8Array;
-  readonly #end: number;
-
-  /** Reads `bytes[offset, end)`. */
-  constructor(bytes: Uint8Array, offset = 0, end: number = bytes.length) {
-    this.#bytes = bytes;
-    this.offset = offset;
-    this.#end = end;
-  }
-
-  uint(): number {
-    return this.#expect(0, 'an unsigned integer');
-  }
-  bytes(): Uint8Array {
-    const length = this.#expect(2, 'a byte string');
-    const start = this.offset;
-    this.skip(length);
-    return this.failed === undefined ? this.#bytes.subarray(start, this.offset) : empty;
-  }
-  text(): string {
-    const length = this.#expect(3, 'text');
-    const start = this.offset;
-    this.skip(length);
-    if (this.failed !== undefined) return '';
-    const decoded = fromUtf8(this.#bytes.subarray(start, this.offset));
-    if (decoded.ok) return decoded.value;
-    this.fail('text that is not UTF-8');
-    return '';
-  }
-  /** Reads a list head and returns its length. */
-  list(): number {
-    const length = this.#expect(4, 'a list');
-    if (length > this.#end - this.offset) this.fail('a list longer than the input');
-    return this.failed === undefined ? length : 0;
-  }
-  /** True, and moves on, if the next item is null. */
-  null(): boolean {
-    if (this.offset >= this.#end || this.#bytes[this.offset] !== 0xf6) return false;
-    this.offset += 1;
-    return true;
-  }
-  /** Nothing may follow. */
-  end(): void {
-    if (this.failed === undefined && this.offset !== this.#end) {
-      this.failed = fault('trailing-bytes', 'bytes after the item', { offset: this.offset });
-    }
-  }
-
-  /** Major type and argument of the next head; the shortest form is required. */
-  head(): readonly [number, number] {
-    const first = this.#bytes[this.offset];
-    if (first === undefined || this.offset >= this.#end) return this.#cut();
-    const info = first & 31;
-    const major = first >>> 5;
-    if (info < 24) {
-      this.offset += 1;
-      return [major, info];
-    }
-    const width = info === 24 ? 1 : info === 25 ? 2 : info === 26 ? 4 : info === 27 ? 8 : 0;
-    if (width === 0) this.fail('an indefinite or reserved length');
-    else if (this.offset + width >= this.#end) return this.#cut();
-    if (this.failed !== undefined) return [major, 0];
-    let value = 0;
-    for (let i = 1; i <= width; i++) value = value * 256 + (this.#bytes[this.offset + i] ?? 0);
-    if (!Number.isSafeInteger(value)) {
-      this.failed ??= fault('integer-too-large', 'a number above 2^53-1', { offset: this.offset });
-    }
-    const least = width === 1 ? 24 : 2 ** (4 * width);
-    if (value < least) this.fail('a head that is not the shortest');
-    this.offset += 1 + width;
-    return [major, value];
-  }
-
-  skip(length: number): void {
-    if (this.offset + length > this.#end) this.#cut();
-    else this.offset += length;
-  }
-
-  fail(message: string): void {
-    this.failed ??= fault('cbor-encoding', message, { offset: this.offset });
-  }
-
-  #cut(): readonly [number, number] {
-    this.failed ??= fault('truncated', 'the bytes end inside an item', { offset: this.offset });
-    return [0, 0];
-  }
-
-  #expect(major: number, what: string): number {
-    if (this.failed !== undefined) return 0;
-    const start = this.offset;
-    const [found, value] = this.head();
-    if (this.failed === undefined && found !== major) {
-      this.failed = fault('cbor-shape', `not ${what}`, { offset: start });
-    }
-    return this.failed === undefined ? value : 0;
-  }
-}
-
-const empty = new Uint8Array(0);
 
 /** The order of map keys: shorter first, then by bytes. */
 export function compareKeys(a: string, b: string): number {

@@ -3,6 +3,11 @@ import type { Checks } from './table.ts';
 
 const tokens = ['ucan-cbor', 'ucan-delegation', 'ucan-invocation', 'token-fuzz'].map(test);
 
+const listDepth = `#items(length: number, depth: number): Item<Link> {
+    if (depth > maxDepth)`;
+const mapDepth = `#members(length: number, depth: number): Item<Link> {
+    if (depth > maxDepth)`;
+
 function test(name: string): string {
   return `test/access/${name}.test.ts`;
 }
@@ -10,10 +15,53 @@ function test(name: string): string {
 export const reading: readonly Checks[] = [
   {
     file: 'src/access/ucan-cbor.ts',
-    tests: tokens,
+    tests: [...tokens, 'test/cbor-items.test.ts'],
     checks: [
-      ['depth, floats, tags, cut bytes', 'if (!depthFits(bytes, true))'],
-      ['canonical', 'if (!equal(encode(value), bytes))'],
+      ['a link begins with a zero', 'if (content[0] !== 0)'],
+      ['a link has one encoding', 'equal(cid.bytes, bytes) ? cid', 'true ? cid'],
+    ],
+  },
+  {
+    file: 'src/cbor-items.ts',
+    tests: [...tokens, 'test/cbor-items.test.ts'],
+    checks: [
+      ['nothing after the item', 'reader.end();', ''],
+      ['numbers are exact', 'if (argument === Number.MAX_SAFE_INTEGER)'],
+      ['text is UTF-8', "this.fail('text that is not UTF-8');", ''],
+      ['depth of lists', listDepth, listDepth.replace('depth > maxDepth', 'false')],
+      ['depth of maps', mapDepth, mapDepth.replace('depth > maxDepth', 'false')],
+      ['keys are text', 'if (this.failed === undefined && major !== 3)'],
+      ['keys are in order', 'if (!inOrder(this.#bytes, before, beforeEnd, start, this.offset))'],
+      [
+        'shorter keys come first',
+        'if (longer !== 0) return longer > 0;',
+        'if (longer > 0) return true;',
+      ],
+      ['no key twice', 'return false;\n}\n\nfunction set', 'return true;\n}\n\nfunction set'],
+      ['no member is the prototype', "if (key !== '__proto__')", 'if (true)'],
+      ['no map poses as a link', 'if (posesAsLink(map))'],
+      ['tags are of links', 'tag !== 42 || ', ''],
+      ['a link is in bytes', ' || major !== 2', ''],
+      ['a link is one', "this.fail('a link that is not one, or where none may be');", ''],
+      ['no floats or undefined', 'if (argument !== 22)'],
+    ],
+  },
+  {
+    file: 'src/cbor-reader.ts',
+    tests: [...tokens, 'test/cbor-items.test.ts'],
+    checks: [
+      ['safe integers', 'if (!Number.isSafeInteger(value))'],
+      ['shortest heads', 'if (value < least)'],
+    ],
+  },
+  {
+    file: 'src/did-key.ts',
+    tests: [...tokens, 'test/did-key.test.ts'],
+    checks: [
+      ['length and begin', 'if (text.length !== end || !text.startsWith(begin))'],
+      ['digits', 'invalid < 0 ?', 'false ?'],
+      ['nothing above', 'number[11] !== 0xed || ', ''],
+      ['type of the key', ' || next >>> 16 !== 0x01', ''],
     ],
   },
   {
