@@ -60,6 +60,25 @@ export const nodeCodes = {
   'backup-running': ['busy', 'Another backup of this node is being made: wait until it is done.'],
   'backup-target': ['conflict', 'Name a folder that does not exist, outside of the home.'],
   'restore-target': ['conflict', 'Restore into a folder that does not exist: --home DIR.'],
+  'enrolment-invalid': [
+    'usage',
+    'Copy the whole file: hw init --peer-of makes a request, hw peer enrol an answer to it.',
+  ],
+  'enrolment-pending': [
+    'config',
+    'Take its request to where the key of the organisation is: hw peer enrol; then hw init --delegation FILE here.',
+  ],
+  'enrolment-organisation': ['denied', 'Make another home for it: --home DIR.'],
+  'enrolment-peer': ['denied', 'Each peer has an answer of its own: ask for that to its request.'],
+  'enrolment-expired': ['denied', 'Have the request answered again: hw peer enrol.'],
+  'enrolment-registry': [
+    'conflict',
+    'Start the node with the key of the organisation in its home once: then its delegation names the registry.',
+  ],
+  'stream-not-delegated': [
+    'denied',
+    'Have this peer enrolled again with --write NAME, and take in the answer: hw init --delegation FILE.',
+  ],
   'home-damaged': ['config', 'Bring the file back from a backup of the home.'],
   'config-syntax': ['config', 'Correct config.yaml; hw config check reads it again.'],
   'config-unknown-key': ['config', 'hw config show lists the keys that there are.'],

@@ -87,6 +87,8 @@ export const protocol = {
   maxNetworkAddresses: 16,
   /** An invite line above this many characters is refused. */
   maxInviteLength: 8_192,
+  /** A request or an answer of an enrolment above this many characters is refused. */
+  maxEnrolmentLength: 131_072,
   /** Allowance at both ends of a delegation's time bounds. */
   tokenSkewSeconds: 60,
   /** Entries of a heads page, in either direction; `page-over-limit` above. */

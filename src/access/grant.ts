@@ -138,6 +138,7 @@ export function mintGranting(
   random: Random,
   peer: Did,
   command: GrantCommand = readCommand,
+  expires?: TimeMs,
 ): Uint8Array {
   const owner = didFromKey(signer.publicKey);
   return delegate(signer, random, {
@@ -145,7 +146,7 @@ export function mintGranting(
     owner,
     audience: peer,
     policy: [],
-    expires: undefined,
+    expires,
   });
 }
 

@@ -48,6 +48,8 @@ export interface WriteTerms extends Terms {
   /** The writer key of a log, or the key of a peer that hands it on. */
   readonly audience: PublicKey;
   readonly name?: StreamName;
+  /** One of these, where it is to be more than one; as a genesis proof it needs a link that fixes it. */
+  readonly names?: readonly StreamName[];
   readonly partition?: number;
 }
 
@@ -63,6 +65,9 @@ export function mintPeerDelegation(signer: Signer, random: Random, terms: PeerTe
 export function mintWriteDelegation(signer: Signer, random: Random, terms: WriteTerms): Uint8Array {
   const policy: Statement[] = [];
   if (terms.name !== undefined) policy.push(is('name', terms.name));
+  if (terms.names !== undefined) {
+    policy.push({ operator: 'or', statements: terms.names.map((name) => is('name', name)) });
+  }
   if (terms.partition !== undefined) policy.push(is('partition', terms.partition));
   return mint(signer, random, '/flow/write', terms.audience, policy, terms);
 }

@@ -21,7 +21,20 @@ export async function rotateEncryption(
   random: Random,
   ask: AskPassphrase,
 ): Promise<Result<string>> {
-  const { paths } = home;
+  const pair = await replaceEncryption(home.paths, random, ask, random.bytes(32));
+  if (!pair.ok) return pair;
+  const keys = { current: pair.value, older: [] };
+  const saved = await withEncryption(home.paths, home.identity, keys, true);
+  return saved.ok ? ok(formatEncryptionKey(pair.value.publicKey)) : saved;
+}
+
+/** The same with a key that is given, whose seed is wiped; nothing is said of it in identity.json. */
+export async function replaceEncryption(
+  paths: HomePaths,
+  random: Random,
+  ask: AskPassphrase,
+  seed: Uint8Array,
+): Promise<Result<KeyPair>> {
   const seeds = new SeedReader(paths, ask);
   const opened = await openEncryption(paths, seeds, random);
   if (!opened.ok) return opened;
@@ -30,7 +43,6 @@ export async function rotateEncryption(
   const old = opened.value?.current;
   try {
     await rm(next, { force: true }); // of a rotation that was cut off: nobody has heard of it
-    const seed = random.bytes(32);
     const written = await writeKeyFile(next, seed, random, seeds.passphrase);
     const pair = encryptionPair(nodeCipher, seed);
     seed.fill(0);
@@ -38,9 +50,7 @@ export async function rotateEncryption(
     if (old !== undefined) await keep(file, paths, old);
     await rename(next, file);
     await syncFolder(dirname(file));
-    const keys = { current: pair, older: [] };
-    const saved = await withEncryption(paths, home.identity, keys, true);
-    return saved.ok ? ok(formatEncryptionKey(pair.publicKey)) : saved;
+    return ok(pair);
   } catch (cause) {
     if (systemCode(cause) === undefined) throw cause;
     return err(fileFault('file-unwritable', file, cause));

@@ -25,7 +25,14 @@ import {
   type KeyName,
 } from './home-keys.ts';
 import { ownDelegations } from './own-delegations.ts';
-import { homePaths, identityJson, readIdentity, type HomePaths, type Identity } from './home.ts';
+import {
+  homePaths,
+  identityJson,
+  pendingFault,
+  readIdentity,
+  type HomePaths,
+  type Identity,
+} from './home.ts';
 
 export interface CreateOptions {
   readonly organisation: string;
@@ -57,12 +64,9 @@ export async function createHome(
   const made = await ensureIdentity(paths, options, created);
   if (!made.ok) return made;
   const { identity, organisation } = made.value;
-  const token = await createFile(paths.token, `${toBase64url(options.random.bytes(32))}\n`);
-  if (!token.ok) return token;
-  if (token.value) created.push('api.token');
-  const config = await ensureConfig(paths, options);
-  if (!config.ok) return config;
-  if (config.value) created.push('config.yaml');
+  const settings = await ensureSettings(paths, options);
+  if (!settings.ok) return settings;
+  created.push(...settings.value);
   return ok({ paths, identity, created, ...(organisation && { organisation }) });
 }
 
@@ -85,6 +89,7 @@ async function ensureIdentity(
     const later = await ensureLater(paths, options, created);
     return later.ok ? ok({ identity: identity.value }) : later;
   }
+  if (await exists(paths.enrolment)) return err(pendingFault(paths));
   for (const name of keyNames) {
     const key = await ensureKey(paths, name, options.random, options.passphrase);
     if (!key.ok) return key;
@@ -195,9 +200,21 @@ async function delegate(
   return ok(undefined);
 }
 
+/** The token of the API and config.yaml, where they are not there; the configuration comes last. */
+export async function ensureSettings(
+  paths: HomePaths,
+  options: Pick<CreateOptions, 'organisation' | 'random'>,
+): Promise<Result<readonly string[]>> {
+  const token = await createFile(paths.token, `${toBase64url(options.random.bytes(32))}\n`);
+  if (!token.ok) return token;
+  const config = await ensureConfig(paths, options);
+  if (!config.ok) return config;
+  return ok([...(token.value ? ['api.token'] : []), ...(config.value ? ['config.yaml'] : [])]);
+}
+
 async function ensureConfig(
   paths: HomePaths,
-  { organisation, random }: CreateOptions,
+  { organisation, random }: Pick<CreateOptions, 'organisation' | 'random'>,
 ): Promise<Result<boolean>> {
   if ((await readText(paths.config)).ok) return ok(false);
   const ports = await freePorts(random, 3);

@@ -10,6 +10,8 @@
  *     read.ucan      the same of /flow/read: the peer gives grants in the organisation's name
  *     keys.ucan      the same of /flow/key, for sealed streams
  *     epochs/        epoch keys of own sealed logs (sealed/epoch-file.ts)
+ *     enrolment.request  of another peer of an organisation: what it asked to be one (enrolment-text.ts)
+ *     enrolled/      delegations of other peers that were enrolled here, a file for each
  *     network.json   id of the network that this home belongs to
  *     network.cbor   its newest known document
  *   store/           LevelDB
@@ -26,7 +28,7 @@ import { formatEncryptionKey, type EncryptionKeys } from '../access/encryption-k
 import { keyCommand, mintGranting, readCommand, type GrantCommand } from '../access/grant.ts';
 import { fromHex, toHex } from '../bytes.ts';
 import type { Signer } from '../crypto.ts';
-import { fault } from '../errors.ts';
+import { fault, type Fault } from '../errors.ts';
 import type { Random } from '../host.ts';
 import { didFromKey, parseDid } from '../ids.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -50,6 +52,10 @@ export interface HomePaths {
   readonly writeDelegation: string;
   readonly readDelegation: string;
   readonly keyDelegation: string;
+  /** Of a home that asked to be another peer of an organisation: the line of the request. */
+  readonly enrolment: string;
+  /** What other peers were given here, a container for each. */
+  readonly enrolled: string;
   readonly network: string;
   readonly networkDocument: string;
   readonly store: string;
@@ -120,7 +126,7 @@ export interface Home extends HomeView {
   readonly keys: HomeKeys;
   /** dag-cbor of the organisation's `/flow/peer` delegation to the peer key, root first. */
   readonly peerDelegation: readonly Uint8Array[];
-  /** The same of `/flow/write`, for any stream and partition: see `genesisProof` in home-keys.ts. */
+  /** The same of `/flow/write`, open or for named streams (`genesisProof` in home-keys.ts); empty: writes none. */
   readonly writeDelegation: readonly Uint8Array[];
   /** The same of `/flow/read`, to give grants; empty in older homes until the organisation's key is there. */
   readonly readDelegation: readonly Uint8Array[];
@@ -151,6 +157,8 @@ export function homePaths(directory: string): HomePaths {
     writeDelegation: join(root, 'keys', 'write.ucan'),
     readDelegation: join(root, 'keys', 'read.ucan'),
     keyDelegation: join(root, 'keys', 'keys.ucan'),
+    enrolment: join(root, 'keys', 'enrolment.request'),
+    enrolled: join(root, 'keys', 'enrolled'),
     network: join(root, 'keys', 'network.json'),
     networkDocument: join(root, 'keys', 'network.cbor'),
     store: join(root, 'store'),
@@ -211,7 +219,9 @@ export async function openHome(
   if (!whole.ok) return whole;
   const peerDelegation = await needed(paths.peerDelegation);
   if (!peerDelegation.ok) return peerDelegation;
-  const writeDelegation = await needed(paths.writeDelegation);
+  const writeDelegation = (await exists(paths.enrolment))
+    ? await optional(paths.writeDelegation)
+    : listed(await needed(paths.writeDelegation));
   if (!writeDelegation.ok) return writeDelegation;
   const readDelegation = await optional(paths.readDelegation);
   if (!readDelegation.ok) return readDelegation;
@@ -224,7 +234,7 @@ export async function openHome(
     identity: whole.value,
     keys,
     peerDelegation: [peerDelegation.value],
-    writeDelegation: [writeDelegation.value],
+    writeDelegation: writeDelegation.value,
     readDelegation: readDelegation.value,
     keyDelegation: keyDelegation.value,
     ...(network.value === undefined ? {} : { network: network.value }),
@@ -328,11 +338,12 @@ export function identityJson(identity: Identity): string {
   return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
-/** The public halves of the keys; `home-damaged` where the file is absent or malformed. */
+/** The public halves of the keys; `enrolment-pending`, or `home-damaged` where the file is absent or malformed. */
 export async function readIdentity(paths: HomePaths): Promise<Result<Identity>> {
   const damaged = (message: string): Result<never> =>
     err(fault('home-damaged', message, { file: paths.identity }));
   const text = await readText(paths.identity);
+  if (!text.ok && (await exists(paths.enrolment))) return err(pendingFault(paths));
   if (!text.ok) return damaged(text.error.message);
   const json = parseJson(text.value);
   const organisation = parseDid(field(json, 'organisation') ?? '');
@@ -351,6 +362,11 @@ export async function readIdentity(paths: HomePaths): Promise<Result<Identity>> 
     recoveryHash: asHash(recoveryHash),
     ...(encryptionKey === undefined ? {} : { encryptionKey }),
   });
+}
+
+/** Of a home that waits for the answer of its organisation. */
+export function pendingFault({ enrolment: file }: HomePaths): Fault {
+  return fault('enrolment-pending', 'this home waits to be let in by its organisation', { file });
 }
 
 function bytes32(text: string | undefined): Uint8Array | undefined {

@@ -282,6 +282,8 @@ export interface NodeApi {
   readonly rekeying: RekeyApi;
 
   peers(): readonly PeerView[];
+  /** Another peer of ours was enrolled beside this node: said in the journal. */
+  enrolled(peer: PeerId, actor: Actor): void;
   setPeerState(
     peer: string,
     state: 'ok' | 'paused' | 'banned',

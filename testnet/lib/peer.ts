@@ -83,6 +83,14 @@ export class Peer {
     return this;
   }
 
+  /** A home that waits to be a peer of that organisation. */
+  async ask(organisation: string, ...args: readonly string[]): Promise<this> {
+    (await this.hw(['init', '--peer-of', organisation, ...args])).expect(0);
+    this.#did = organisation;
+    await this.#localPorts();
+    return this;
+  }
+
   /** Loopback only, on ports that no other home of this run has. */
   async #localPorts(): Promise<void> {
     const [http = 0, tcp = 0, socket = 0] = await this.#work.ports(3);

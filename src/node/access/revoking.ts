@@ -19,6 +19,7 @@ import { readPowers } from '../admin-tokens.ts';
 import { registryTypes, revokedData, type LastGood } from '../core/cards.ts';
 import type { Journal } from '../core/journal.ts';
 import type { OwnLogs } from '../core/own-logs.ts';
+import { enrolledTokens, forgetEnrolled } from '../enrolled.ts';
 import type { Home } from '../home.ts';
 import type { Actor } from '../node-api.ts';
 import { organisationKey, type KeySource } from '../organisation-key.ts';
@@ -86,7 +87,10 @@ export class Revoking implements RevocationsApi {
     const found = writers.of(didFromKey(key));
     const all = [...found.values()].flat();
     const named = [...request.good.keys()].find((id) => !all.some(({ logId }) => logId === id));
-    const idle = found.size === 0 && this.#parts.gate().standings.of(peer) === undefined;
+    const given = await enrolledTokens(this.#parts.home.paths, peer);
+    if (!given.ok) return given;
+    const absent = this.#parts.gate().standings.of(peer) === undefined;
+    const idle = found.size === 0 && given.value.length === 0 && absent;
     if (idle || named !== undefined) {
       const what = named === undefined ? 'no log is here' : `hw:${named} is not one`;
       return err(fault('writer-unknown', `${what} that ${peer} was let write`));
@@ -105,10 +109,12 @@ export class Revoking implements RevocationsApi {
     }
     const standing = await this.#standing(signer.value, peer);
     if (!standing.ok) return standing;
+    const enrolled = await this.#enrolled(signer.value, peer, given.value, found);
+    if (!enrolled.ok) return enrolled;
     const logs = revoked.flatMap((one) => one.logs);
     journal.did('peer.revoke', peer, actor);
     const delegations = revoked.map(({ ucan }) => ucan);
-    return ok({ peer, delegations, logs, standing: standing.value });
+    return ok({ peer, delegations, logs, standing: standing.value || enrolled.value });
   }
 
   async revokeDelegation(
@@ -184,6 +190,35 @@ export class Revoking implements RevocationsApi {
     if (taken.value) await this.#announce(token);
     await recording.look();
     return ok(true);
+  }
+
+  /** All that it was given when it was enrolled here, whether it ever came or not; false: nothing was. */
+  async #enrolled(
+    signer: Signer,
+    peer: PeerId,
+    tokens: readonly Uint8Array[],
+    done: ReadonlyMap<string, unknown>,
+  ): Promise<Result<boolean>> {
+    if (tokens.length === 0) return ok(false);
+    const { home, revocations, recording, runtime } = this.#parts;
+    const now = runtime.clock.now();
+    for (const given of tokens) {
+      const link = decodeDelegation(given);
+      if (!link.ok) return link;
+      const expires = link.value.expires ?? undefined;
+      if (expires !== undefined && expires * 1000 < now) continue;
+      const id = tokenCid(nodeCrypto, given);
+      if (done.has(id)) continue;
+      const token = mintRevocation(signer, runtime.random, { id, path: [id], now });
+      const read = readRevocation(nodeCrypto, token);
+      if (!read.ok) return read;
+      const taken = await revocations.take(token, read.value, expires);
+      if (!taken.ok) return taken;
+      if (taken.value) await this.#announce(token);
+    }
+    await recording.look();
+    const forgotten = await forgetEnrolled(home.paths, peer);
+    return forgotten.ok ? ok(true) : forgotten;
   }
 
   async #announce(token: Uint8Array): Promise<void> {

@@ -32,6 +32,14 @@ export const commands: readonly CommandSpec[] = [
         'what others may call this organisation (else the name of the machine user)',
       ],
       ['--no-network', 'found no network: join one later'],
+      [
+        '--peer-of <did>',
+        'ask to be another peer of that organisation; prints the request for hw peer enrol',
+      ],
+      [
+        '--delegation <file>',
+        'be that peer: take in what hw peer enrol has answered (- for stdin)',
+      ],
       ['--listed', 'found a network of listed members only (hw network accept)'],
       ['--passphrase', 'protect the key files with a passphrase, asked for on the terminal'],
       ['--passphrase-file <file>', 'protect them with the first line of this file (- for stdin)'],
@@ -245,6 +253,25 @@ export const commands: readonly CommandSpec[] = [
       [why],
       async () => (await import('./peer.ts'))[verb],
     ),
+  ),
+  spec(
+    'peer enrol <request>',
+    'let another machine be a peer of this organisation: answers what hw init --peer-of printed there',
+    'hw peer enrol depot.request --out depot.answer --write orders',
+    [
+      ['--write <stream...>', 'streams that it may make and write (none)'],
+      ['--write-all', 'it may make and write any stream'],
+      ['--for <duration>', 'for how long: 90s, 12h, 30d, 8w (until it is taken back)'],
+      [
+        '--no-encryption',
+        'do not hand over, sealed to it, the key that opens what is sealed to us',
+      ],
+      ['--out <file>', 'write the answer there for that machine (else to stdout)'],
+      ['--key <file>', 'the key of the organisation, where it is kept elsewhere'],
+      passphraseFile,
+      why,
+    ],
+    async () => (await import('./enrol.ts')).enrol,
   ),
   spec(
     'peer revoke <peer>',

@@ -14,9 +14,13 @@ import type { Context } from './context.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase, newPassphrase } from './passphrase.ts';
 
-const namePattern = /^[a-z0-9][a-z0-9.-]{0,62}$/;
+/** What an organisation may call itself. */
+export const namePattern: RegExp = /^[a-z0-9][a-z0-9.-]{0,62}$/;
 
-export const init: Action = async (context, _args, options) => {
+export const init: Action = async (context, args, options) => {
+  if (options.text('peerOf') !== undefined || options.text('delegation') !== undefined) {
+    return (await import('./enrol.ts')).newPeer(context, args, options);
+  }
   const made = await makeHome(context, options);
   if (!made.ok) return made;
   if (options.flag('network')) {
@@ -84,7 +88,7 @@ async function ensureNetwork(
 }
 
 /** The user's own name where it fits the rule of names. */
-function defaultName(context: Context): string {
+export function defaultName(context: Context): string {
   const user = (context.runtime.environment['USER'] ?? '').toLowerCase();
   return namePattern.test(user) ? user : 'peer';
 }

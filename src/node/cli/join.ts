@@ -117,7 +117,7 @@ function aliasFor({ aliases }: Config, { name, inviter }: Invite): string {
 }
 
 /** Addresses that name their peer; a bare one is completed where there is only one peer. */
-function dialable({ addresses, peers }: Invite): readonly string[] {
+export function dialable({ addresses, peers }: Invite): readonly string[] {
   const [only, ...others] = peers;
   return addresses.flatMap((address) => {
     if (/\/p2p\/[^/]+$/.test(address)) return [address];

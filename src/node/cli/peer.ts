@@ -7,13 +7,15 @@ import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { actor, callNode } from './endpoints.ts';
 import type { Options } from './options.ts';
+import { withOwn } from './own-peers.ts';
 import { shortId, table } from './table.ts';
 
 export const list: Action = async (context) => {
   const answer = await callNode(context, { method: 'GET', path: '/peers' });
   if (!answer.ok) return answer;
-  await context.value(answer.value.value);
-  await context.say(...peerTable(answer.value.list('peers')));
+  const peers = await withOwn(context, answer.value.list('peers'));
+  await context.value({ peers: peers.map(({ value }) => value) });
+  await context.say(...peerTable(peers));
   return ok(0);
 };
 
@@ -69,7 +71,7 @@ export function peerTable(peers: readonly JsonView[]): readonly string[] {
   if (peers.length === 0) return ['no peers yet; let others join with hw invite'];
   const rows = peers.map((view) => [
     shortId(view.text('peer') ?? ''),
-    view.text('name') ?? shortId(view.text('organisation') ?? '?'),
+    `${view.text('name') ?? shortId(view.text('organisation') ?? '?')}${view.flag('own') ? ' (ours)' : ''}`,
     view.flag('connected') ? 'connected' : 'away',
     view.text('state') ?? '',
     view.text('reason') ?? view.text('address') ?? '',

@@ -5,6 +5,7 @@ import { pastLines } from '../succession-view.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
 import { callNode } from './endpoints.ts';
+import { withOwn } from './own-peers.ts';
 import { peerTable } from './peer.ts';
 import { streamTable } from './stream.ts';
 import { bytesText, countText, durationText } from './table.ts';
@@ -13,11 +14,16 @@ export const status: Action = async (context) => {
   const answer = await callNode(context, { method: 'GET', path: '/status' });
   if (!answer.ok) return answer;
   await context.value(answer.value.value);
-  await context.say(...statusLines(context, answer.value));
+  const peers = await withOwn(context, answer.value.list('peers'));
+  await context.say(...statusLines(context, answer.value, peers));
   return ok(0);
 };
 
-function statusLines(context: Context, view: JsonView): readonly string[] {
+function statusLines(
+  context: Context,
+  view: JsonView,
+  peers: readonly JsonView[],
+): readonly string[] {
   const name = view.text('name');
   const network = view.at('network');
   const started = view.number('startedAt');
@@ -39,7 +45,7 @@ function statusLines(context: Context, view: JsonView): readonly string[] {
     '',
     ...streamTable(view.list('streams')),
     '',
-    ...peerTable(view.list('peers')),
+    ...peerTable(peers),
     ...problemLines(context, view.list('checks')),
   ];
 }

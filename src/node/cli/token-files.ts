@@ -20,13 +20,24 @@ export async function readTokens(
     if (!bytes.ok) return bytes;
     const text = fromUtf8(bytes.value);
     const read: Result<readonly Uint8Array[]> =
-      text.ok && text.value.startsWith('C') ? parseContainer(text.value.trim()) : ok([bytes.value]);
+      text.ok && text.value.startsWith('C') ? readLines(text.value) : ok([bytes.value]);
     if (!read.ok) return { ok: false, error: at(read.error, { file }) };
     for (const token of read.value) {
       const link = decodeDelegation(token);
       if (!link.ok) return { ok: false, error: at(link.error, { file }) };
       tokens.push(token);
     }
+  }
+  return ok(tokens);
+}
+
+/** A container in each line, as in keys/enrolled. */
+function readLines(text: string): Result<readonly Uint8Array[]> {
+  const tokens: Uint8Array[] = [];
+  for (const line of text.trim().split('\n')) {
+    const read = parseContainer(line);
+    if (!read.ok) return read;
+    tokens.push(...read.value);
   }
   return ok(tokens);
 }

@@ -305,6 +305,10 @@ export class NodeCore implements NodeApi {
     return this.#parts.network()?.peers.list() ?? [];
   }
 
+  enrolled(peer: PeerId, actor: Actor): void {
+    this.#parts.journal.did('peer.enrol', peer, actor);
+  }
+
   async setPeerState(
     peer: string,
     state: 'ok' | 'paused' | 'banned',

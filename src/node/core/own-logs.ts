@@ -33,6 +33,7 @@ import {
 import { genesisProof } from '../home-keys.ts';
 import type { Home } from '../home.ts';
 import type { NewStream } from '../node-api.ts';
+import { writeLeave } from '../write-leave.ts';
 import { namedRegistry, nowhere, type Forward } from './named-registry.ts';
 import { cardPartitions, ownChains, ownNewest, streamIdOf, unreadable } from './own-chains.ts';
 import { checkNewStream } from './new-stream.ts';
@@ -269,6 +270,8 @@ export class OwnLogs {
     const { name, partitions = 1, visibility = 'public' } = input;
     const sound = checkNewStream(input);
     if (!sound.ok) return sound;
+    const leave = writeLeave(this.#home, this.#host, sound.value);
+    if (!leave.ok) return leave;
     const genesis = this.#find(this.organisation, sound.value)?.genesis;
     const lost = genesis === undefined ? unreadable(this.#ledger.logs()) : undefined;
     if (lost !== undefined) return err(lost);

@@ -6,6 +6,7 @@ import { recoverReasons, type RecoverRequest } from '../recovery-api.ts';
 import { answer } from './answer.ts';
 import { sendProblem } from './problem.ts';
 import { actorOf, numberOf, streamOf, textOf } from './request.ts';
+import { enrolmentRoutes } from './enrolment-routes.ts';
 import { revocationRoutes } from './revocation-routes.ts';
 import { streamParams } from './schemas.ts';
 
@@ -33,6 +34,7 @@ const recoverBody: TObject = Type.Object(
 );
 
 export function recoveryRoutes(server: FastifyInstance, api: NodeApi): void {
+  enrolmentRoutes(server, api);
   revocationRoutes(server, api);
   server.post(
     '/streams/:org/:name/recover',

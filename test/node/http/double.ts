@@ -230,6 +230,7 @@ export class Double implements NodeApi {
   event: () => never = notUsed;
   setCursor: () => never = notUsed;
   peers: () => never = notUsed;
+  enrolled: () => never = notUsed;
   setPeerState: () => never = notUsed;
   network: () => never = notUsed;
   invite: () => never = notUsed;
