@@ -15,13 +15,10 @@ import { nearest } from '../nearest.ts';
 import { durationMs } from '../duration.ts';
 import type { Action } from './command.ts';
 import type { Context } from './context.ts';
-import { openInput } from './file-input.ts';
+import { fileText } from './file-input.ts';
 import { keyOf } from './key-option.ts';
 import type { Options } from './options.ts';
 import { existingPassphrase } from './passphrase.ts';
-
-/** More than any container has. */
-const maxFileBytes = 1_048_576;
 
 /** A bearer lives so long: time enough to type, and little for whoever finds it. */
 const bearerSeconds = 60;
@@ -122,15 +119,9 @@ async function powersOf(
     const node = didFromKey(identity.peerKey);
     return ok({ tokens: [], subject: organisation, holder: organisation, node });
   }
-  const input = await openInput(context, file);
-  if (!input.ok) return input;
-  await using open = input.value;
-  const parts: Uint8Array[] = [];
-  for await (const chunk of open) {
-    parts.push(chunk);
-    if (open.read > maxFileBytes) break;
-  }
-  const tokens = parseContainer(Buffer.concat(parts).toString('utf8').trim());
+  const text = await fileText(context, file);
+  if (!text.ok) return text;
+  const tokens = parseContainer(text.value.trim());
   return tokens.ok ? readPowers(tokens.value) : tokens;
 }
 

@@ -4,12 +4,9 @@ import { parseLogId } from '../../ids.ts';
 import { err, ok, type Result } from '../../result.ts';
 import type { Action } from './command.ts';
 import { actor, callNode } from './endpoints.ts';
-import { openInput } from './file-input.ts';
+import { fileText } from './file-input.ts';
 import { keySource } from './key-option.ts';
 import { countText, table } from './table.ts';
-
-/** More than any container has. */
-const maxFileBytes = 1_048_576;
 
 export const writer: Action = async (context, [peer = ''], options) => {
   const good = goodOf(options.list('good'));
@@ -44,18 +41,11 @@ export const writer: Action = async (context, [peer = ''], options) => {
 };
 
 export const delegation: Action = async (context, [file = ''], options) => {
-  const input = await openInput(context, file);
-  if (!input.ok) return input;
-  await using open = input.value;
-  const parts: Uint8Array[] = [];
-  for await (const chunk of open) {
-    parts.push(chunk);
-    if (open.read > maxFileBytes) break;
-  }
+  const text = await fileText(context, file);
+  if (!text.ok) return text;
   const key = await keySource(context, options);
   if (!key.ok) return key;
-  const text = Buffer.concat(parts).toString('utf8').trim();
-  const body = { delegation: text, ...key.value, ...actor(options) };
+  const body = { delegation: text.value.trim(), ...key.value, ...actor(options) };
   const answer = await callNode(context, { method: 'POST', path: '/revocations', body });
   if (!answer.ok) return answer;
   const { value } = answer;
