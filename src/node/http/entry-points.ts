@@ -104,6 +104,7 @@ export const entryPoints: Readonly<Record<string, EntryPoint>> = {
   'PATCH /peers/:peer': controlling,
   // They are signed by the organisation's key: who has a part of the API has no say in it.
   'POST /peers/:peer/revoke': { command: adminRoot },
+  'POST /peers/:peer/enrolled': { command: adminRoot },
   'POST /revocations': { command: adminRoot },
   // A reader moves its cursor, with or without this.
   'PUT /cursors/:cursor': reading,
