@@ -25,6 +25,7 @@ export class Child {
   readonly #process: ChildProcess;
   readonly #out: Buffer[] = [];
   #exit: Exit | undefined;
+  #signalled = false;
 
   constructor(process: ChildProcess) {
     this.#process = process;
@@ -45,12 +46,18 @@ export class Child {
     return this.#exit;
   }
 
+  /** Whether we have told it to end. */
+  get signalled(): boolean {
+    return this.#signalled;
+  }
+
   /** What it wrote to stdout so far. */
   get stdout(): string {
     return Buffer.concat(this.#out).toString('utf8');
   }
 
   kill(signal: NodeJS.Signals): void {
+    this.#signalled = true;
     if (this.#exit === undefined) this.#process.kill(signal);
   }
 
