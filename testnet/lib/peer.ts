@@ -130,12 +130,16 @@ export class Peer {
     }
     const token = readFileSync(join(this.home, 'api.token'), 'utf8').trim();
     this.#api = new Api(api, token, this.#work.signal);
-    void child.exited.then(({ code, signal }) => {
-      if (child.signalled || this.#work.signal.aborted) return;
-      const said = readFileSync(this.log, 'utf8').slice(-2000).trimEnd();
-      this.#work.note(`${this.name} ended by itself with ${code ?? signal}\n${said}`);
-    });
+    void this.#watch(child);
     return this;
+  }
+
+  /** Tells where a node ends that nobody told to. */
+  async #watch(child: Child): Promise<void> {
+    const { code, signal } = await child.exited;
+    if (child.signalled || this.#work.signal.aborted) return;
+    const said = readFileSync(this.log, 'utf8').slice(-2000).trimEnd();
+    this.#work.note(`${this.name} ended by itself with ${code ?? signal}\n${said}`);
   }
 
   /** SIGTERM; the drain must end in good order. */
