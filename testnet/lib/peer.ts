@@ -134,10 +134,10 @@ export class Peer {
     return this;
   }
 
-  /** Tells where a node ends that nobody told to. */
+  /** Tells where a node crashes. */
   async #watch(child: Child): Promise<void> {
     const { code, signal } = await child.exited;
-    if (child.signalled || this.#work.signal.aborted) return;
+    if (code === 0 || child.signalled || this.#work.signal.aborted) return;
     const said = readFileSync(this.log, 'utf8').slice(-2000).trimEnd();
     this.#work.note(`${this.name} ended by itself with ${code ?? signal}\n${said}`);
   }
