@@ -1,5 +1,5 @@
 /** One home with its node: made by `hw init` or `hw join`, run by `hw up`, ended by signals. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setInConfig } from '../../src/node/config.ts';
 import { JsonView } from '../../src/node/json-view.ts';
@@ -83,11 +83,14 @@ export class Peer {
     return this;
   }
 
-  /** A home that waits to be a peer of that organisation. */
-  async ask(organisation: string, ...args: readonly string[]): Promise<this> {
-    (await this.hw(['init', '--peer-of', organisation, ...args])).expect(0);
+  /** In the place of its home a new one, set up as that was, that waits to be a peer of the organisation. */
+  async ask(organisation: string): Promise<this> {
+    const file = join(this.home, 'config.yaml');
+    const config = readFileSync(file);
+    rmSync(this.home, { recursive: true, force: true });
+    (await this.hw(['init', '--peer-of', organisation])).expect(0);
+    writeFileSync(file, config);
     this.#did = organisation;
-    await this.#localPorts();
     return this;
   }
 
