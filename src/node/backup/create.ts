@@ -135,6 +135,10 @@ async function copyHome(
   if (!listed.ok) return listed;
   const wanted = listed.value.filter((name) => keys || !name.endsWith('.key'));
   names.push(...wanted.map((name) => `keys/${name}`));
+  // Without it what other peers were given could not be taken back as a whole.
+  const given = (await exists(paths.enrolled)) ? await filesOf(paths.enrolled) : ok([]);
+  if (!given.ok) return given;
+  names.push(...given.value.map((name) => `keys/enrolled/${name}`));
   return copyAll(paths.root, names, staging);
 }
 
