@@ -245,15 +245,17 @@ class Network {
     (
       await this.#peer('resell').hw(['grant', 'revoke', carl?.text('id') ?? '', '--why', 'over'])
     ).expect(0);
-    const before = await this.#count('carl', 'prices');
     await this.#state('carl', 'prices', 'revoked');
     await this.#state('carl2', 'prices', 'revoked');
+    await this.#refuses('carl');
+    const before = await this.#count('carl', 'prices');
     await this.#publish('prices', 'not for carl');
     await this.#has('resell', 'prices', before + 1);
     must((await this.#count('carl', 'prices')) === before, 'carl reads on');
     const [held] = await this.#grants('acme', { side: 'given', stream: 'prices' });
     (await this.#peer('acme').hw(['grant', 'revoke', held?.text('id') ?? ''])).expect(0);
     await this.#state('resell', 'prices', 'revoked');
+    await this.#refuses('resell');
     await this.#publish('prices', 'not for resell');
     await this.#has('depot', 'prices', before + 2);
     must((await this.#count('resell', 'prices')) === before + 1, 'resell reads on');
@@ -322,6 +324,18 @@ class Network {
       const own = await this.#grants(name, { side: 'got', stream });
       return own.length > 0 && own.every((one) => one.text('state') === state);
     });
+  }
+
+  /** Both peers that serve know that what they have seen of this reader's grants is void. */
+  async #refuses(reader: string): Promise<void> {
+    const { did } = this.#peer(reader);
+    for (const name of ['acme', 'depot']) {
+      await until(`${name} to hear of it`, async () => {
+        const seen = await this.#grants(name, { side: 'through', stream: 'prices' });
+        const own = seen.filter((one) => one.text('holder') === did);
+        return own.every((one) => one.text('state') === 'revoked');
+      });
+    }
   }
 
   async #publish(stream: string, text: string): Promise<void> {
