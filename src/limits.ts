@@ -204,6 +204,8 @@ export const nodeLimits = {
   maxSourcesPerLog: 32,
   /** Anti-entropy with a random peer, and the wait before a failed peer is asked again. */
   antiEntropyMs: 30_000,
+  /** The first such meeting after a start; then after twice the time, up to the above. */
+  firstMeetingMs: 2000,
   peerBackoffMs: 2000,
   maxPeerBackoffMs: 120_000,
   /** Time limits: the hello, any other short request, and silence within a long one. */

@@ -1,14 +1,19 @@
-/** Anti-entropy: every `antiEntropyMs` one random peer is met again, and expired sessions end. */
+/**
+ * Anti-entropy: every `antiEntropyMs` one random peer is met again, and expired sessions end. After a
+ * start it begins at `firstMeetingMs` and doubles: what is gossiped before a mesh has formed is missed.
+ */
 import { randomBelow, usablePeers, type Net } from './net.ts';
 import type { Session } from './sessions.ts';
 
 export class Meetings implements Disposable {
   readonly #net: Net;
   readonly #meet: (session: Session) => Promise<void>;
+  #everyMs: number;
   #timer: Disposable;
 
   constructor(net: Net, meet: (session: Session) => Promise<void>) {
     this.#net = net;
+    this.#everyMs = net.limits.firstMeetingMs;
     this.#meet = meet;
     this.#timer = this.#next();
   }
@@ -19,8 +24,9 @@ export class Meetings implements Disposable {
 
   /** Spread by a quarter either way, so that peers that started together do not meet in step. */
   #next(): Disposable {
-    const { antiEntropyMs } = this.#net.limits;
-    const waitMs = (antiEntropyMs * (750 + randomBelow(this.#net, 501))) / 1000;
+    const everyMs = Math.min(this.#everyMs, this.#net.limits.antiEntropyMs);
+    this.#everyMs = 2 * everyMs;
+    const waitMs = (everyMs * (750 + randomBelow(this.#net, 501))) / 1000;
     return this.#net.host.timers.after(waitMs, () => {
       this.#timer = this.#next();
       this.#now();

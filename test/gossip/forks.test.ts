@@ -89,7 +89,7 @@ describe('forks between peers', () => {
       const ledgers = [await openLedger(), await openLedger(), await holding(one)];
       const { world, nodes } = await line(ledgers, {
         knowsLog: (log: LogId) => known && log === logId,
-        limits: { wantedPeers: 1 },
+        limits: { wantedPeers: 1, firstMeetingMs: 60_000 },
       });
       await using _ = world;
       const [first] = nodes;
